@@ -1,0 +1,368 @@
+// The tape: records operations as they run and walks them backwards. May import errors, storage and tensor.
+
+import { KeelError, showShape } from './errors.js';
+import { keep, leaf, sameShape, scope, Tensor, type GradNode, type Variable } from './tensor.js';
+
+/** Gradients of the inputs from those of the outputs; null where an input has none. */
+export type Backward = (dys: readonly (Tensor | null)[], saved: readonly Tensor[]) => readonly (Tensor | null)[];
+
+/** An operation to record: what went in and came out, what its backward needs, and that backward. */
+export interface Operation {
+  readonly name: string;
+  readonly inputs: readonly (Tensor | null)[];
+  readonly outputs: readonly Tensor[];
+  /** Tensors whose values the backward pass reads; given back to it in this order. */
+  readonly saved?: readonly Tensor[];
+  readonly backward: Backward;
+}
+
+/** What the tape itself computes on gradients; ops bring it, as it is recorded like all else. */
+export interface Arithmetic {
+  add(a: Tensor, b: Tensor): Tensor;
+  copy(x: Tensor): Tensor;
+  onesLike(x: Tensor): Tensor;
+}
+
+let arithmetic: Arithmetic | null = null;
+let recording = true;
+let createsGraph = false;
+let sequence = 0;
+
+/** @internal */
+export function useArithmetic(given: Arithmetic): void {
+  arithmetic = given;
+}
+
+/**
+ * Runs `f` without recording: its results carry no history and cannot be differentiated.
+ *
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.no_grad.html
+ * @example
+ * const prediction = noGrad(() => layer.forward(x));
+ */
+export function noGrad<T>(f: () => T): T {
+  return recordingAs(false, f);
+}
+
+/** Whether operations are recorded now. */
+export function isGradEnabled(): boolean {
+  return recording;
+}
+
+/** @internal Whether a backward pass runs that must itself be recorded, so of recorded ops and not of a fused kernel. */
+export function isCreatingGraph(): boolean {
+  return createsGraph;
+}
+
+/** @internal Whether an operation on these inputs would be recorded. */
+export function isRecorded(inputs: readonly (Tensor | null)[]): boolean {
+  return recording && inputs.some((input) => input?.requiresGrad === true);
+}
+
+/** @internal Puts an operation on the tape where one of its inputs requires a gradient. */
+export function record(operation: Operation): void {
+  if (!isRecorded(operation.inputs)) return;
+  const node = new Node(operation);
+  operation.outputs.forEach((output, i) => {
+    if (output.dtype !== 'float32' && output.dtype !== 'float64') return;
+    output.variable.requiresGrad = true;
+    output.variable.node = node;
+    output.variable.output = i;
+  });
+}
+
+/** A tensor with the same elements and no history; later writes to one are seen in the other. */
+export function detach(x: Tensor): Tensor {
+  return new Tensor(x.shape, x.storage, leaf());
+}
+
+class Node implements GradNode {
+  readonly name: string;
+  readonly sequence = sequence++;
+  readonly inputs: readonly (Variable | null)[];
+  readonly outputShapes: readonly (readonly number[])[];
+  readonly #backward: Backward;
+  #saved: readonly Saved[] | null;
+
+  constructor({ name, inputs, outputs, saved = [], backward }: Operation) {
+    this.name = name;
+    this.inputs = inputs.map((input) => (input?.requiresGrad === true ? input.variable : null));
+    this.outputShapes = outputs.map((output) => output.shape);
+    this.#backward = backward;
+    this.#saved = saved.map((tensor) => ({ tensor: alias(tensor), version: tensor.storage.version }));
+  }
+
+  run(dys: readonly (Tensor | null)[]): readonly (Tensor | null)[] {
+    if (this.#saved === null) {
+      throw new KeelError(
+        'graph',
+        `Trying to backward through the graph a second time (at ${this.name}), when its saved tensors have already been ` +
+          'freed: specify retainGraph: true in the first backward',
+        { node: this.name },
+      );
+    }
+    for (const { tensor, version } of this.#saved) {
+      if (tensor.storage.version === version) continue;
+      throw new KeelError(
+        'modified',
+        `one of the variables needed for gradient computation has been modified by an inplace operation: ` +
+          `${showShape(tensor.shape)}, saved by ${this.name}, is at version ${tensor.storage.version}; expected version ` +
+          `${version}: write to it after the backward pass, or to a copy`,
+        { node: this.name, version: tensor.storage.version, expected: version },
+      );
+    }
+    return this.#backward(dys, this.#saved.map(({ tensor }) => tensor));
+  }
+
+  free(): void {
+    for (const { tensor } of this.#saved ?? []) tensor.dispose();
+    this.#saved = null;
+  }
+}
+
+interface Saved {
+  readonly tensor: Tensor;
+  readonly version: number;
+}
+
+/** A handle of the tape's own, which outlives the user's and every scope. */
+function alias(tensor: Tensor): Tensor {
+  return keep(new Tensor(tensor.shape, tensor.storage, tensor.variable));
+}
+
+export interface BackwardOptions {
+  /** Keep what the tape saved, for another pass over it. Default: the value of createGraph. */
+  readonly retainGraph?: boolean;
+  /** Record the backward pass itself, so that its results can be differentiated. Default false. */
+  readonly createGraph?: boolean;
+}
+
+/**
+ * Accumulates into `grad` of every leaf the gradient of Σ y·dy.
+ *
+ * @param dy default 1, for a tensor of one element
+ * @throws KeelError [graph] when y has no history, has more than one element and no `dy`, or its graph is freed;
+ *   [modified] when a tensor that the tape saved has been written to since.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.backward.html
+ */
+export function backward(y: Tensor, dy: Tensor | null = null, options: BackwardOptions = {}): void {
+  const seeds = [{ variable: y.variable, dy: seed(y, dy) }];
+  walk(seeds, null, options);
+}
+
+export interface GradOptions extends BackwardOptions {
+  /** Gradients with respect to each output; null and absent ones are 1, for outputs of one element. */
+  readonly gradOutputs?: Tensor | readonly (Tensor | null)[] | null;
+}
+
+/**
+ * Gradients of Σ outputs·gradOutputs with respect to inputs, without touching any `grad`; null where an input has no part.
+ *
+ * @throws KeelError [graph] as {@link backward} does, and for an input that does not require a gradient.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.autograd.grad.html
+ * @example
+ * const x = tensor([3], { requiresGrad: true });
+ * const [dx] = grad(x.mul(x).mul(x).sum(), x, { createGraph: true }); // 3x² = 27
+ * const [ddx] = grad(dx.sum(), x); // 6x = 18
+ */
+export function grad(
+  outputs: Tensor | readonly Tensor[],
+  inputs: Tensor | readonly Tensor[],
+  options: GradOptions = {},
+): (Tensor | null)[] {
+  const ys = outputs instanceof Tensor ? [outputs] : outputs;
+  const xs = inputs instanceof Tensor ? [inputs] : inputs;
+  const { gradOutputs = [] } = options;
+  const dys = gradOutputs instanceof Tensor ? [gradOutputs] : (gradOutputs ?? []);
+  if (dys.length > 0 && dys.length !== ys.length) {
+    throw new KeelError('graph', `got ${ys.length} tensors and ${dys.length} gradients: give one for each output`, {
+      outputs: ys.length,
+      gradOutputs: dys.length,
+    });
+  }
+  xs.forEach((x, i) => {
+    if (x.requiresGrad) return;
+    throw new KeelError('graph', `input ${i} does not require grad: set requiresGrad before it is used`, { input: i });
+  });
+  const seeds = ys.map((y, i) => ({ variable: y.variable, dy: seed(y, dys[i] ?? null) }));
+  const wanted = new Map<Variable, Tensor | null>(xs.map((x) => [x.variable, null]));
+  walk(seeds, wanted, options);
+  const given = new Set<Tensor>();
+  return xs.map((x) => {
+    const dx = wanted.get(x.variable) ?? null;
+    // Each result is a handle of its own, so that one can be disposed without the other.
+    if (dx === null || !given.has(dx)) return dx === null ? null : (given.add(dx), dx);
+    return new Tensor(dx.shape, dx.storage, dx.variable);
+  });
+}
+
+function seed(y: Tensor, dy: Tensor | null): Tensor {
+  if (!y.requiresGrad) {
+    throw new KeelError(
+      'graph',
+      'the tensor does not require grad and does not have a grad_fn: compute it from one with requiresGrad, outside noGrad',
+      { shape: y.shape },
+    );
+  }
+  if (dy === null) {
+    if (y.size === 1) return noGrad(() => bound().onesLike(y));
+    throw new KeelError(
+      'graph',
+      `grad can be implicitly created only for scalar outputs, got ${showShape(y.shape)}: reduce it, or give dy`,
+      { shape: y.shape },
+    );
+  }
+  if (!sameShape(dy.shape, y.shape) || dy.dtype !== y.dtype) {
+    throw new KeelError(
+      'graph',
+      `Mismatch in shape: dy is ${dy.dtype} ${showShape(dy.shape)}, the output ${y.dtype} ${showShape(y.shape)}`,
+      { expected: y.shape, got: dy.shape },
+    );
+  }
+  return alias(dy);
+}
+
+function bound(): Arithmetic {
+  if (arithmetic !== null) return arithmetic;
+  throw new KeelError('graph', "the operations are not loaded: import 'evenkeel'");
+}
+
+interface Seed {
+  readonly variable: Variable;
+  readonly dy: Tensor;
+}
+
+/** Visits nodes from the newest to the oldest, so that each has all its gradients when its turn comes. */
+function walk(seeds: readonly Seed[], wanted: Map<Variable, Tensor | null> | null, options: BackwardOptions): void {
+  const { createGraph = false, retainGraph = createGraph } = options;
+  const pending = new Gradients(wanted);
+  const order = reachable(seeds, wanted);
+  const before = createsGraph;
+  createsGraph = createGraph;
+  try {
+    recordingAs(createGraph, () => {
+      for (const { variable, dy } of seeds) pending.start(variable, dy);
+      for (const node of order) {
+        const dys = pending.take(node);
+        if (dys.some((dy) => dy !== null)) {
+          const dxs = createGraph ? node.run(dys) : scope(() => node.run(dys));
+          node.inputs.forEach((input, i) => {
+            const dx = dxs[i] ?? null;
+            if (input !== null && dx !== null) pending.add(input, keep(dx));
+          });
+        }
+        if (!createGraph) pending.drop(dys);
+        if (!retainGraph) node.free();
+      }
+      if (!createGraph) pending.drop(seeds.map(({ dy }) => dy));
+    });
+  } finally {
+    createsGraph = before;
+  }
+}
+
+function reachable(seeds: readonly Seed[], wanted: Map<Variable, Tensor | null> | null): Node[] {
+  const leads = new Map<Node, boolean>();
+  const stack = seeds.flatMap(({ variable }) => nodesOf(variable));
+  const found: Node[] = [];
+  for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
+    if (leads.has(node)) continue;
+    leads.set(node, false);
+    found.push(node);
+    for (const input of node.inputs) if (input !== null) stack.push(...nodesOf(input));
+  }
+  found.sort((a, b) => a.sequence - b.sequence);
+  if (wanted === null) return found.reverse();
+  // Oldest first: a node is needed if an input is wanted or made by a node that is needed.
+  for (const node of found) {
+    const needed = (input: Variable | null) =>
+      input !== null && (wanted.has(input) || nodesOf(input).some((maker) => leads.get(maker) === true));
+    leads.set(node, node.inputs.some(needed));
+  }
+  return found.filter((node) => leads.get(node) === true).reverse();
+}
+
+function nodesOf(variable: Variable): Node[] {
+  return variable.node instanceof Node ? [variable.node] : [];
+}
+
+/** Gradients on their way: summed where paths meet, handed to leaves, freed when nobody needs them any more. */
+class Gradients {
+  readonly #pending = new Map<Node, (Tensor | null)[]>();
+  readonly #owners = new Map<Tensor, number>();
+  readonly #wanted: Map<Variable, Tensor | null> | null;
+
+  constructor(wanted: Map<Variable, Tensor | null> | null) {
+    this.#wanted = wanted;
+  }
+
+  /** The seed stays the caller's: a leaf gets a copy of it. */
+  start(variable: Variable, dy: Tensor): void {
+    this.#own(dy);
+    this.add(variable, dy);
+  }
+
+  add(variable: Variable, dy: Tensor): void {
+    if (this.#wanted?.has(variable) === true) {
+      this.#own(dy);
+      this.#wanted.set(variable, this.#sum(this.#wanted.get(variable) ?? null, dy));
+    } else if (this.#wanted === null && variable.node === null) {
+      this.#accumulate(variable, dy);
+    }
+    if (!(variable.node instanceof Node)) return;
+    const slots = this.#pending.get(variable.node) ?? variable.node.outputShapes.map(() => null);
+    this.#own(dy);
+    slots[variable.output] = this.#sum(slots[variable.output] ?? null, dy);
+    this.#pending.set(variable.node, slots);
+  }
+
+  take(node: Node): readonly (Tensor | null)[] {
+    const dys = this.#pending.get(node) ?? [];
+    this.#pending.delete(node);
+    return dys;
+  }
+
+  drop(dys: readonly (Tensor | null)[]): void {
+    for (const dy of dys) {
+      if (dy === null) continue;
+      const owners = (this.#owners.get(dy) ?? 1) - 1;
+      this.#owners.set(dy, owners);
+      if (owners > 0) continue;
+      this.#owners.delete(dy);
+      dy.dispose();
+    }
+  }
+
+  #own(dy: Tensor): void {
+    this.#owners.set(dy, (this.#owners.get(dy) ?? 0) + 1);
+  }
+
+  /** The sum takes over the two owners' places. */
+  #sum(held: Tensor | null, dy: Tensor): Tensor {
+    if (held === null) return dy;
+    const total = keep(bound().add(held, dy));
+    this.#own(total);
+    if (!createsGraph) this.drop([held, dy]);
+    return total;
+  }
+
+  /** A leaf's gradient is its own: what other owners see too is copied. */
+  #accumulate(leafVariable: Variable, dy: Tensor): void {
+    const held = leafVariable.grad;
+    const shared = this.#owners.has(dy);
+    if (held !== null) leafVariable.grad = keep(bound().add(held, dy));
+    else leafVariable.grad = shared ? keep(bound().copy(dy)) : dy;
+    if (held === null && !shared) this.#own(dy);
+    else if (!shared && !createsGraph) dy.dispose();
+  }
+}
+
+function recordingAs<T>(on: boolean, f: () => T): T {
+  const before = recording;
+  recording = on;
+  try {
+    return f();
+  } finally {
+    recording = before;
+  }
+}

@@ -1,0 +1,211 @@
+// The safetensors format: 8 bytes of header length, a JSON header, then the elements. May import errors and tensor.
+
+import { fromData } from '../create.js';
+import { KeelError } from '../errors.js';
+import type { Tensor } from '../tensor.js';
+import { bytesOf, decode, type Elements, fileError, type Format, formats } from './elements.js';
+
+/**
+ * Reads a safetensors file. F32, F64, I64 and BOOL come bit for bit; F16 and BF16 become float32, and integers of up to
+ * 32 bits int64, all exactly. The order is the header's.
+ *
+ * @throws KeelError [file] for whatever the format forbids: a header that is cut, no JSON or longer than the file;
+ *   duplicate keys; an unknown dtype, a bad shape; elements that overlap, leave a gap, or run past the end of the file.
+ * @see https://huggingface.co/docs/safetensors
+ * @example
+ * const tensors = readSafetensors(writeSafetensors(new Map([['weight', ones([3])]])));
+ * tensors.get('weight')?.toArray(); // [1, 1, 1]
+ */
+export function readSafetensors(bytes: Uint8Array): Map<string, Tensor> {
+  const { header, data } = split(bytes);
+  const entries = outerKeys(header.text)
+    .filter((name) => name !== '__metadata__')
+    .map((name) => entry(name, header.json[name], data.length));
+  checkLayout(entries, data.length);
+  return new Map(
+    entries.map(({ name, format, shape, begin, end }) => {
+      const elements = decode(format, data.subarray(begin, end), `'${name}'`);
+      return [name, fromData(elements, shape, formats[format].dtype)];
+    }),
+  );
+}
+
+/**
+ * A safetensors file of these tensors, byte for byte as the reference writer's: wider dtypes first, then by name.
+ *
+ * @throws KeelError [name] for a tensor named `__metadata__`, which the format reserves.
+ * @example
+ * writeSafetensors(model.stateDict());
+ */
+export function writeSafetensors(tensors: ReadonlyMap<string, Elements>): Uint8Array {
+  if (tensors.has('__metadata__')) {
+    throw new KeelError('name', "'__metadata__' is reserved in safetensors files: rename that tensor", {});
+  }
+  const sorted = [...tensors].sort(([a, x], [b, y]) => ranks[y.dtype] - ranks[x.dtype] || (a < b ? -1 : 1));
+  const header: [string, Readonly<Record<string, unknown>>][] = [];
+  let end = 0;
+  for (const [name, { dtype, shape, data }] of sorted) {
+    const begin = end;
+    end += data.byteLength;
+    header.push([name, { dtype: names[dtype], shape, data_offsets: [begin, end] }]);
+  }
+  // Written entry by entry: an object would move names that look like integers to the front.
+  const json = `{${header.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`).join(',')}}`;
+  const text = new TextEncoder().encode(json);
+  const start = 8 + Math.ceil(text.length / 8) * 8;
+  const file = new Uint8Array(start + end).fill(0x20, 8, start);
+  new DataView(file.buffer).setBigUint64(0, BigInt(start - 8), true);
+  file.set(text, 8);
+  let at = start;
+  for (const [, { data }] of sorted) {
+    file.set(bytesOf(data), at);
+    at += data.byteLength;
+  }
+  return file;
+}
+
+const names = { int64: 'I64', float64: 'F64', float32: 'F32', bool: 'BOOL' } as const;
+
+/** The reference writer's order of dtypes. */
+const ranks = { int64: 3, float64: 2, float32: 1, bool: 0 } as const;
+
+/** Dtypes of the format that none of ours holds exactly. */
+const unsupported = ['U64', 'C64', 'F8_E4M3', 'F8_E5M2', 'F8_E8M0', 'F6_E2M3', 'F6_E3M2', 'F4'];
+
+interface Entry {
+  readonly name: string;
+  readonly format: Format;
+  readonly shape: readonly number[];
+  readonly begin: number;
+  readonly end: number;
+}
+
+function split(bytes: Uint8Array) {
+  if (bytes.length < 8) {
+    throw fileError(`a safetensors file begins with 8 bytes of header length; this one has ${bytes.length} bytes`, {
+      bytes: bytes.length,
+    });
+  }
+  const length = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
+  if (length > BigInt(bytes.length - 8)) {
+    throw fileError(`header length exceeds the file: ${length} bytes of header in a file of ${bytes.length} bytes`, {
+      header: length,
+      bytes: bytes.length,
+    });
+  }
+  const start = 8 + Number(length);
+  return { header: parseHeader(bytes.subarray(8, start)), data: bytes.subarray(start) };
+}
+
+function parseHeader(bytes: Uint8Array) {
+  let text: string;
+  let json: unknown;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    json = JSON.parse(text);
+  } catch (error) {
+    throw fileError(`header is not JSON: ${error instanceof Error ? error.message : String(error)}`, {
+      header: bytes.length,
+    });
+  }
+  if (isRecord(json)) return { text, json };
+  throw fileError('header is not a JSON object of tensors', { header: bytes.length });
+}
+
+/** Keys of the outermost object as the text has them: JSON.parse merges duplicates and reorders names like integers. */
+function outerKeys(json: string): string[] {
+  const keys: string[] = [];
+  const open: Set<string>[] = [];
+  for (const [text, string, colon] of json.matchAll(/("[^"\\]*(?:\\.[^"\\]*)*")(\s*:)?|[{}[\]]/g)) {
+    if (text === '{' || text === '[') open.push(new Set());
+    else if (text === '}' || text === ']') open.pop();
+    else if (string !== undefined && colon !== undefined) {
+      const key = String(JSON.parse(string));
+      const siblings = open.at(-1);
+      if (siblings?.has(key) === true) throw fileError(`duplicate key '${key}' in the header`, { key });
+      siblings?.add(key);
+      if (open.length === 1) keys.push(key);
+    }
+  }
+  return keys;
+}
+
+function entry(name: string, value: unknown, dataLength: number): Entry {
+  if (!isRecord(value)) throw fileError(`'${name}' is not described by a JSON object`, { tensor: name });
+  const { dtype, shape, data_offsets: offsets } = value;
+  const format = formatOf(name, dtype);
+  if (!areSizes(shape)) {
+    throw fileError(`'${name}' has a bad dimension: its shape is ${JSON.stringify(shape)}, not whole numbers from 0`, {
+      tensor: name,
+      shape,
+    });
+  }
+  const [begin, end] = areSizes(offsets) && offsets.length === 2 ? offsets : [];
+  if (begin === undefined || end === undefined || begin > end) {
+    throw fileError(`'${name}' has bad data_offsets ${JSON.stringify(offsets)}: expected [begin, end] in bytes`, {
+      tensor: name,
+      offsets,
+    });
+  }
+  const facts = { tensor: name, begin, end, bytes: dataLength };
+  if (begin > dataLength) {
+    throw fileError(`'${name}' has offsets beyond the data: ${begin} to ${end} in ${dataLength} bytes`, facts);
+  }
+  if (end > dataLength) {
+    throw fileError(
+      `tensor data runs past the end of the file: '${name}' ends at byte ${end} of the data, which has ${dataLength}`,
+      facts,
+    );
+  }
+  const needed = shape.reduce((product, extent) => product * extent, formats[format].width);
+  if (needed !== end - begin) {
+    throw fileError(
+      `'${name}' of dtype ${format} and shape [${shape.join(', ')}]: ${needed} bytes needed, ${end - begin} given`,
+      { ...facts, needed, given: end - begin },
+    );
+  }
+  return { name, format, shape, begin, end };
+}
+
+function formatOf(name: string, dtype: unknown): Format {
+  if (isFormat(dtype)) return dtype;
+  const given = String(dtype);
+  const problem = unsupported.includes(given) ? `dtype ${given} is not supported` : `unknown dtype ${given}`;
+  throw fileError(`${problem} in '${name}': choose from ${Object.keys(formats).join(', ')}`, { tensor: name, dtype });
+}
+
+/** The format wants every byte of the data to belong to exactly one tensor. */
+function checkLayout(entries: readonly Entry[], dataLength: number): void {
+  const sorted = [...entries].sort((a, b) => a.begin - b.begin || a.end - b.end);
+  let covered = 0;
+  let before = '';
+  for (const { name, begin, end } of sorted) {
+    if (begin < covered) {
+      throw fileError(`tensors overlap: '${name}' begins at byte ${begin}, '${before}' ends at ${covered}`, {
+        tensors: [before, name],
+        begin,
+        end: covered,
+      });
+    }
+    if (begin > covered) throw gap(covered, begin);
+    covered = end;
+    before = name;
+  }
+  if (covered < dataLength) throw gap(covered, dataLength);
+}
+
+function gap(begin: number, end: number): KeelError {
+  return fileError(`bytes ${begin} to ${end} of the data belong to no tensor`, { begin, end });
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function areSizes(value: unknown): value is readonly number[] {
+  return Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0);
+}
+
+function isFormat(dtype: unknown): dtype is Format {
+  return typeof dtype === 'string' && Object.hasOwn(formats, dtype);
+}

@@ -1,0 +1,184 @@
+// The seam between tensors and arithmetic: what a backend is, and the registry of backends.
+// May import errors, notation and plan.
+
+import { KeelError } from '../errors.js';
+import type { Plan, Runs } from '../plan.js';
+
+/** Element types. float32 and float64 take part in arithmetic; int64 and bool are data: indices, labels, masks. */
+export type DType = 'float32' | 'float64' | 'int64' | 'bool';
+
+/** The typed array that holds each dtype's elements on the JavaScript side. */
+export type Data = Float32Array | Float64Array | BigInt64Array | Uint8Array;
+
+/**
+ * What the elements of a set are divided by, with n elements in the set:
+ * `moments` (x − mean) / √(variance + eps), `rms` x / √(Σx²/n + eps), `l2` x / max(√Σx², eps).
+ */
+export type Statistics = 'moments' | 'rms' | 'l2';
+
+/** An operand of {@link Kernels.pointwise}: element `(i, j, ...)` lies at `offset + i·strides[0] + j·strides[1] + ...`. */
+export interface Strided<S> {
+  readonly data: S;
+  readonly offset: number;
+  readonly strides: readonly number[];
+}
+
+export type UnaryOp =
+  | 'copy' | 'neg' | 'abs' | 'sign' | 'exp' | 'log' | 'log1p' | 'sqrt' | 'sin' | 'cos' | 'tanh' | 'sigmoid' | 'erf'
+  | 'relu' | 'floor' | 'not';
+export type BinaryOp =
+  | 'add' | 'sub' | 'mul' | 'div' | 'pow' | 'maximum' | 'minimum'
+  | 'eq' | 'ne' | 'lt' | 'le' | 'gt' | 'ge' | 'and' | 'or';
+/** Elementwise functions by number of operands; `where` is (condition, a, b). Comparisons and logic write bool. */
+export type PointwiseOp = UnaryOp | BinaryOp | 'where';
+
+export type ReduceOp = 'sum' | 'mean' | 'max' | 'min' | 'l2' | 'variance' | 'unbiased_variance';
+
+/** A forward pass of {@link Kernels.norm}. */
+export interface NormCall<S> {
+  readonly plan: Plan;
+  readonly statistics: Statistics;
+  readonly eps: number;
+  readonly x: S;
+  /** Learned scale and shift, `plan.affine` values each. */
+  readonly weight: S | null;
+  readonly bias: S | null;
+  /** Statistics from elsewhere (running averages), one value for each set; null: those of x. */
+  readonly given: { readonly mean: S; readonly variance: S } | null;
+  readonly y: S;
+  /** Statistics to write on request, one value for each set. `variance` is the biased one, for `rms` the mean square. */
+  readonly mean: S | null;
+  readonly variance: S | null;
+  readonly rstd: S | null;
+  /** What the backward pass needs, as large as {@link Kernels.normSaved} says; null where none will come. */
+  readonly saved: S | null;
+}
+
+/** A backward pass of {@link Kernels.norm}: gradients of Σ y·dy; null where one is not wanted. */
+export interface NormBackwardCall<S> {
+  readonly plan: Plan;
+  readonly statistics: Statistics;
+  readonly x: S;
+  readonly dy: S;
+  readonly weight: S | null;
+  /** What {@link Kernels.norm} wrote for this pass. */
+  readonly saved: S;
+  readonly dx: S | null;
+  readonly dweight: S | null;
+  readonly dbias: S | null;
+}
+
+/** `out[i] = a[i] · b[i]`, m×k by k×n, for each i of the batch; a step of 0 repeats one matrix for the whole batch. */
+export interface MatmulCall<S> {
+  readonly a: S;
+  readonly b: S;
+  readonly out: S;
+  readonly batch: number;
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly stepA: number;
+  readonly stepB: number;
+  /** a is stored k×m, b is stored n×k. */
+  readonly transposeA: boolean;
+  readonly transposeB: boolean;
+}
+
+/** The sizes of a convolution, spatial ones as depth, height, width. */
+export interface ConvSizes {
+  readonly batch: number;
+  readonly groups: number;
+  readonly inChannels: number;
+  readonly outChannels: number;
+  readonly input: Extent;
+  readonly kernel: Extent;
+  readonly output: Extent;
+  readonly stride: Extent;
+  readonly padding: Extent;
+  readonly dilation: Extent;
+}
+export type Extent = readonly [number, number, number];
+
+/**
+ * One of the three parts of a convolution, linear in each of its two operands and the gradient of one another:
+ * `y` from (x, w), `dx` from (dy, w), which is the transposed convolution, and `dw` from (x, dy).
+ */
+export type ConvPart = 'y' | 'dx' | 'dw';
+
+/**
+ * A backend. `S` is its own handle of a storage; the layers above never look inside it. Kernels write into storages
+ * that the caller allocated, never keep them, and may run later as long as reads see their results in order.
+ */
+export interface Kernels<S> {
+  readonly name: string;
+  /** Whether tensors of this dtype can live here; those that cannot live on the reference backend. */
+  holds(dtype: DType): boolean;
+
+  alloc(dtype: DType, length: number): S;
+  free(storage: S): void;
+  write(storage: S, data: Data): void;
+  read(storage: S): Promise<Data>;
+  /** The elements themselves without a copy, or null where they are not in this memory. Valid until the next call. */
+  view(storage: S): Data | null;
+
+  norm(call: NormCall<S>): void;
+  /** Type and number of the elements that `norm` saves for `normBackward`; what they mean is the backend's own affair. */
+  normSaved(plan: Plan): { readonly dtype: DType; readonly length: number };
+  normBackward(call: NormBackwardCall<S>): void;
+
+  matmul(call: MatmulCall<S>): void;
+  conv(part: ConvPart, sizes: ConvSizes, a: S, b: S, out: S): void;
+  /** Softmax, or its logarithm, over the reduced elements of each set of `runs`. */
+  softmax(x: S, runs: Runs, log: boolean, out: S): void;
+  pointwise(op: PointwiseOp, shape: readonly number[], inputs: readonly Strided<S>[], out: Strided<S>): void;
+  reduce(op: ReduceOp, x: S, runs: Runs, out: S): void;
+  /** `out[i] = table[index[i]]` for rows of `width`; and its adjoint, `table[index[i]] += rows[i]`. */
+  gather(table: S, index: S, width: number, out: S): void;
+  scatterAdd(rows: S, index: S, width: number, table: S): void;
+}
+
+const registry = new Map<string, Kernels<unknown>>();
+let current: Kernels<unknown> | null = null;
+
+/** Adds a backend; the first one registered is the default until {@link useBackend} names another. */
+export function register(kernels: Kernels<unknown>): void {
+  registry.set(kernels.name, kernels);
+  current ??= kernels;
+}
+
+/** Names of the registered backends. */
+export function backends(): string[] {
+  return [...registry.keys()];
+}
+
+/**
+ * Makes new tensors live on the backend of this name; those that exist stay where they are. Returns the name of the
+ * backend that was in use.
+ *
+ * @throws KeelError [backend] for a name that is not registered.
+ * @example
+ * useBackend('reference');
+ */
+export function useBackend(name: string): string {
+  const before = inUse().name;
+  current = named(name);
+  return before;
+}
+
+/** The backend for new tensors of a dtype: the one in use, or the reference where that one does not hold the dtype. */
+export function backendFor(dtype: DType): Kernels<unknown> {
+  const kernels = inUse();
+  return kernels.holds(dtype) ? kernels : named('reference');
+}
+
+function inUse(): Kernels<unknown> {
+  if (current === null) throw new KeelError('backend', "no backend is registered: import 'evenkeel', which brings one");
+  return current;
+}
+
+function named(name: string): Kernels<unknown> {
+  const kernels = registry.get(name);
+  if (kernels !== undefined) return kernels;
+  const known = backends();
+  throw new KeelError('backend', `no backend is called '${name}'\n  choose from ${known.join(', ')}`, { name, known });
+}

@@ -1,0 +1,153 @@
+// The definition of every normalization: one loop over a plan, forward and backward, in float64.
+// May import plan and kernels.
+
+import type { NormBackwardCall, NormCall, Statistics } from '../kernels.js';
+import type { Plan } from '../../plan.js';
+import type { Numbers } from './reference.js';
+
+/**
+ * y = (x − mean) · rstd · weight + bias. Saves three planes of one value for each set: mean, rstd, and 1 where the
+ * statistics follow x, 0 where they are constants (given ones, and an l2 norm below eps).
+ */
+export function norm(call: NormCall<Numbers>): void {
+  const { plan, statistics, eps, x, y, weight, bias, given } = call;
+  const sets = plan.k0 * plan.k1;
+  for (let set = 0; set < sets; set++) {
+    const { mean, variance, rstd, follows } =
+      given === null ? measure(x, plan, set, statistics, eps) : constants(given.mean[set]!, given.variance[set]!, eps);
+    if (call.saved !== null) {
+      call.saved[set] = mean;
+      call.saved[sets + set] = rstd;
+      call.saved[2 * sets + set] = follows ? 1 : 0;
+    }
+    if (call.mean !== null) call.mean[set] = mean;
+    if (call.variance !== null) call.variance[set] = variance;
+    if (call.rstd !== null) call.rstd[set] = rstd;
+    forEach(plan, set, (e, parameter) => {
+      const scaled = (x[e]! - mean) * rstd;
+      y[e] = (weight === null ? scaled : scaled * weight[parameter]!) + (bias === null ? 0 : bias[parameter]!);
+    });
+  }
+}
+
+/** float64, so that the backward pass knows the mean as well as the forward did. */
+export function normSaved(plan: Plan): { dtype: 'float64'; length: number } {
+  return { dtype: 'float64', length: 3 * plan.k0 * plan.k1 };
+}
+
+/**
+ * With h = dy · weight, x̂ the normalized value and ⟨·⟩ the mean over the set:
+ * moments dx = rstd · (h − ⟨h⟩ − x̂⟨h·x̂⟩), rms without ⟨h⟩, l2 with the sum in place of ⟨h·x̂⟩, constants dx = rstd · h.
+ * dweight = Σ dy·x̂, dbias = Σ dy.
+ */
+export function normBackward(call: NormBackwardCall<Numbers>): void {
+  const { plan, statistics, x, dy, weight, saved, dx } = call;
+  const sets = plan.k0 * plan.k1;
+  const n = statistics === 'l2' ? 1 : plan.r0 * plan.r1;
+  const dweight = new Float64Array(plan.affine);
+  const dbias = new Float64Array(plan.affine);
+  for (let set = 0; set < sets; set++) {
+    const mean = saved[set]!;
+    const rstd = saved[sets + set]!;
+    const follows = saved[2 * sets + set] === 1;
+    let sumH = 0;
+    let sumHX = 0;
+    forEach(plan, set, (e, parameter) => {
+      const normalized = (x[e]! - mean) * rstd;
+      const h = weight === null ? dy[e]! : dy[e]! * weight[parameter]!;
+      sumH += h;
+      sumHX += h * normalized;
+      if (plan.affine > 0) {
+        dweight[parameter]! += dy[e]! * normalized;
+        dbias[parameter]! += dy[e]!;
+      }
+    });
+    if (dx === null) continue;
+    const shift = follows && statistics === 'moments' ? sumH / n : 0;
+    const slope = follows ? sumHX / n : 0;
+    forEach(plan, set, (e, parameter) => {
+      const h = weight === null ? dy[e]! : dy[e]! * weight[parameter]!;
+      dx[e] = follows ? rstd * (h - shift - (x[e]! - mean) * rstd * slope) : rstd * h;
+    });
+  }
+  call.dweight?.set(dweight);
+  call.dbias?.set(dbias);
+}
+
+/** Visits the elements of a set in memory order with the index of each one's parameter. */
+function forEach(plan: Plan, set: number, visit: (e: number, parameter: number) => void): void {
+  const { r0, k1, r1, affine, inner } = plan;
+  const i0 = Math.floor(set / k1);
+  const i1 = set % k1;
+  for (let j0 = 0; j0 < r0; j0++) {
+    const start = ((i0 * r0 + j0) * k1 + i1) * r1;
+    for (let e = start; e < start + r1; e++) visit(e, affine === 0 ? 0 : Math.floor(e / inner) % affine);
+  }
+}
+
+interface Measured {
+  readonly mean: number;
+  /** Biased variance; the mean square for rms; the sum of squares for l2. */
+  readonly variance: number;
+  readonly rstd: number;
+  readonly follows: boolean;
+}
+
+function constants(mean: number, variance: number, eps: number): Measured {
+  return { mean, variance, rstd: 1 / Math.sqrt(variance + eps), follows: false };
+}
+
+function measure(x: Numbers, plan: Plan, set: number, statistics: Statistics, eps: number): Measured {
+  const plain = moments(x, plan, set, statistics, 1);
+  if (plain.squares > 1e-290 && plain.squares < Infinity) return finish(plain, plan, statistics, eps, 1);
+  // Squares of float64 elements may overflow or vanish: measure once more with the largest element scaled to about 1.
+  let largest = 0;
+  forEach(plan, set, (e) => {
+    largest = Math.max(largest, Math.abs(x[e]!));
+  });
+  if (!(largest > 0 && largest < Infinity)) return finish(plain, plan, statistics, eps, 1);
+  const scale = 2 ** -Math.max(-1022, Math.min(1022, Math.floor(Math.log2(largest))));
+  return finish(moments(x, plan, set, statistics, scale), plan, statistics, eps, scale);
+}
+
+/** Mean, and the sum of squared deviations from it, of scale · x; rms and l2 take deviations from 0. */
+function moments(x: Numbers, plan: Plan, set: number, statistics: Statistics, scale: number) {
+  const n = plan.r0 * plan.r1;
+  let mean = 0;
+  if (statistics === 'moments') {
+    forEach(plan, set, (e) => {
+      mean += x[e]! * scale;
+    });
+    mean /= n;
+  }
+  let squares = 0;
+  let rest = 0;
+  forEach(plan, set, (e) => {
+    const deviation = x[e]! * scale - mean;
+    rest += deviation;
+    squares += deviation * deviation;
+  });
+  if (statistics !== 'moments') return { mean, squares };
+  // The rounding error of the mean is the mean of the deviations.
+  return { mean: mean + rest / n, squares: Math.max(0, squares - (rest * rest) / n) };
+}
+
+function finish(
+  { mean, squares }: { mean: number; squares: number },
+  plan: Plan,
+  statistics: Statistics,
+  eps: number,
+  scale: number,
+): Measured {
+  if (statistics === 'l2') {
+    const length = Math.sqrt(squares) / scale;
+    // A length of NaN is not below eps: it stays, as torch.clamp_min leaves it.
+    const clamped = length < eps;
+    return { mean: 0, variance: length * length, rstd: 1 / (clamped ? eps : length), follows: !clamped };
+  }
+  const deviation = Math.sqrt(squares / (plan.r0 * plan.r1)) / scale;
+  const variance = scale === 1 ? squares / (plan.r0 * plan.r1) : deviation * deviation;
+  const rescaled = scale !== 1 && eps >= 0;
+  const rstd = rescaled ? 1 / Math.hypot(deviation, Math.sqrt(eps)) : 1 / Math.sqrt(variance + eps);
+  return { mean: mean / scale, variance, rstd, follows: true };
+}

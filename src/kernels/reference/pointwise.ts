@@ -1,0 +1,120 @@
+// Elementwise functions over strided operands. May import kernels.
+
+import type { Data, PointwiseOp, Strided } from '../kernels.js';
+
+type Elementwise = (a: number, b: number, c: number) => number;
+
+const functions: Readonly<Record<PointwiseOp, Elementwise>> = {
+  copy: (a) => a,
+  neg: (a) => -a,
+  abs: Math.abs,
+  sign: Math.sign,
+  exp: Math.exp,
+  log: Math.log,
+  log1p: Math.log1p,
+  sqrt: Math.sqrt,
+  sin: Math.sin,
+  cos: Math.cos,
+  tanh: Math.tanh,
+  sigmoid: (a) => 1 / (1 + Math.exp(-a)),
+  erf,
+  // NaN stays NaN, as in PyTorch.
+  relu: (a) => (a <= 0 ? 0 : a),
+  floor: Math.floor,
+  not: (a) => Number(a === 0),
+  add: (a, b) => a + b,
+  sub: (a, b) => a - b,
+  mul: (a, b) => a * b,
+  div: (a, b) => a / b,
+  pow,
+  maximum: (a, b) => Math.max(a, b),
+  minimum: (a, b) => Math.min(a, b),
+  eq: (a, b) => Number(a === b),
+  ne: (a, b) => Number(a !== b),
+  lt: (a, b) => Number(a < b),
+  le: (a, b) => Number(a <= b),
+  gt: (a, b) => Number(a > b),
+  ge: (a, b) => Number(a >= b),
+  and: (a, b) => Number(a !== 0 && b !== 0),
+  or: (a, b) => Number(a !== 0 || b !== 0),
+  where: (a, b, c) => (a !== 0 ? b : c),
+};
+
+/** out[...] = op(inputs[0][...], inputs[1][...], ...) over every index of `shape`. */
+export function pointwise(
+  op: PointwiseOp,
+  shape: readonly number[],
+  inputs: readonly Strided<Data>[],
+  out: Strided<Data>,
+): void {
+  const f = functions[op];
+  const [a, b, c] = [operand(inputs[0]), operand(inputs[1]), operand(inputs[2])];
+  const set = writer(out.data);
+
+  function walk(axis: number, atA: number, atB: number, atC: number, atOut: number): void {
+    if (axis === shape.length) {
+      set(atOut, f(a.get(atA), b.get(atB), c.get(atC)));
+      return;
+    }
+    const [stepA, stepB, stepC] = [a.strides[axis] ?? 0, b.strides[axis] ?? 0, c.strides[axis] ?? 0];
+    const stepOut = out.strides[axis]!;
+    for (let i = 0; i < shape[axis]!; i++) {
+      walk(axis + 1, atA + i * stepA, atB + i * stepB, atC + i * stepC, atOut + i * stepOut);
+    }
+  }
+  walk(0, a.offset, b.offset, c.offset, out.offset);
+}
+
+/** An operand with its reader; one that the function does not take reads as 0. */
+function operand(input: Strided<Data> | undefined) {
+  return input === undefined
+    ? { get: () => 0, offset: 0, strides: [] }
+    : { get: reader(input.data), offset: input.offset, strides: input.strides };
+}
+
+function reader(data: Data): (at: number) => number {
+  return data instanceof BigInt64Array ? (at) => Number(data[at]!) : (at) => data[at]!;
+}
+
+function writer(data: Data): (at: number, value: number) => void {
+  if (data instanceof BigInt64Array) {
+    return (at, value) => {
+      data[at] = BigInt(Math.trunc(value));
+    };
+  }
+  if (data instanceof Uint8Array) {
+    return (at, value) => {
+      data[at] = value === 0 ? 0 : 1;
+    };
+  }
+  return (at, value) => {
+    data[at] = value;
+  };
+}
+
+/** C's pow, which PyTorch follows: JavaScript gives NaN for 1 to the power of NaN or ±Infinity. */
+function pow(base: number, exponent: number): number {
+  return base === 1 || (base === -1 && Math.abs(exponent) === Infinity) ? 1 : base ** exponent;
+}
+
+/** Error function 2/√π ∫₀ˣ exp(−t²) dt to float64 precision: the series of all positive terms, beyond 3 the continued fraction. */
+function erf(x: number): number {
+  const z = Math.abs(x);
+  if (Number.isNaN(z)) return NaN;
+  if (z > 6) return Math.sign(x);
+  if (z > 3) return Math.sign(x) * (1 - erfc(z));
+  let term = z;
+  let sum = z;
+  for (let n = 1; term > sum * 1e-17; n++) {
+    term *= (2 * z * z) / (2 * n + 1);
+    sum += term;
+  }
+  return Math.sign(x) * (2 / Math.sqrt(Math.PI)) * Math.exp(-z * z) * sum;
+}
+
+/** 1 − erf(z) for z > 3: exp(−z²)/√π · 1/(z + ½/(z + 1/(z + 3⁄2/(z + ...)))). */
+function erfc(z: number): number {
+  let fraction = z;
+  for (let n = 60; n > 0; n--) fraction = z + n / 2 / fraction;
+  return Math.exp(-z * z) / (Math.sqrt(Math.PI) * fraction);
+}

@@ -1,0 +1,105 @@
+// Reductions over the runs of a plan, softmax, and rows picked by an index. May import plan and kernels.
+
+import type { Runs } from '../../plan.js';
+import type { ReduceOp } from '../kernels.js';
+import type { Numbers } from './reference.js';
+
+/** out[set] = op of the set's elements. */
+export function reduce(op: ReduceOp, x: Numbers, runs: Runs, out: Numbers): void {
+  const n = runs.r0 * runs.r1;
+  for (let set = 0; set < runs.k0 * runs.k1; set++) {
+    const values = elements(x, runs, set);
+    out[set] = reductions[op](values, n);
+  }
+}
+
+const reductions: Readonly<Record<ReduceOp, (values: Float64Array, n: number) => number>> = {
+  sum,
+  mean: (values, n) => sum(values) / n,
+  max: (values) => values.reduce((largest, value) => Math.max(largest, value), -Infinity),
+  min: (values) => values.reduce((least, value) => Math.min(least, value), Infinity),
+  l2: (values) => length(values),
+  variance: (values, n) => squaredDeviations(values, n) / n,
+  unbiased_variance: (values, n) => squaredDeviations(values, n) / (n - 1),
+};
+
+/** exp(x) / Σ exp(x) over each set, or its logarithm; the largest element is taken off first. */
+export function softmax(x: Numbers, runs: Runs, log: boolean, out: Numbers): void {
+  for (let set = 0; set < runs.k0 * runs.k1; set++) {
+    const values = elements(x, runs, set);
+    const largest = reductions.max(values, values.length);
+    let total = 0;
+    for (const value of values) total += Math.exp(value - largest);
+    const logTotal = Math.log(total);
+    let i = 0;
+    forEach(runs, set, (e) => {
+      const shifted = values[i++]! - largest;
+      out[e] = log ? shifted - logTotal : Math.exp(shifted) / total;
+    });
+  }
+}
+
+/** out[i] = table[index[i]], rows of `width`. */
+export function gather(table: Numbers, index: BigInt64Array, width: number, out: Numbers): void {
+  index.forEach((row, i) => {
+    out.set(table.subarray(Number(row) * width, (Number(row) + 1) * width), i * width);
+  });
+}
+
+/** table[index[i]] += rows[i]; sums of a row are rounded once. */
+export function scatterAdd(rows: Numbers, index: BigInt64Array, width: number, table: Numbers): void {
+  const sums = Float64Array.from(table);
+  index.forEach((row, i) => {
+    for (let j = 0; j < width; j++) sums[Number(row) * width + j]! += rows[i * width + j]!;
+  });
+  table.set(sums);
+}
+
+function forEach({ r0, k1, r1 }: Runs, set: number, visit: (e: number) => void): void {
+  const i0 = Math.floor(set / k1);
+  for (let j0 = 0; j0 < r0; j0++) {
+    const start = ((i0 * r0 + j0) * k1 + (set % k1)) * r1;
+    for (let e = start; e < start + r1; e++) visit(e);
+  }
+}
+
+function elements(x: Numbers, runs: Runs, set: number): Float64Array {
+  const values = new Float64Array(runs.r0 * runs.r1);
+  let i = 0;
+  forEach(runs, set, (e) => {
+    values[i++] = x[e]!;
+  });
+  return values;
+}
+
+function sum(values: Float64Array): number {
+  let total = 0;
+  for (const value of values) total += value;
+  return total;
+}
+
+function squaredDeviations(values: Float64Array, n: number): number {
+  const mean = sum(values) / n;
+  let squares = 0;
+  let rest = 0;
+  for (const value of values) {
+    squares += (value - mean) ** 2;
+    rest += value - mean;
+  }
+  return Math.max(0, squares - (rest * rest) / n);
+}
+
+/** √Σx², of scaled elements where squares would overflow or vanish. */
+function length(values: Float64Array): number {
+  let squares = 0;
+  for (const value of values) squares += value * value;
+  if (squares > 1e-290 && squares < Infinity) return Math.sqrt(squares);
+  return Number.isNaN(squares) ? NaN : Math.hypot(...chunked(values));
+}
+
+/** Lengths of pieces short enough to be arguments of one call. */
+function chunked(values: Float64Array): number[] {
+  const lengths: number[] = [];
+  for (let i = 0; i < values.length; i += 1024) lengths.push(Math.hypot(...values.subarray(i, i + 1024)));
+  return lengths;
+}

@@ -1,0 +1,147 @@
+// Sums, means, variances, extremes and norms over any axes. May import errors, kernels, tensor, autograd, check,
+// movement and elementwise.
+
+import { record } from '../autograd.js';
+import { KeelError, showShape } from '../errors.js';
+import type { ReduceOp } from '../kernels/kernels.js';
+import type { Tensor } from '../tensor.js';
+import { checkFloats, dimensionMask } from './check.js';
+import { abs, div, eq, mul, ne, pow, sub, where } from './elementwise.js';
+import { expand, reduceBy, reshape, sumTo, to } from './movement.js';
+
+/** One dimension or several, negative ones from the end; none means all. */
+export type Dims = number | readonly number[];
+
+export interface ReduceOptions {
+  /** Leave reduced axes with extent 1. Default false. */
+  readonly keepdim?: boolean;
+}
+
+/** Σx over dims. @see https://docs.pytorch.org/docs/stable/generated/torch.sum.html */
+export function sum(x: Tensor, dims?: Dims | null, options?: ReduceOptions): Tensor {
+  const axes = plan('sum', x, dims, options);
+  return reshape(sumTo(x, axes.kept), axes.shape);
+}
+
+/** Σx/n over dims; NaN over no elements. @see https://docs.pytorch.org/docs/stable/generated/torch.mean.html */
+export function mean(x: Tensor, dims?: Dims | null, options?: ReduceOptions): Tensor {
+  return reduced('mean', x, dims, options, (dy, n) => div(dy, n));
+}
+
+/**
+ * Σ(x − mean)²/(n − 1) over dims, or /n with `unbiased: false`; two passes. dx = dy·2(x − mean)/(n − 1).
+ *
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.var.html
+ */
+export function variance(
+  x: Tensor,
+  dims?: Dims | null,
+  { unbiased = true, ...options }: ReduceOptions & { readonly unbiased?: boolean } = {},
+): Tensor {
+  return reduced(unbiased ? 'unbiased_variance' : 'variance', x, dims, options, (dy, n, { x: saved, mask }) => {
+    const deviation = sub(saved, mean(saved, axesOf(mask), { keepdim: true }));
+    return mul(dy, mul(deviation, 2 / (unbiased ? n - 1 : n)));
+  });
+}
+
+/** Largest element over dims; equal ones share the gradient. @see https://docs.pytorch.org/docs/stable/generated/torch.amax.html */
+export function max(x: Tensor, dims?: Dims | null, options?: ReduceOptions): Tensor {
+  return reduced('max', nonEmpty('max', x, dims), dims, options, sharedByEqual);
+}
+
+/** Least element over dims; equal ones share the gradient. @see https://docs.pytorch.org/docs/stable/generated/torch.amin.html */
+export function min(x: Tensor, dims?: Dims | null, options?: ReduceOptions): Tensor {
+  return reduced('min', nonEmpty('min', x, dims), dims, options, sharedByEqual);
+}
+
+/**
+ * (Σ|x|ᵖ)^(1/p) over dims: p = 2 Euclidean, 1 the sum of magnitudes, ±Infinity the largest and least magnitude, 0 the
+ * number of elements that are not 0. The gradient at 0 is 0.
+ *
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.linalg.vector_norm.html
+ */
+export function vectorNorm(x: Tensor, p = 2, dims?: Dims | null, options?: ReduceOptions): Tensor {
+  if (typeof p !== 'number' || Number.isNaN(p)) {
+    throw new KeelError('argument', `vectorNorm: p must be a number or ±Infinity, got ${String(p)}`, { p });
+  }
+  if (p === Infinity) return max(abs(x), dims, options);
+  if (p === -Infinity) return min(abs(x), dims, options);
+  if (p === 1) return sum(abs(x), dims, options);
+  if (p === 0) return sum(to(ne(x, 0), x.dtype), dims, options);
+  if (p === 2) {
+    return reduced('l2', x, dims, options, (dy, _, { x: saved, y }) =>
+      mul(dy, where(eq(y, 0), 0, div(saved, where(eq(y, 0), 1, y)))),
+    );
+  }
+  // Zeros are kept away from pow, whose slope there may be infinite.
+  const zero = eq(x, 0);
+  const total = sum(where(zero, p > 0 ? 0 : Infinity, pow(abs(where(zero, 1, x)), p)), dims, options);
+  const none = eq(total, 0);
+  return where(none, 0, pow(where(none, 1, total), 1 / p));
+}
+
+interface Axes {
+  readonly mask: readonly boolean[];
+  /** The shape with reduced axes left as 1. */
+  readonly kept: readonly number[];
+  readonly shape: readonly number[];
+  /** Elements under one result. */
+  readonly count: number;
+}
+
+function plan(name: string, x: Tensor, dims: Dims | null | undefined, { keepdim = false }: ReduceOptions = {}): Axes {
+  checkFloats(name, [x]);
+  const mask = dimensionMask(dims, x.rank);
+  const kept = x.shape.map((extent, axis) => (mask[axis] === true ? 1 : extent));
+  const shape = keepdim ? kept : x.shape.filter((_, axis) => mask[axis] !== true);
+  const count = x.shape.reduce((product, extent, axis) => (mask[axis] === true ? product * extent : product), 1);
+  return { mask, kept, shape, count };
+}
+
+/** The gradient of each element from that of its result, both in the shape with axes kept. */
+type Spread = (
+  dy: Tensor,
+  count: number,
+  saved: { readonly x: Tensor; readonly y: Tensor; readonly mask: readonly boolean[] },
+) => Tensor;
+
+function reduced(
+  op: ReduceOp,
+  x: Tensor,
+  dims: Dims | null | undefined,
+  options: ReduceOptions | undefined,
+  spread: Spread,
+): Tensor {
+  const { mask, kept, shape, count } = plan(op, x, dims, options);
+  const y = reduceBy(op, x, mask, kept);
+  record({
+    name: `${op.charAt(0).toUpperCase()}${op.slice(1)}Backward`,
+    inputs: [x],
+    outputs: [y],
+    saved: op === 'mean' ? [] : [x, y],
+    backward: ([dy], [savedX = x, savedY = y]) => [
+      dy ? expand(spread(dy, count, { x: savedX, y: savedY, mask }), savedX.shape) : null,
+    ],
+  });
+  return reshape(y, shape);
+}
+
+function sharedByEqual(dy: Tensor, _: number, { x, y, mask }: Parameters<Spread>[2]): Tensor {
+  const equal = to(eq(x, y), x.dtype);
+  return mul(dy, div(equal, sum(equal, axesOf(mask), { keepdim: true })));
+}
+
+function axesOf(mask: readonly boolean[]): number[] | null {
+  const axes = mask.flatMap((on, axis) => (on ? [axis] : []));
+  return axes.length === 0 ? null : axes;
+}
+
+function nonEmpty(name: string, x: Tensor, dims: Dims | null | undefined): Tensor {
+  const mask = dimensionMask(dims, x.rank);
+  if (x.shape.every((extent, axis) => extent > 0 || mask[axis] !== true)) return x;
+  throw new KeelError(
+    'shape',
+    `${name}(): Expected reduction dim to be specified for input.numel() == 0 (${showShape(x.shape)}): no elements have no ${name}`,
+    { shape: x.shape },
+  );
+}

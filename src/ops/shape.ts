@@ -1,0 +1,143 @@
+// Axes added, dropped, swapped, repeated and cut: thin over movement. May import errors, create, tensor, check and movement.
+
+import { KeelError, showShape } from '../errors.js';
+import type { Tensor } from '../tensor.js';
+import { dimension, dimensionMask } from './check.js';
+import { cat, expand, permute, reshape, span, take } from './movement.js';
+
+/** Two axes swapped. @see https://docs.pytorch.org/docs/stable/generated/torch.transpose.html */
+export function transpose(x: Tensor, dim0: number, dim1: number): Tensor {
+  const [a, b] = [dimension(dim0, x.rank), dimension(dim1, x.rank)];
+  const order = x.shape.map((_, axis) => (axis === a ? b : axis === b ? a : axis));
+  return permute(x, order);
+}
+
+/** A new axis of extent 1 at `dim`. @see https://docs.pytorch.org/docs/stable/generated/torch.unsqueeze.html */
+export function unsqueeze(x: Tensor, dim: number): Tensor {
+  const at = dimension(dim, x.rank + 1);
+  return reshape(x, [...x.shape.slice(0, at), 1, ...x.shape.slice(at)]);
+}
+
+/** Axes of extent 1 dropped: all of them, or those of `dims`. @see https://docs.pytorch.org/docs/stable/generated/torch.squeeze.html */
+export function squeeze(x: Tensor, dims?: number | readonly number[]): Tensor {
+  const mask = dimensionMask(dims, x.rank);
+  return reshape(x, x.shape.filter((extent, axis) => extent !== 1 || mask[axis] !== true));
+}
+
+/** Axes from `start` to `end` made one. @see https://docs.pytorch.org/docs/stable/generated/torch.flatten.html */
+export function flatten(x: Tensor, start = 0, end = -1): Tensor {
+  const [from, last] = [dimension(start, x.rank), dimension(end, x.rank)];
+  if (from > last) {
+    throw new KeelError('dimension', `flatten() has invalid args: start_dim ${start} cannot come after end_dim ${end}`, {
+      start,
+      end,
+    });
+  }
+  const merged = x.shape.slice(from, last + 1).reduce((product, extent) => product * extent, 1);
+  return reshape(x, [...x.shape.slice(0, from), merged, ...x.shape.slice(last + 1)]);
+}
+
+/** x repeated `counts` times along each axis, new leading ones included. @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.repeat.html */
+export function repeat(x: Tensor, counts: readonly number[]): Tensor {
+  const missing = counts.length - x.rank;
+  if (missing < 0 || counts.some((count) => !Number.isInteger(count) || count < 0)) {
+    throw new KeelError(
+      'argument',
+      `Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor, and each is a whole ` +
+        `number from 0: [${counts.join(', ')}] for ${showShape(x.shape)}`,
+      { counts, shape: x.shape },
+    );
+  }
+  const shape = [...counts.slice(0, missing).map(() => 1), ...x.shape];
+  const paired = shape.flatMap((extent) => [1, extent]);
+  const target = shape.flatMap((extent, axis) => [counts[axis] ?? 1, extent]);
+  const result = shape.map((extent, axis) => extent * (counts[axis] ?? 1));
+  return reshape(expand(reshape(x, paired), target), result);
+}
+
+/** Tensors of equal shape along a new axis. @see https://docs.pytorch.org/docs/stable/generated/torch.stack.html */
+export function stack(tensors: readonly Tensor[], dim = 0): Tensor {
+  return cat(tensors.map((x) => unsqueeze(x, dim)), dim);
+}
+
+/**
+ * Pieces along `dim`: of one size, the last one smaller, or of the sizes listed.
+ *
+ * @throws KeelError [argument] when the sizes do not add up to the extent.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.split.html
+ */
+export function split(x: Tensor, sizes: number | readonly number[], dim = 0): Tensor[] {
+  const axis = dimension(dim, x.rank);
+  const extent = x.shape[axis] ?? 1;
+  const list = typeof sizes === 'number' ? evenly(extent, sizes) : sizes;
+  const total = list.reduce((held, size) => held + size, 0);
+  if (total !== extent || list.some((size) => !Number.isInteger(size) || size < 0)) {
+    throw new KeelError(
+      'argument',
+      `split_with_sizes expects split_sizes to sum exactly to ${extent} (input tensor's size at dimension ${axis}), but got ` +
+        `split_sizes=[${list.join(', ')}]`,
+      { sizes: list, extent, dim: axis },
+    );
+  }
+  let at = 0;
+  return list.map((size) => {
+    const piece = take(x, { ...span(x.shape, axis, at), shape: x.shape.map((held, i) => (i === axis ? size : held)) });
+    at += size;
+    return piece;
+  });
+}
+
+/** At most `chunks` pieces of equal size along `dim`, the last one smaller. @see https://docs.pytorch.org/docs/stable/generated/torch.chunk.html */
+export function chunk(x: Tensor, chunks: number, dim = 0): Tensor[] {
+  const extent = x.shape[dimension(dim, x.rank)] ?? 1;
+  if (!Number.isInteger(chunks) || chunks < 1) {
+    throw new KeelError('argument', `chunk expects \`chunks\` to be greater than 0, got: ${chunks}`, { chunks });
+  }
+  return split(x, Math.max(1, Math.ceil(extent / chunks)), dim);
+}
+
+/**
+ * Elements `start`, `start + step`, ... below `end` along `dim`, as Python's `x[start:end:step]`: negative bounds count
+ * from the end, bounds outside are cut.
+ *
+ * @throws KeelError [argument] for a step below 1.
+ */
+export function slice(x: Tensor, dim: number, start = 0, end = Infinity, step = 1): Tensor {
+  const axis = dimension(dim, x.rank);
+  const extent = x.shape[axis] ?? 1;
+  if (!Number.isInteger(step) || step < 1) {
+    throw new KeelError('argument', `slice step must be positive, got ${step}`, { step });
+  }
+  const bound = (at: number) => Math.max(0, Math.min(extent, at < 0 ? at + extent : at));
+  const from = bound(start);
+  const length = Math.max(0, Math.ceil((bound(end) - from) / step));
+  const region = span(x.shape, axis, from);
+  return take(x, {
+    start: region.start,
+    step: region.step.map((held, i) => (i === axis ? step : held)),
+    shape: x.shape.map((held, i) => (i === axis ? length : held)),
+  });
+}
+
+/** The elements at one index along `dim`, that axis dropped. @see https://docs.pytorch.org/docs/stable/generated/torch.select.html */
+export function select(x: Tensor, dim: number, index: number): Tensor {
+  const axis = dimension(dim, x.rank);
+  const extent = x.shape[axis] ?? 0;
+  if (x.rank === 0 || !Number.isInteger(index) || index < -extent || index >= extent) {
+    throw new KeelError(
+      'dimension',
+      `index ${index} is out of bounds for dimension ${axis} with size ${extent}`,
+      { index, dim: axis, extent },
+    );
+  }
+  const at = index < 0 ? index + extent : index;
+  return reshape(slice(x, axis, at, at + 1), x.shape.filter((_, i) => i !== axis));
+}
+
+function evenly(extent: number, size: number): number[] {
+  if (!Number.isInteger(size) || size < 1) {
+    throw new KeelError('argument', `split expects split_size be a whole number from 1, but got split_size=${size}`, { size });
+  }
+  const count = Math.max(1, Math.ceil(extent / size));
+  return Array.from({ length: count }, (_, i) => Math.min(size, extent - i * size));
+}

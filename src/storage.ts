@@ -1,0 +1,52 @@
+// Elements in a backend's memory, counted and freed. May import kernels.
+
+import { backendFor, type DType, type Kernels } from './kernels/kernels.js';
+
+/** Bytes of one element. */
+export const bytesOf: Readonly<Record<DType, number>> = { float32: 4, float64: 8, int64: 8, bool: 1 };
+
+const held = { bytes: 0, tensors: 0 };
+
+/**
+ * What live tensors hold: bytes of elements, and the number of storages they lie in. Tensors that share elements
+ * (`reshape`, `detach`) count once; what the tape saved for a backward pass counts until that pass is done.
+ *
+ * @example
+ * const before = memory().bytes;
+ * scope(() => zeros([1000]).add(1).sum().item());
+ * memory().bytes === before; // true
+ */
+export function memory(): { bytes: number; tensors: number } {
+  return { ...held };
+}
+
+/** @internal Elements of one dtype, held by any number of tensors and freed when the last lets go. */
+export class Storage {
+  readonly kernels: Kernels<unknown>;
+  readonly handle: unknown;
+  readonly dtype: DType;
+  readonly length: number;
+  /** Counts writes, so that the tape sees when what it saved has changed. */
+  version = 0;
+  #holders = 0;
+
+  constructor(dtype: DType, length: number, kernels: Kernels<unknown> = backendFor(dtype)) {
+    this.kernels = kernels;
+    this.handle = kernels.alloc(dtype, length);
+    this.dtype = dtype;
+    this.length = length;
+  }
+
+  hold(): void {
+    if (this.#holders++ > 0) return;
+    held.tensors += 1;
+    held.bytes += this.length * bytesOf[this.dtype];
+  }
+
+  release(): void {
+    if (--this.#holders > 0) return;
+    held.tensors -= 1;
+    held.bytes -= this.length * bytesOf[this.dtype];
+    this.kernels.free(this.handle);
+  }
+}

@@ -1,0 +1,236 @@
+// Tensor: shape, dtype, storage and lifetime; reading. May import errors, kernels and storage.
+
+import { KeelError, showShape } from './errors.js';
+import { formatTensor } from './format.js';
+import type { Data, DType } from './kernels/kernels.js';
+import type { Storage } from './storage.js';
+
+/** Nested arrays of numbers or booleans, all of equal length at each depth. */
+export type Nested = number | boolean | bigint | readonly Nested[];
+
+/** A node of the tape, as a tensor sees it: the operation that made it. */
+export interface GradNode {
+  readonly name: string;
+}
+
+/** What the tape knows of a tensor; shared by every handle on the same value. */
+export interface Variable {
+  requiresGrad: boolean;
+  grad: Tensor | null;
+  /** The operation that made the value, and which of its outputs it is; null for a leaf. */
+  node: GradNode | null;
+  output: number;
+}
+
+/**
+ * An n-dimensional array of one dtype, contiguous in row-major order.
+ *
+ * `shape` holds the extents (an empty one is a scalar), `size` their product. Operations are methods (`x.add(y)`,
+ * `x.mean([1], { keepdim: true })`) and functions (`matmul(a, b)`). A tensor gives its memory back when it is disposed
+ * (`x.dispose()`, `using x = ...`, `scope(() => ...)`) or else when it is garbage-collected.
+ *
+ * @see https://docs.pytorch.org/docs/stable/tensors.html
+ * @example
+ * const x = tensor([[1, 2], [3, 4]], { requiresGrad: true });
+ * x.mul(x).sum().backward();
+ * x.grad?.toArray(); // [[2, 4], [6, 8]]
+ */
+export class Tensor {
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+  readonly size: number;
+  /** @internal */
+  readonly variable: Variable;
+  #storage: Storage | null;
+
+  /** @internal Use {@link tensor}, {@link zeros} and their like. */
+  constructor(shape: readonly number[], storage: Storage, variable: Variable = leaf()) {
+    this.shape = shape;
+    this.dtype = storage.dtype;
+    this.size = storage.length;
+    this.variable = variable;
+    this.#storage = storage;
+    storage.hold();
+    forgotten.register(this, storage, this);
+    scopes.at(-1)?.add(this);
+  }
+
+  /** @internal The elements' storage; refuses after dispose. */
+  get storage(): Storage {
+    if (this.#storage === null) {
+      throw new KeelError('disposed', `this tensor of ${showShape(this.shape)} was disposed: keep it, or compute it again`, {
+        shape: this.shape,
+      });
+    }
+    return this.#storage;
+  }
+
+  get isDisposed(): boolean {
+    return this.#storage === null;
+  }
+
+  /** Whether the tape records operations on this tensor. Writable on leaves of dtype float32 and float64. */
+  get requiresGrad(): boolean {
+    return this.variable.requiresGrad;
+  }
+
+  set requiresGrad(on: boolean) {
+    if (on && this.dtype !== 'float32' && this.dtype !== 'float64') {
+      throw new KeelError(
+        'dtype',
+        `only Tensors of floating point dtype can require gradients, got ${this.dtype}: convert with .to('float32')`,
+        { dtype: this.dtype },
+      );
+    }
+    if (!on && this.variable.node !== null) {
+      throw new KeelError(
+        'graph',
+        'you can only change requires_grad flags of leaf variables: use .detach() for a copy outside the graph',
+        { node: this.variable.node.name },
+      );
+    }
+    this.variable.requiresGrad = on;
+  }
+
+  /** Gradient accumulated by `backward`, or null. */
+  get grad(): Tensor | null {
+    return this.variable.grad;
+  }
+
+  set grad(grad: Tensor | null) {
+    if (grad !== null && (grad.dtype !== this.dtype || !sameShape(grad.shape, this.shape))) {
+      throw new KeelError(
+        'shape',
+        `assigned grad has data of a different size: ${grad.dtype} ${showShape(grad.shape)} for a tensor of ` +
+          `${this.dtype} ${showShape(this.shape)}`,
+        { expected: this.shape, got: grad.shape },
+      );
+    }
+    this.variable.grad = grad;
+  }
+
+  /** The number of axes. */
+  get rank(): number {
+    return this.shape.length;
+  }
+
+  /** The elements, without a copy; valid until the next operation. */
+  get data(): Data {
+    const view = this.storage.kernels.view(this.storage.handle);
+    if (view !== null) return view;
+    const { name } = this.storage.kernels;
+    throw new KeelError('backend', `tensors of the ${name} backend have no data in this memory: use 'await x.read()'`, {
+      backend: name,
+    });
+  }
+
+  /** A copy of the elements, once every queued operation is done. */
+  read(): Promise<Data> {
+    return this.storage.kernels.read(this.storage.handle);
+  }
+
+  /** The elements as nested arrays; a scalar gives a bare number. int64 elements must be below 2⁵³, bools become booleans. */
+  toArray(): Nested {
+    const values = Array.from(this.data, this.#plain, this);
+    const nest = (axis: number, from: number, count: number): Nested => {
+      const extent = this.shape[axis];
+      if (extent === undefined) return values[from] ?? 0;
+      return Array.from({ length: extent }, (_, i) => nest(axis + 1, from + (i * count) / extent, count / extent));
+    };
+    return nest(0, 0, this.size);
+  }
+
+  /**
+   * The only element as a number.
+   *
+   * @throws KeelError [shape] when there is not exactly one element.
+   */
+  item(): number {
+    if (this.size === 1) return Number(this.#plain(this.data[0] ?? 0));
+    throw new KeelError('shape', `a Tensor with ${this.size} elements cannot be converted to Scalar: reduce or pick one`, {
+      shape: this.shape,
+    });
+  }
+
+  #plain(value: number | bigint): number | boolean {
+    if (this.dtype === 'bool') return value !== 0;
+    const number = Number(value);
+    if (typeof value === 'number' || Number.isSafeInteger(number)) return number;
+    throw new KeelError('dtype', `${value} does not fit a number, which is exact up to 2⁵³: read it from .data`, { value });
+  }
+
+  /** Gives the memory back at once. What the tape saved of this tensor stays valid; this handle does not. */
+  dispose(): void {
+    if (this.#storage === null) return;
+    forgotten.unregister(this);
+    this.#storage.release();
+    this.#storage = null;
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  /** The same elements as PyTorch prints them. */
+  toString(): string {
+    const { node, requiresGrad } = this.variable;
+    const gradText = node !== null ? `grad_fn=<${node.name}>` : requiresGrad ? 'requires_grad=True' : null;
+    return formatTensor({ shape: this.shape, dtype: this.dtype, data: this.data, gradText });
+  }
+}
+
+const forgotten = new FinalizationRegistry<Storage>((storage) => storage.release());
+const scopes: Set<Tensor>[] = [];
+
+/**
+ * Runs `f` and disposes every tensor made inside, but those it returns: alone, or in arrays, maps, objects and modules
+ * at any depth. Gradients accumulated into tensors from outside stay too. Scopes nest.
+ *
+ * @example
+ * const total = scope(() => zeros([2, 3]).add(1).sum()); // the zeros and the sum before reduction are gone
+ */
+export function scope<T>(f: () => T): T {
+  const made = new Set<Tensor>();
+  scopes.push(made);
+  try {
+    const result = f();
+    for (const kept of tensorsIn(result, new Set())) moveOut(kept, made);
+    return result;
+  } finally {
+    scopes.pop();
+    for (const tensor of made) tensor.dispose();
+  }
+}
+
+/** Exempts a tensor from every open scope: it lives until it is disposed or collected. Returns it. */
+export function keep(kept: Tensor): Tensor {
+  for (const open of scopes) open.delete(kept);
+  return kept;
+}
+
+function moveOut(kept: Tensor, made: Set<Tensor>): void {
+  if (made.delete(kept)) scopes.at(-2)?.add(kept);
+}
+
+function* tensorsIn(value: unknown, seen: Set<unknown>): Generator<Tensor> {
+  if (typeof value !== 'object' || value === null || seen.has(value) || ArrayBuffer.isView(value)) return;
+  seen.add(value);
+  if (value instanceof Tensor) yield value;
+  else if (value instanceof Map) for (const item of value.values()) yield* tensorsIn(item, seen);
+  else for (const item of Object.values(value)) yield* tensorsIn(item, seen);
+}
+
+/** @internal */
+export function leaf(): Variable {
+  return { requiresGrad: false, grad: null, node: null, output: 0 };
+}
+
+/** @internal Number of elements of a shape. */
+export function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((product, extent) => product * extent, 1);
+}
+
+/** @internal */
+export function sameShape(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((extent, axis) => extent === b[axis]);
+}

@@ -1,0 +1,30 @@
+// What a browser downloads for a small import: it runs, and it stays under its ceiling.
+import { execFileSync } from 'node:child_process';
+import { gzipSync } from 'node:zlib';
+import { buildSync } from 'esbuild';
+import { expect, test } from 'vitest';
+
+const imports: [what: string, code: string, prints: string, ceilingBytes: number][] = [
+  [
+    'LayerNorm',
+    `import { LayerNorm, tensor } from 'evenkeel';
+     console.log(String(new LayerNorm(2).forward(tensor([1, 3]))));`,
+    'tensor([-1.0000,  1.0000], grad_fn=<NativeLayerNormBackward0>)',
+    12_000,
+  ],
+];
+
+test.each(imports)('%s alone', (_, code, prints, ceilingBytes) => {
+  const { outputFiles } = buildSync({
+    stdin: { contents: code, resolveDir: '.' },
+    alias: { evenkeel: './src/index.ts' },
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    platform: 'browser',
+    write: false,
+  });
+  const bundle = outputFiles[0]?.contents ?? new Uint8Array();
+  expect(execFileSync(process.execPath, ['--input-type=module'], { input: bundle, encoding: 'utf8' }).trim()).toBe(prints);
+  expect(gzipSync(bundle, { level: 9 }).length).toBeLessThanOrEqual(ceilingBytes);
+});

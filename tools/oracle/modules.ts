@@ -1,0 +1,192 @@
+// Modules from Python text and from Python's arguments as JSON, and the ops named after them. May import 'evenkeel'.
+
+import * as evenkeel from 'evenkeel';
+import type { Op } from './case.js';
+import type { Json } from './fields.js';
+import { runPasses } from './passes.js';
+import { isCall, isName, parsePython, type Python, type PythonCall } from './python.js';
+
+/** An argument of a constructor: a Python value in which every call has become the module it makes. */
+export type Argument = null | boolean | number | string | readonly Argument[] | evenkeel.Module;
+
+export type Arguments = Readonly<Record<string, Argument>>;
+
+/** The module that a Python expression such as `nn.Sequential(nn.Linear(3, 4), BatchNorm1d(4))` makes. */
+export function buildModule(text: string): evenkeel.Module {
+  const value = parsePython(text);
+  if (isCall(value)) return fromCall(value);
+  throw new Error(`'${text}' makes no module`);
+}
+
+/** The module that the class of PyTorch's name makes of Python's arguments, positional and by name. */
+export function construct(name: string, args: readonly Argument[], keywords: Arguments = {}): evenkeel.Module {
+  // Which classes there are is known only at run time; constructors check what they are given.
+  const Class: unknown = Reflect.get(evenkeel, name);
+  if (typeof Class !== 'function') throw new Error(`evenkeel has no class ${name}`);
+  const made: unknown = Reflect.construct(Class, name === 'Sequential' ? args : ourArguments(name, args, keywords));
+  if (made instanceof evenkeel.Module) return made;
+  throw new Error(`${name} is no module`);
+}
+
+/** A module whose weight is reparametrized, as `torch.nn.utils` and `torch.nn.utils.parametrizations` do it. */
+export function reparametrize(
+  callee: string,
+  args: readonly Argument[],
+  keywords: Arguments = {},
+): evenkeel.Module | null {
+  const keys = callee.includes('parametrizations.') ? 'parametrized' : 'old';
+  switch (baseName(callee)) {
+    case 'weight_norm': {
+      const { module, name, dim } = arranged(callee, ['module', 'name', 'dim'], args, keywords);
+      return evenkeel.weightNorm(asModule(module), { name: asText(name, 'weight'), dim: asDim(dim, 0), keys });
+    }
+    case 'spectral_norm': {
+      const names = ['module', 'name', 'n_power_iterations', 'eps', 'dim'];
+      const { module, name, n_power_iterations, eps, dim } = arranged(callee, names, args, keywords);
+      return evenkeel.spectralNorm(asModule(module), {
+        name: asText(name, 'weight'),
+        nPowerIterations: asNumber(n_power_iterations, 1),
+        eps: asNumber(eps, 1e-12),
+        dim: asDim(dim, null),
+        keys,
+      });
+    }
+    case 'remove_weight_norm': {
+      const { module, name } = arranged(callee, ['module', 'name'], args, keywords);
+      return evenkeel.removeWeightNorm(asModule(module), asText(name, 'weight'));
+    }
+    default:
+      return null;
+  }
+}
+
+/** A JSON value as an argument. Constructors take lists, numbers, flags, texts and null. */
+export function argument(json: Json): Argument {
+  if (json instanceof Array) return json.map(argument);
+  if (typeof json === 'string') return baseName(json);
+  if (typeof json !== 'object' || json === null) return json;
+  throw new Error(`a constructor takes no object: ${JSON.stringify(json)}`);
+}
+
+/**
+ * Arguments of each class by Python's names and in Python's order: those that are positional here too, then those that
+ * are options here. Where the order is not given beyond a point, it is keywords only.
+ */
+const signatures: Readonly<Record<string, readonly [positional: string, options: string]>> = {
+  LayerNorm: ['normalized_shape', 'eps elementwise_affine bias'],
+  LayerNorm2d: ['num_channels', 'eps elementwise_affine bias'],
+  RMSNorm: ['normalized_shape', 'eps elementwise_affine'],
+  GroupNorm: ['num_groups num_channels', 'eps affine device dtype bias'],
+  LocalResponseNorm: ['size', 'alpha beta k'],
+  ...sameFor(['BatchNorm1d', 'BatchNorm2d', 'BatchNorm3d', 'InstanceNorm1d', 'InstanceNorm2d', 'InstanceNorm3d'], [
+    'num_features',
+    'eps momentum affine track_running_stats device dtype bias',
+  ]),
+  ...sameFor(['LazyBatchNorm1d', 'LazyBatchNorm2d', 'LazyBatchNorm3d'], [
+    '',
+    'eps momentum affine track_running_stats device dtype bias',
+  ]),
+  FrozenBatchNorm2d: ['num_features', 'eps'],
+  Linear: ['in_features out_features', 'bias'],
+  ...sameFor(['Conv1d', 'Conv2d', 'Conv3d'], [
+    'in_channels out_channels kernel_size',
+    'stride padding dilation groups bias padding_mode',
+  ]),
+  ...sameFor(['ConvTranspose1d', 'ConvTranspose2d', 'ConvTranspose3d'], [
+    'in_channels out_channels kernel_size',
+    'stride padding output_padding groups bias dilation padding_mode',
+  ]),
+  Embedding: ['num_embeddings embedding_dim', 'padding_idx max_norm norm_type scale_grad_by_freq sparse'],
+  Dropout: ['p', 'inplace'],
+  ...sameFor(['Identity', 'Sigmoid', 'Tanh'], ['', '']),
+  ...sameFor(['ReLU', 'SiLU'], ['', 'inplace']),
+  GELU: ['', 'approximate'],
+  Softmax: ['dim', ''],
+};
+
+/** An op for each class: construct, load the parameters, set the mode, call, differentiate. */
+export const modules: Readonly<Record<string, Op>> = Object.fromEntries(
+  Object.keys(signatures).map((name): [string, Op] => [
+    name,
+    (run) => {
+      const constructor = run.args.fields('constructor', {});
+      const keywords = constructor.names.map((key): [string, Argument] => [key, argument(constructor.get(key) ?? null)]);
+      const training = run.args.has('mode') ? run.args.text('mode') === 'train' : run.args.flag('training', true);
+      const [x = 'x', ...others] = run.args.texts('positional', ['x']);
+      if (others.length > 0) throw new Error(`${name} takes one input, got ${[x, ...others].join(', ')}`);
+      return runPasses(run, construct(name, [], Object.fromEntries(keywords)), [{ x, training }]);
+    },
+  ]),
+);
+
+function sameFor(names: readonly string[], signature: readonly [string, string]) {
+  return Object.fromEntries(names.map((name) => [name, signature]));
+}
+
+function fromCall({ callee, args, keywords }: PythonCall): evenkeel.Module {
+  const values = args.map(fromPython);
+  const named = Object.fromEntries([...keywords].map(([key, value]) => [key, fromPython(value)]));
+  return reparametrize(callee, values, named) ?? construct(baseName(callee), values, named);
+}
+
+function fromPython(value: Python): Argument {
+  if (value instanceof Array) return value.map(fromPython);
+  if (isCall(value)) return fromCall(value);
+  return isName(value) ? baseName(value.name) : value;
+}
+
+/** `relu` of `torch.relu`, `Linear` of `nn.Linear`. */
+function baseName(dotted: string): string {
+  return dotted.slice(dotted.lastIndexOf('.') + 1);
+}
+
+/** Python's arguments as ours: sizes by position, the rest as one object in camelCase. */
+function ourArguments(name: string, args: readonly Argument[], keywords: Arguments): unknown[] {
+  const [positional, options] = (signatures[name] ?? refuseClass(name)).map((names) => names.split(' ').filter(Boolean));
+  const given = arranged(name, [...(positional ?? []), ...(options ?? [])], args, keywords);
+  const named = (options ?? []).filter((option) => given[option] !== undefined && !['device', 'dtype'].includes(option));
+  const sizes = (positional ?? []).map((size) => given[size]);
+  if (named.length === 0) return sizes;
+  return [...sizes, Object.fromEntries(named.map((option) => [camelCase(option), given[option]]))];
+}
+
+function refuseClass(name: string): never {
+  throw new Error(`the runner does not know the arguments of ${name}`);
+}
+
+/** Arguments under their names, as Python assigns them. */
+function arranged(
+  callee: string,
+  names: readonly string[],
+  args: readonly Argument[],
+  keywords: Arguments,
+): Readonly<Record<string, Argument | undefined>> {
+  const unknown = Object.keys(keywords).find((name) => names.indexOf(name) < args.length);
+  if (args.length > names.length || unknown !== undefined) {
+    throw new Error(`${callee} takes (${names.join(', ')}); ${unknown ?? 'an argument'} is unknown or given twice`);
+  }
+  return { ...Object.fromEntries(args.map((value, i) => [names[i], value])), ...keywords };
+}
+
+function camelCase(name: string): string {
+  return name.replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
+}
+
+function asModule(value: Argument | undefined): evenkeel.Module {
+  if (value instanceof evenkeel.Module) return value;
+  throw new Error(`expected a module, got ${String(value)}`);
+}
+
+function asText(value: Argument | undefined, fallback: string): string {
+  if (value === undefined || typeof value === 'string') return value ?? fallback;
+  throw new Error(`expected a text, got ${String(value)}`);
+}
+
+function asNumber(value: Argument | undefined, fallback: number): number {
+  if (value === undefined || typeof value === 'number') return value ?? fallback;
+  throw new Error(`expected a number, got ${String(value)}`);
+}
+
+function asDim(value: Argument | undefined, fallback: number | null): number | null {
+  return value === undefined ? fallback : value === null ? null : asNumber(value, 0);
+}

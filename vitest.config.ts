@@ -1,0 +1,25 @@
+// Rows run on src itself: 'evenkeel' is its entry file, so no build comes first.
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+const source = (path: string): string => fileURLToPath(new URL(`src/${path}`, import.meta.url));
+
+export default defineConfig({
+  resolve: {
+    alias: [
+      { find: /^evenkeel$/, replacement: source('index.ts') },
+      { find: /^evenkeel\/io$/, replacement: source('io/io.ts') },
+    ],
+  },
+  test: {
+    include: ['test/**/*.test.ts'],
+    testTimeout: 30_000,
+    // Rows about types (*.test-d.ts) are compiled, not run.
+    typecheck: {
+      enabled: true,
+      checker: './node_modules/ts7/bin/tsc',
+      include: ['test/**/*.test-d.ts'],
+      ignoreSourceErrors: true,
+    },
+  },
+});
