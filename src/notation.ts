@@ -173,7 +173,7 @@ function axesOf(text: string, tokens: readonly Token[]): Axis[] {
           break;
         }
         if (kind === 'ellipsis' && axes.some((axis) => axis.kind === kind)) {
-          throw syntax('a second ellipsis', text, at, 'name the axes that it stands for, or put them into the first');
+          throw syntax('a second ellipsis', text, at, 'name its axes, or put them into the first');
         }
         axes.push({ kind, factor });
         break;
@@ -214,7 +214,7 @@ function parameterAxis(axis: Axis): ParameterAxis {
 }
 
 function crossing(text: string, at: Span): KeelError {
-  return syntax('a bracket and a parenthesis cross', text, at, 'put one wholly inside the other: ([a] b) or [(a b)]');
+  return syntax('a bracket and a parenthesis cross', text, at, 'put one inside the other: ([a] b) or [(a b)]');
 }
 
 function syntax(message: string, text: string, at: Span, hint: string): KeelError {
@@ -240,7 +240,7 @@ function checkNames(pattern: Pattern): Pattern {
       const choice = kinds.size === 0 ? 'the pattern has no axes' : `choose from ${[...kinds.keys()].join(', ')}`;
       if (kind === undefined) throw wrongName(`there is no axis ${name} before the comma`, text, at, name, choice);
       if (kind === 'ellipsis' && axis.kind !== 'ellipsis') {
-        const way = axis.kind === 'axis' ? `write ${name}...` : 'take it out of the parentheses, with its dots';
+        const way = axis.kind === 'axis' ? `write ${name}...` : 'take it out of the parentheses';
         throw wrongName(`${name} is an ellipsis before the comma`, text, at, name, way);
       }
       if (kind === 'axis' && axis.kind === 'ellipsis') {

@@ -274,15 +274,15 @@ const product = (sizes: readonly number[]): number => sizes.reduce((a, b) => a *
 const volume = (of: readonly { readonly size: number }[]): number => product(of.map(({ size }) => size));
 
 function flatIndex(shape: readonly number[], index: readonly number[]): number {
-  const [asked, there] = [`the index [${index.join(', ')}]`, `the tensor ${showShape(shape)}`];
+  const [asked, there] = [`the index [${index.join(', ')}]`, `the tensor (${showShape(shape)})`];
   if (index.length !== shape.length) {
-    const message = `${asked} has ${index.length} numbers, but ${there} has ${shape.length} axes; give one for each`;
-    throw new KeelError('rank', message, { index, shape });
+    const message = `${asked} has length ${index.length}, but ${there} has rank ${shape.length}`;
+    throw new KeelError('rank', `${message}; give one number for each axis`, { index, shape });
   }
   return shape.reduce((outer, size, dim) => {
     const i = index[dim] ?? 0;
     if (Number.isInteger(i) && i >= 0 && i < size) return outer * size + i;
-    const message = `${asked} is outside of ${there}: axis ${dim} takes whole numbers from 0 to below ${size}`;
+    const message = `${asked} lies outside of ${there}: axis ${dim} takes whole numbers below ${size}`;
     throw new KeelError('argument', message, { index, shape, axis: dim });
   }, 0);
 }

@@ -71,7 +71,7 @@ function ellipsisRank({ text, axes }: Pattern, shape: readonly number[]): number
   const many = shape.length - least;
   if (isOpen ? many >= 0 : many === 0) return many;
   const has = `the pattern has ${isOpen ? 'at least ' : ''}${count(least)}`;
-  const hint = isOpen ? 'only the ellipsis may stand for none' : 'an ellipsis such as s... stands for any number';
+  const hint = `${isOpen ? 'only ' : ''}an ellipsis such as s... stands for any number of axes`;
   const at = { start: 0, end: text.length };
   const more = [`tensor: ${showShape(shape)}`, hint];
   throw patternError('rank', `${has}, but the tensor has ${shape.length}`, text, at, more, { least, shape });

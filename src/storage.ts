@@ -1,6 +1,10 @@
 // Elements in a backend's memory, counted and freed. May import kernels.
 
-import { backendFor, type DType, type Kernels } from './kernels/kernels.js';
+import { backendFor, register, type DType, type Kernels } from './kernels/kernels.js';
+import { reference } from './kernels/reference/reference.js';
+
+// Here and not beside the backend: whoever makes a tensor loads this module, and bundlers keep it.
+register(reference);
 
 /** Bytes of one element. */
 export const bytesOf: Readonly<Record<DType, number>> = { float32: 4, float64: 8, int64: 8, bool: 1 };

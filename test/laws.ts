@@ -97,39 +97,44 @@ function visit(node: ts.Node, see: (node: ts.Node) => void): void {
 
 /** What a file does wrong by itself. */
 function ownFindings({ path, file }: Module): string[] {
-  const found: string[] = [];
-  const inSource = path.startsWith('src/');
-  if (/(^|\/)(utils|types)\.ts$/.test(path)) found.push(`${path}: a file is named for what it holds`);
-
-  const imported = new Set<string>();
+  const found = /(^|\/)(utils|types)\.ts$/.test(path) ? [`${path}: a file is named for what it holds`] : [];
+  const imported = importedNames(file);
   visit(file, (node) => {
-    if (ts.isImportClause(node) && node.name) imported.add(node.name.text);
-    if (ts.isImportSpecifier(node) || ts.isNamespaceImport(node)) imported.add(node.name.text);
-  });
-
-  visit(file, (node) => {
-    const line = file.getLineAndCharacterOfPosition(node.getStart(file)).line;
-    const report = (what: string): number => found.push(`${path}:${line + 1}: ${what}`);
-    if (isDefaultExport(node)) report('default export');
-    if (!inSource) return;
-    if (ts.isExportDeclaration(node)) {
-      if (!node.exportClause || ts.isNamespaceExport(node.exportClause)) report('export * makes a barrel');
-      else if (!entries.includes(path) && passesOn(node.exportClause, node.moduleSpecifier !== undefined, imported)) {
-        report(`re-export outside ${entries.join(', ')}`);
-      }
-    }
-    if (ts.isNewExpression(node)) {
-      const name = node.expression.getText(file);
-      if (name.endsWith('Error') && name !== 'KeelError') report(`${name} instead of KeelError`);
-    }
-    if (ts.isNonNullExpression(node) && !ts.isElementAccessExpression(node.expression)) {
-      report('! stands after x[i] only');
-    }
-    if (ts.isAsExpression(node) && !isConst(node) && !hasComment(file, node)) {
-      report('a cast without a comment that proves it');
-    }
+    const breach =
+      (isDefaultExport(node) && 'default export') || (path.startsWith('src/') && breachOf(node, path, file, imported));
+    const { line } = file.getLineAndCharacterOfPosition(node.getStart(file));
+    if (breach) found.push(`${path}:${line + 1}: ${breach}`);
   });
   return found;
+}
+
+/** What a node of src does wrong. */
+function breachOf(node: ts.Node, path: string, file: ts.SourceFile, imported: ReadonlySet<string>): string | null {
+  if (ts.isExportDeclaration(node)) {
+    if (!node.exportClause || ts.isNamespaceExport(node.exportClause)) return 'export * makes a barrel';
+    const passesOn =
+      node.moduleSpecifier !== undefined ||
+      node.exportClause.elements.some((element) => imported.has((element.propertyName ?? element.name).text));
+    if (passesOn && !entries.includes(path)) return `re-export outside ${entries.join(', ')}`;
+  }
+  if (ts.isNewExpression(node)) {
+    const name = node.expression.getText(file);
+    if (name.endsWith('Error') && name !== 'KeelError') return `${name} instead of KeelError`;
+  }
+  if (ts.isNonNullExpression(node) && !ts.isElementAccessExpression(node.expression)) return '! stands after x[i] only';
+  if (ts.isAssertionExpression(node) && node.type.getText(file) !== 'const' && !hasComment(file, node)) {
+    return 'a cast without a comment that proves it';
+  }
+  return null;
+}
+
+function importedNames(file: ts.SourceFile): ReadonlySet<string> {
+  const names = new Set<string>();
+  visit(file, (node) => {
+    if (ts.isImportSpecifier(node) || ts.isNamespaceImport(node)) names.add(node.name.text);
+    else if (ts.isImportClause(node) && node.name) names.add(node.name.text);
+  });
+  return names;
 }
 
 function isDefaultExport(node: ts.Node): boolean {
@@ -138,17 +143,8 @@ function isDefaultExport(node: ts.Node): boolean {
   return ts.canHaveModifiers(node) && !!ts.getModifiers(node)?.some((m) => m.kind === ts.SyntaxKind.DefaultKeyword);
 }
 
-function passesOn(names: ts.NamedExportBindings, hasSource: boolean, imported: ReadonlySet<string>): boolean {
-  if (hasSource) return true;
-  return ts.isNamedExports(names) && names.elements.some((e) => imported.has((e.propertyName ?? e.name).text));
-}
-
-function isConst(node: ts.AsExpression): boolean {
-  return ts.isTypeReferenceNode(node.type) && node.type.getText() === 'const';
-}
-
 /** A comment on the cast's own line, or above it in the same paragraph. */
-function hasComment(file: ts.SourceFile, node: ts.AsExpression): boolean {
+function hasComment(file: ts.SourceFile, node: ts.AssertionExpression): boolean {
   const end = file.getLineAndCharacterOfPosition(node.getEnd()).line;
   const above = file.text.split('\n').slice(0, end + 1);
   const paragraph = above.slice(above.findLastIndex((line) => line.trim() === '') + 1);

@@ -96,7 +96,10 @@ function encoderFor(path: string, count: number): (elements: ReadonlyMap<string,
   return (elements) => {
     const [only] = elements.values();
     if (only !== undefined && count === 1) return writeNpy(only);
-    throw new KeelError('argument', `a .npy file holds one tensor, got ${count}: save them as .safetensors`, { path, count });
+    throw new KeelError('argument', `a .npy file holds one tensor, got ${count}: save them as .safetensors`, {
+      path,
+      count,
+    });
   };
 }
 

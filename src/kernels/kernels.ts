@@ -8,7 +8,8 @@ import type { Plan, Runs } from '../plan.js';
 export type DType = 'float32' | 'float64' | 'int64' | 'bool';
 
 /** The typed array that holds each dtype's elements on the JavaScript side. */
-export type Data = Float32Array | Float64Array | BigInt64Array | Uint8Array;
+export type Data = Reals | BigInt64Array | Uint8Array;
+export type Reals = Float32Array | Float64Array;
 
 /**
  * What the elements of a set are divided by, with n elements in the set:
@@ -141,9 +142,11 @@ const registry = new Map<string, Kernels<unknown>>();
 let current: Kernels<unknown> | null = null;
 
 /** Adds a backend; the first one registered is the default until {@link useBackend} names another. */
-export function register(kernels: Kernels<unknown>): void {
-  registry.set(kernels.name, kernels);
-  current ??= kernels;
+export function register<S>(kernels: Kernels<S>): void {
+  // The handles that come back to a backend are its own: nobody else makes or opens them.
+  const opaque = kernels as Kernels<unknown>;
+  registry.set(kernels.name, opaque);
+  current ??= opaque;
 }
 
 /** Names of the registered backends. */

@@ -109,7 +109,8 @@ export class Run {
   #make(name: string): Tensor {
     const { data, shape, dtype } = this.#find(name);
     // Inputs x0, x1, ... are the x of consecutive passes.
-    const gradient = this.wants(`d${name}`) || (this.inputs.includes(name) && this.wants(`d${name.replace(/\d+$/, '')}`));
+    const isX = this.inputs.includes(name) && /^x\d+$/.test(name);
+    const gradient = this.wants(`d${name}`) || (isX && this.wants('dx'));
     return tensor(data, shape, { dtype, requiresGrad: gradient && dtype === 'float32' });
   }
 

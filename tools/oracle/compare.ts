@@ -20,8 +20,8 @@ export interface Comparison {
 }
 
 /**
- * Passes if shape and dtype are equal and |a − e| ≤ atol + rtol·|e| for each element where e is finite; where it is not,
- * a has to be the same: NaN, or the same infinity. Integers have to be equal.
+ * Passes if shape and dtype are equal and |a − e| ≤ atol + rtol·|e| for each element where e is finite; where it is
+ * not, a has to be the same: NaN, or the same infinity. Integers have to be equal.
  */
 export function compare(actual: Elements | undefined, expected: Elements | undefined, limits: Limits): Comparison {
   if (expected === undefined) return failure('the suite holds no such tensor');
@@ -33,9 +33,9 @@ export function compare(actual: Elements | undefined, expected: Elements | undef
   const worst = furthest(actual, expected, limits.rtol, limits.atol);
   const strict = limits.strictAtol === null ? worst : furthest(actual, expected, limits.rtol, limits.strictAtol);
   const { error, limit, index } = worst.ok ? strict : worst;
-  const ok = worst.ok;
-  const problem = ok ? null : `at ${place(index, actual.shape)}: ${actual.data[index]}, expected ${expected.data[index]}`;
-  return { ok, strict: ok && strict.ok, error, limit, problem };
+  const values = `${actual.data[index]}, expected ${expected.data[index]}`;
+  const problem = strict.ok && worst.ok ? null : `at ${place(index, actual.shape)}: ${values}`;
+  return { ok: worst.ok, strict: worst.ok && strict.ok, error, limit, problem };
 }
 
 function failure(problem: string): Comparison {

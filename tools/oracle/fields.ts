@@ -6,7 +6,8 @@ export type Json = null | boolean | number | string | readonly Json[] | { readon
 /** JSON as Python writes it: also the bare words NaN, Infinity and -Infinity, which are read as text. */
 export function parseJson(text: string): Json {
   // One string or one bare word at a time, so that a NaN inside a string stays.
-  const plain = text.replaceAll(/"(?:[^"\\]|\\.)*"|-?Infinity|NaN/g, (word) => (word.startsWith('"') ? word : `"${word}"`));
+  const quoted = (word: string) => (word.startsWith('"') ? word : `"${word}"`);
+  const plain = text.replaceAll(/"(?:[^"\\]|\\.)*"|-?Infinity|NaN/g, quoted);
   // JSON.parse gives exactly the values of the type Json.
   return JSON.parse(plain) as Json;
 }
@@ -62,7 +63,8 @@ export class Fields {
 
   texts(name: string, fallback?: readonly string[]): readonly string[] {
     const value = this.get(name) ?? fallback;
-    return isList(value) && value.every((item) => typeof item === 'string') ? value : this.#refuse(name, 'a list of texts');
+    if (isList(value) && value.every((item) => typeof item === 'string')) return value;
+    return this.#refuse(name, 'a list of texts');
   }
 
   list(name: string, fallback?: readonly Json[]): readonly Json[] {
@@ -86,5 +88,6 @@ function isList(value: Json | undefined): value is readonly Json[] {
 /** A number, also one written as text because JSON has no word for it. */
 function numeric(value: Json | undefined): number | null {
   if (typeof value === 'number') return value;
-  return typeof value === 'string' && /^(-?Infinity|NaN|[+-]?inf)$/.test(value) ? Number(value.replace(/inf$/, 'Infinity')) : null;
+  if (typeof value !== 'string' || !/^([+-]?(Infinity|inf)|NaN)$/.test(value)) return null;
+  return Number(value.replace(/inf$/, 'Infinity'));
 }

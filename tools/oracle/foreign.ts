@@ -77,7 +77,7 @@ export const webnn: Readonly<Record<string, Op>> = {
     const x = run.tensor('input');
     const axis = run.args.number('axis');
     const others = range(0, x.shape.length).filter((other) => other !== axis);
-    // The channels second, as batchNorm has them, and every other axis first.
+    // Rows of channels, which batchNorm takes whatever the axis was.
     const channelsLast = x.permute([...others, axis]);
     const options = { ...run.affine('scale'), eps: run.args.number('epsilon') };
     const rows = channelsLast.reshape([-1, x.shape[axis] ?? 0]);

@@ -2,8 +2,9 @@
 // May import 'evenkeel'.
 
 import {
-  addLayerNorm, batchNorm, BatchNorm1d, BatchNorm2d, BatchNorm3d, groupNorm, instanceNorm, InstanceNorm1d, InstanceNorm2d,
-  InstanceNorm3d, layerNorm, layerNorm2d, localResponseNorm, normalize, normWithStatistics, rmsNorm, zeros, type Tensor,
+  addLayerNorm, batchNorm, BatchNorm1d, BatchNorm2d, BatchNorm3d, groupNorm, instanceNorm, InstanceNorm1d,
+  InstanceNorm2d, InstanceNorm3d, layerNorm, layerNorm2d, localResponseNorm, normalize, normWithStatistics, rmsNorm,
+  zeros, type Tensor,
 } from 'evenkeel';
 import type { Op, Outputs, Run } from './case.js';
 import { runPasses, type Pass } from './passes.js';
@@ -115,8 +116,8 @@ export const layers: Readonly<Record<string, Op>> = {
     const deviation = variance.add(run.args.number('eps', 1e-5)).sqrt();
     const y = seen.sub(mean).div(deviation).reshape(x.shape);
     const keepdim = run.args.flag('keepdim', false);
-    const shown = keepdim ? { mean, var: variance } : { mean: seen.mean(dims), var: seen.var(dims, { unbiased: false }) };
-    return { ...withPrinted(run, y), ...shown };
+    const dropped = { mean: seen.mean(dims), var: seen.var(dims, { unbiased: false }) };
+    return { ...withPrinted(run, y), ...(keepdim ? { mean, var: variance } : dropped) };
   },
 };
 

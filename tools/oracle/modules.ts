@@ -2,7 +2,7 @@
 
 import * as evenkeel from 'evenkeel';
 import type { Op } from './case.js';
-import type { Json } from './fields.js';
+import type { Fields, Json } from './fields.js';
 import { runPasses } from './passes.js';
 import { isCall, isName, parsePython, type Python, type PythonCall } from './python.js';
 
@@ -60,6 +60,12 @@ export function reparametrize(
   }
 }
 
+/** The fields of a JSON object as keyword arguments, but for some. */
+export function keywordsOf(fields: Fields, but: readonly string[] = []): Record<string, Argument> {
+  const names = fields.names.filter((name) => !but.includes(name));
+  return Object.fromEntries(names.map((name) => [name, argument(fields.get(name) ?? null)]));
+}
+
 /** A JSON value as an argument. Constructors take lists, numbers, flags, texts and null. */
 export function argument(json: Json): Argument {
   if (json instanceof Array) return json.map(argument);
@@ -110,11 +116,10 @@ export const modules: Readonly<Record<string, Op>> = Object.fromEntries(
     name,
     (run) => {
       const constructor = run.args.fields('constructor', {});
-      const keywords = constructor.names.map((key): [string, Argument] => [key, argument(constructor.get(key) ?? null)]);
       const training = run.args.has('mode') ? run.args.text('mode') === 'train' : run.args.flag('training', true);
       const [x = 'x', ...others] = run.args.texts('positional', ['x']);
       if (others.length > 0) throw new Error(`${name} takes one input, got ${[x, ...others].join(', ')}`);
-      return runPasses(run, construct(name, [], Object.fromEntries(keywords)), [{ x, training }]);
+      return runPasses(run, construct(name, [], keywordsOf(constructor)), [{ x, training }]);
     },
   ]),
 );
@@ -142,16 +147,15 @@ function baseName(dotted: string): string {
 
 /** Python's arguments as ours: sizes by position, the rest as one object in camelCase. */
 function ourArguments(name: string, args: readonly Argument[], keywords: Arguments): unknown[] {
-  const [positional, options] = (signatures[name] ?? refuseClass(name)).map((names) => names.split(' ').filter(Boolean));
-  const given = arranged(name, [...(positional ?? []), ...(options ?? [])], args, keywords);
-  const named = (options ?? []).filter((option) => given[option] !== undefined && !['device', 'dtype'].includes(option));
-  const sizes = (positional ?? []).map((size) => given[size]);
+  const signature = signatures[name];
+  if (signature === undefined) throw new Error(`the runner does not know the arguments of ${name}`);
+  const [positional = [], options = []] = signature.map((names) => names.split(' ').filter(Boolean));
+  const given = arranged(name, [...positional, ...options], args, keywords);
+  const placement = ['device', 'dtype'];
+  const named = options.filter((option) => given[option] !== undefined && !placement.includes(option));
+  const sizes = positional.map((size) => given[size]);
   if (named.length === 0) return sizes;
   return [...sizes, Object.fromEntries(named.map((option) => [camelCase(option), given[option]]))];
-}
-
-function refuseClass(name: string): never {
-  throw new Error(`the runner does not know the arguments of ${name}`);
 }
 
 /** Arguments under their names, as Python assigns them. */

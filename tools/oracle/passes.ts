@@ -15,7 +15,7 @@ export interface Pass {
  */
 export function runPasses(run: Run, layer: Module, passes: readonly Pass[]): Outputs {
   layer.loadStateDict(run.stateDict());
-  const ys = passes.map(({ x, training }) => layer.train(training).forward(run.tensor(x)));
+  const ys = passes.map(({ x, training }) => forward(layer.train(training), run.tensor(x)));
   const y = ys.at(-1);
   const last = passes.at(-1);
   if (y === undefined || last === undefined) throw new Error(`${run.id} asks for no pass`);
@@ -29,8 +29,19 @@ export function runPasses(run: Run, layer: Module, passes: readonly Pass[]): Out
   };
 }
 
+/** Calls a module of a class that is only known at run time. */
+export function forward(layer: Module, ...inputs: readonly Tensor[]): Tensor {
+  const y: unknown = Reflect.apply(layer.forward, layer, inputs);
+  if (isTensor(y)) return y;
+  throw new Error(`${layer.constructor.name} gives no tensor`);
+}
+
 /** The state of a module as outputs `<name>_after`. */
 export function stateAfter(layer: Module): Outputs {
   const state: ReadonlyMap<string, Tensor> = layer.stateDict();
   return Object.fromEntries([...state].map(([name, value]) => [`${name}_after`, value]));
+}
+
+function isTensor(value: unknown): value is Tensor {
+  return typeof value === 'object' && value !== null && 'shape' in value && 'dtype' in value;
 }

@@ -30,7 +30,11 @@ export function parsePython(text: string): Python {
   return value;
 }
 
-const token = /\s*(?:([A-Za-z_][\w.]*)|([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|([()[\],=]))/y;
+const name = /[A-Za-z_][\w.]*/;
+const number = /[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?/;
+const string = /'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"/;
+const mark = /[()[\],=]/;
+const token = new RegExp(`\\s*(?:${[name, number, string, mark].map(({ source }) => `(${source})`).join('|')})`, 'y');
 
 interface Token {
   readonly name?: string;

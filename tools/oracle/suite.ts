@@ -21,14 +21,17 @@ export interface Suite {
 /** The suites of a folder in the order of their names; `only` picks some of them by name. */
 export async function loadSuites(folder: string, only: readonly string[] | null = null): Promise<Suite[]> {
   const files = await readdir(folder);
-  const found = files.filter((file) => file.endsWith('.json')).map((file) => basename(file, '.json')).sort();
+  const found = files.flatMap((file) => (file.endsWith('.json') ? [basename(file, '.json')] : [])).sort();
   const unknown = only?.filter((name) => !found.includes(name)) ?? [];
-  if (unknown.length > 0) throw new Error(`no suite ${unknown.join(', ')} in ${folder}: choose from ${found.join(', ')}`);
+  if (unknown.length > 0) {
+    throw new Error(`no suite ${unknown.join(', ')} in ${folder}: choose from ${found.join(', ')}`);
+  }
   const suites: Suite[] = [];
   for (const name of only ?? found) {
     const json = new Fields(parseJson(await readFile(join(folder, `${name}.json`), 'utf8')), name);
     if (!json.has('cases')) continue;
-    const tensors = files.includes(`${name}.safetensors`) ? await elements(join(folder, `${name}.safetensors`)) : new Map();
+    const file = `${name}.safetensors`;
+    const tensors = files.includes(file) ? await elements(join(folder, file)) : new Map();
     suites.push({ name, cases: json.list('cases').map((row, i) => caseOf(row, `${name}.cases[${i}]`, tensors)) });
   }
   if (suites.length === 0) throw new Error(`${folder} holds no suites: no JSON file in it has a list of cases`);
@@ -37,7 +40,7 @@ export async function loadSuites(folder: string, only: readonly string[] | null 
 
 type ByCase = ReadonlyMap<string, ReadonlyMap<string, Elements>>;
 
-/** The tensors of a file by case. Copied out of the backend they were read into, so that each run can choose its own. */
+/** The tensors of a file by case, copied out of the backend they were read into: each run chooses its own. */
 async function elements(path: string): Promise<ByCase> {
   const byCase = new Map<string, Map<string, Elements>>();
   for (const [key, tensor] of await load(path)) {
@@ -53,6 +56,6 @@ async function elements(path: string): Promise<ByCase> {
 
 function caseOf(row: Json, where: string, tensors: ByCase): Case {
   const json = new Fields(row, where);
-  const id = json.text('id');
+  const id = json.text('id', where);
   return { id, json: new Fields(row, id), tensors: tensors.get(id) ?? new Map() };
 }

@@ -1,10 +1,9 @@
 // Matrix product and convolution, accumulated in float64. May import kernels.
 
-import type { ConvPart, ConvSizes, MatmulCall } from '../kernels.js';
-import type { Numbers } from './reference.js';
+import type { ConvPart, ConvSizes, MatmulCall, Reals } from '../kernels.js';
 
 /** out[i] = a[i] · b[i] for each matrix of the batch. */
-export function matmul(call: MatmulCall<Numbers>): void {
+export function matmul(call: MatmulCall<Reals>): void {
   const { a, b, out, batch, m, n, k, transposeA, transposeB } = call;
   const [rowA, columnA] = transposeA ? [1, m] : [k, 1];
   const [rowB, columnB] = transposeB ? [1, k] : [n, 1];
@@ -23,7 +22,7 @@ export function matmul(call: MatmulCall<Numbers>): void {
 }
 
 /** One part of a convolution; each sums the products x·w·dy over the indices that it does not keep. */
-export function conv(part: ConvPart, sizes: ConvSizes, a: Numbers, b: Numbers, out: Numbers): void {
+export function conv(part: ConvPart, sizes: ConvSizes, a: Reals, b: Reals, out: Reals): void {
   const sums = new Float64Array(out.length);
   forEachTap(sizes, (x, w, y) => {
     switch (part) {

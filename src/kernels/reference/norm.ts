@@ -1,15 +1,14 @@
 // The definition of every normalization: one loop over a plan, forward and backward, in float64.
 // May import plan and kernels.
 
-import type { NormBackwardCall, NormCall, Statistics } from '../kernels.js';
 import type { Plan } from '../../plan.js';
-import type { Numbers } from './reference.js';
+import type { NormBackwardCall, NormCall, Reals, Statistics } from '../kernels.js';
 
 /**
  * y = (x − mean) · rstd · weight + bias. Saves three planes of one value for each set: mean, rstd, and 1 where the
  * statistics follow x, 0 where they are constants (given ones, and an l2 norm below eps).
  */
-export function norm(call: NormCall<Numbers>): void {
+export function norm(call: NormCall<Reals>): void {
   const { plan, statistics, eps, x, y, weight, bias, given } = call;
   const sets = plan.k0 * plan.k1;
   for (let set = 0; set < sets; set++) {
@@ -40,7 +39,7 @@ export function normSaved(plan: Plan): { dtype: 'float64'; length: number } {
  * moments dx = rstd · (h − ⟨h⟩ − x̂⟨h·x̂⟩), rms without ⟨h⟩, l2 with the sum in place of ⟨h·x̂⟩, constants dx = rstd · h.
  * dweight = Σ dy·x̂, dbias = Σ dy.
  */
-export function normBackward(call: NormBackwardCall<Numbers>): void {
+export function normBackward(call: NormBackwardCall<Reals>): void {
   const { plan, statistics, x, dy, weight, saved, dx } = call;
   const sets = plan.k0 * plan.k1;
   const n = statistics === 'l2' ? 1 : plan.r0 * plan.r1;
@@ -97,7 +96,7 @@ function constants(mean: number, variance: number, eps: number): Measured {
   return { mean, variance, rstd: 1 / Math.sqrt(variance + eps), follows: false };
 }
 
-function measure(x: Numbers, plan: Plan, set: number, statistics: Statistics, eps: number): Measured {
+function measure(x: Reals, plan: Plan, set: number, statistics: Statistics, eps: number): Measured {
   const plain = moments(x, plan, set, statistics, 1);
   if (plain.squares > 1e-290 && plain.squares < Infinity) return finish(plain, plan, statistics, eps, 1);
   // Squares of float64 elements may overflow or vanish: measure once more with the largest element scaled to about 1.
@@ -111,7 +110,7 @@ function measure(x: Numbers, plan: Plan, set: number, statistics: Statistics, ep
 }
 
 /** Mean, and the sum of squared deviations from it, of scale · x; rms and l2 take deviations from 0. */
-function moments(x: Numbers, plan: Plan, set: number, statistics: Statistics, scale: number) {
+function moments(x: Reals, plan: Plan, set: number, statistics: Statistics, scale: number) {
   const n = plan.r0 * plan.r1;
   let mean = 0;
   if (statistics === 'moments') {
@@ -119,6 +118,7 @@ function moments(x: Numbers, plan: Plan, set: number, statistics: Statistics, sc
       mean += x[e]! * scale;
     });
     mean /= n;
+    if (!Number.isFinite(mean)) return { mean, squares: NaN };
   }
   let squares = 0;
   let rest = 0;

@@ -1,11 +1,10 @@
 // Reductions over the runs of a plan, softmax, and rows picked by an index. May import plan and kernels.
 
 import type { Runs } from '../../plan.js';
-import type { ReduceOp } from '../kernels.js';
-import type { Numbers } from './reference.js';
+import type { Reals, ReduceOp } from '../kernels.js';
 
 /** out[set] = op of the set's elements. */
-export function reduce(op: ReduceOp, x: Numbers, runs: Runs, out: Numbers): void {
+export function reduce(op: ReduceOp, x: Reals, runs: Runs, out: Reals): void {
   const n = runs.r0 * runs.r1;
   for (let set = 0; set < runs.k0 * runs.k1; set++) {
     const values = elements(x, runs, set);
@@ -24,7 +23,7 @@ const reductions: Readonly<Record<ReduceOp, (values: Float64Array, n: number) =>
 };
 
 /** exp(x) / Σ exp(x) over each set, or its logarithm; the largest element is taken off first. */
-export function softmax(x: Numbers, runs: Runs, log: boolean, out: Numbers): void {
+export function softmax(x: Reals, runs: Runs, log: boolean, out: Reals): void {
   for (let set = 0; set < runs.k0 * runs.k1; set++) {
     const values = elements(x, runs, set);
     const largest = reductions.max(values, values.length);
@@ -40,14 +39,14 @@ export function softmax(x: Numbers, runs: Runs, log: boolean, out: Numbers): voi
 }
 
 /** out[i] = table[index[i]], rows of `width`. */
-export function gather(table: Numbers, index: BigInt64Array, width: number, out: Numbers): void {
+export function gather(table: Reals, index: BigInt64Array, width: number, out: Reals): void {
   index.forEach((row, i) => {
     out.set(table.subarray(Number(row) * width, (Number(row) + 1) * width), i * width);
   });
 }
 
 /** table[index[i]] += rows[i]; sums of a row are rounded once. */
-export function scatterAdd(rows: Numbers, index: BigInt64Array, width: number, table: Numbers): void {
+export function scatterAdd(rows: Reals, index: BigInt64Array, width: number, table: Reals): void {
   const sums = Float64Array.from(table);
   index.forEach((row, i) => {
     for (let j = 0; j < width; j++) sums[Number(row) * width + j]! += rows[i * width + j]!;
@@ -63,7 +62,7 @@ function forEach({ r0, k1, r1 }: Runs, set: number, visit: (e: number) => void):
   }
 }
 
-function elements(x: Numbers, runs: Runs, set: number): Float64Array {
+function elements(x: Reals, runs: Runs, set: number): Float64Array {
   const values = new Float64Array(runs.r0 * runs.r1);
   let i = 0;
   forEach(runs, set, (e) => {

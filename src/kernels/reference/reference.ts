@@ -2,15 +2,13 @@
 // May import errors, plan and kernels.
 
 import { KeelError } from '../../errors.js';
-import { register, type Data, type DType, type Kernels } from '../kernels.js';
+import type { Data, DType, Kernels, Reals } from '../kernels.js';
 import { conv, matmul } from './dense.js';
 import { norm, normBackward, normSaved } from './norm.js';
 import { pointwise } from './pointwise.js';
 import { gather, reduce, scatterAdd, softmax } from './reduce.js';
 
-/** A storage of float32 or float64 elements. */
-export type Numbers = Float32Array | Float64Array;
-
+/** The reference backend. */
 export const reference: Kernels<Data> = {
   name: 'reference',
   holds: () => true,
@@ -24,16 +22,14 @@ export const reference: Kernels<Data> = {
   normSaved,
   normBackward: (call) => normBackward(call as Parameters<typeof normBackward>[0]),
   matmul: (call) => matmul(call as Parameters<typeof matmul>[0]),
-  conv: (part, sizes, a, b, out) => conv(part, sizes, a as Numbers, b as Numbers, out as Numbers),
-  softmax: (x, runs, log, out) => softmax(x as Numbers, runs, log, out as Numbers),
+  conv: (part, sizes, a, b, out) => conv(part, sizes, a as Reals, b as Reals, out as Reals),
+  softmax: (x, runs, log, out) => softmax(x as Reals, runs, log, out as Reals),
   pointwise,
-  reduce: (op, x, runs, out) => reduce(op, x as Numbers, runs, out as Numbers),
-  gather: (table, index, width, out) => gather(table as Numbers, index as BigInt64Array, width, out as Numbers),
+  reduce: (op, x, runs, out) => reduce(op, x as Reals, runs, out as Reals),
+  gather: (table, index, width, out) => gather(table as Reals, index as BigInt64Array, width, out as Reals),
   scatterAdd: (rows, index, width, table) =>
-    scatterAdd(rows as Numbers, index as BigInt64Array, width, table as Numbers),
+    scatterAdd(rows as Reals, index as BigInt64Array, width, table as Reals),
 };
-
-register(reference as Kernels<unknown>);
 
 function alloc(dtype: DType, length: number): Data {
   try {

@@ -1,0 +1,163 @@
+// PyTorch's conditions on the inputs of its normalization layers, in its words. May import errors and tensor.
+
+import { KeelError } from '../errors.js';
+import { sameShape, sizeOf, type Tensor } from '../tensor.js';
+
+/** `[2, 3]` */
+export function list(shape: readonly number[]): string {
+  return `[${shape.join(', ')}]`;
+}
+
+/** A count of features, channels or groups: a whole number from `least`. */
+export function checkCount(name: string, value: number, least: number): void {
+  if (Number.isInteger(value) && value >= least) return;
+  throw new KeelError('size', `${name} must be a whole number from ${least}, got ${String(value)}`, { [name]: value, least });
+}
+
+/** An eps, alpha or the like: any number but NaN. */
+export function checkNumber(name: string, value: number): void {
+  if (typeof value === 'number' && !Number.isNaN(value)) return;
+  throw new KeelError('argument', `${name} must be a number, got ${String(value)}`, { [name]: value });
+}
+
+/** x must end in normalizedShape, and the parameters must have it. `any` is how PyTorch prints what stands before it. */
+export function checkTrailing(
+  x: Tensor,
+  normalizedShape: readonly number[],
+  parameters: { readonly weight: Tensor | null; readonly bias: Tensor | null },
+  any: '*, ' | '*',
+): void {
+  if (normalizedShape.length === 0) {
+    throw new KeelError(
+      'shape',
+      'Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, but got ' +
+        'normalized_shape = []: name the extents of the trailing axes',
+      { normalizedShape },
+    );
+  }
+  for (const [name, parameter] of Object.entries(parameters)) {
+    if (parameter === null || sameShape(parameter.shape, normalizedShape)) continue;
+    throw new KeelError(
+      'shape',
+      `Expected ${name} to be of same shape as normalized_shape, but got ${name} of shape ${list(parameter.shape)} and ` +
+        `normalized_shape = ${list(normalizedShape)}`,
+      { parameter: name, expected: normalizedShape, got: parameter.shape },
+    );
+  }
+  if (x.rank >= normalizedShape.length && sameShape(x.shape.slice(x.rank - normalizedShape.length), normalizedShape)) return;
+  throw new KeelError(
+    'shape',
+    `Given normalized_shape=${list(normalizedShape)}, expected input with shape [${any}${normalizedShape.join(', ')}], but ` +
+      `got input of size${list(x.shape)}`,
+    { normalizedShape, shape: x.shape },
+  );
+}
+
+/** (N, C, H, W), and parameters of C values. */
+export function checkPixels(x: Tensor, parameters: Readonly<Record<string, Tensor | null>>): void {
+  if (x.rank !== 4) {
+    throw new KeelError(
+      'rank',
+      `LayerNorm2d only supports inputs with shape (N, C, H, W), but got tensor with shape ${list(x.shape)}`,
+      { shape: x.shape },
+    );
+  }
+  const channels = x.shape[1] ?? 0;
+  for (const [name, parameter] of Object.entries(parameters)) {
+    if (parameter === null || sameShape(parameter.shape, [channels])) continue;
+    throw new KeelError(
+      'shape',
+      `Given normalized_shape=${list(parameter.shape)}, expected input with ${parameter.shape.join(' × ')} channels at dim 1, ` +
+        `but got input of size${list(x.shape)}: ${name} has one value for each channel`,
+      { parameter: name, expected: [channels], got: parameter.shape },
+    );
+  }
+}
+
+/** (N, C, *) with C divisible by the groups, more than one value, and parameters of C values. */
+export function checkGroups(
+  x: Tensor,
+  numGroups: number,
+  parameters: { readonly weight: Tensor | null; readonly bias: Tensor | null },
+): void {
+  checkGroupCount(numGroups);
+  if (x.rank < 2) {
+    throw new KeelError('rank', `Expected at least 2 dimensions for input tensor but received ${x.rank}: (N, C, *)`, {
+      shape: x.shape,
+    });
+  }
+  const [batch = 0, channels = 0] = x.shape;
+  if (Math.floor((batch * channels) / numGroups) * sizeOf(x.shape.slice(2)) === 1) {
+    throw tooFew('value per channel', list(x.shape), x.shape);
+  }
+  if (channels % numGroups !== 0) {
+    throw new KeelError(
+      'indivisible',
+      'Expected number of channels in input to be divisible by num_groups, but got input of shape ' +
+        `${list(x.shape)} and num_groups=${numGroups}`,
+      { channels, numGroups },
+    );
+  }
+  for (const [name, parameter] of Object.entries(parameters)) {
+    if (parameter === null || sameShape(parameter.shape, [channels])) continue;
+    throw new KeelError(
+      'shape',
+      `Expected ${name} to be a vector of size equal to the number of channels in input, but got ${name} of shape ` +
+        `${list(parameter.shape)} and input of shape ${list(x.shape)}`,
+      { parameter: name, expected: [channels], got: parameter.shape },
+    );
+  }
+}
+
+export function checkGroupCount(numGroups: number): void {
+  if (Number.isInteger(numGroups) && numGroups > 0) return;
+  throw new KeelError('argument', `Expected num groups to be greater than 0, got ${String(numGroups)}`, { numGroups });
+}
+
+/** Batch statistics need more than one value for each channel. */
+export function checkBatch(x: Tensor): void {
+  const values = (x.shape[0] ?? 0) * sizeOf(x.shape.slice(2));
+  if (values === 1) throw tooFew('value per channel', `torch.Size(${list(x.shape)})`, x.shape);
+}
+
+/** Instance statistics need more than one position. */
+export function checkPositions(x: Tensor): void {
+  if (sizeOf(x.shape.slice(2)) === 1) throw tooFew('spatial element', `torch.Size(${list(x.shape)})`, x.shape);
+}
+
+function tooFew(what: string, size: string, shape: readonly number[]): KeelError {
+  return new KeelError('too_few_values', `Expected more than 1 ${what} when training, got input size ${size}`, { shape });
+}
+
+export function checkBatchEps(eps: number, training: boolean): void {
+  checkNumber('eps', eps);
+  const allowed = training ? eps > 0 : eps >= 0;
+  if (allowed) return;
+  throw new KeelError(
+    'argument',
+    training
+      ? `batch_norm eps must be positive during training, but got ${pythonNumber(eps)}`
+      : `batch_norm eps must be non-negative, but got ${pythonNumber(eps)}`,
+    { eps, training },
+  );
+}
+
+/** Vectors that hold one value for each of `expected` channels. */
+export function checkLengths(vectors: Readonly<Record<string, Tensor | null>>, expected: number): void {
+  for (const [name, vector] of Object.entries(vectors)) {
+    if (vector === null || (vector.rank === 1 && vector.size === expected)) continue;
+    throw new KeelError('shape', `${name} should contain ${expected} elements not ${vector.size}`, {
+      vector: name,
+      expected,
+      got: vector.shape,
+    });
+  }
+}
+
+/** A number as Python prints it: `1e-05`, `0.1`; whole ones as they were written, `2`. */
+export function pythonNumber(value: number): string {
+  const magnitude = Math.abs(value);
+  if (magnitude === Infinity) return value > 0 ? 'inf' : '-inf';
+  if (magnitude === 0 || (magnitude >= 1e-4 && magnitude < 1e16)) return String(value);
+  return value.toExponential().replace(/e([+-])(\d)$/, 'e$10$2');
+}

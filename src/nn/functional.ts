@@ -1,0 +1,365 @@
+// The normalizations of torch.nn.functional: patterns, PyTorch's checks, and running statistics.
+// May import errors, plan, create, tensor, autograd and ops.
+
+import { detach, noGrad } from '../autograd.js';
+import { ones } from '../create.js';
+import { KeelError } from '../errors.js';
+import { checkFloats, dimensionMask } from '../ops/check.js';
+import { conv2d } from '../ops/conv.js';
+import { add, div, maximum, mul, pow } from '../ops/elementwise.js';
+import { copyInto, put, reshape, to } from '../ops/movement.js';
+import { normalize as normalizeBy, type Normalization } from '../ops/norm.js';
+import { mean, vectorNorm, type Dims } from '../ops/reduce.js';
+import { layout } from '../plan.js';
+import { sizeOf, type Tensor } from '../tensor.js';
+import {
+  checkBatch,
+  checkBatchEps,
+  checkCount,
+  checkGroups,
+  checkLengths,
+  checkNumber,
+  checkPixels,
+  checkPositions,
+  checkTrailing,
+} from './check.js';
+
+/** The patterns of the layers; a layer and its functional form read the same one. */
+export const patterns = {
+  /** LayerNorm and RMSNorm over the last `rank` axes. */
+  trailing: (rank: number) => {
+    const axes = (['c', 'h w', 'c h w', 'c d h w'][rank - 1] ?? axisNames(rank)).trim();
+    return `b... [${axes}], ${axes}`;
+  },
+  pixels: 'b [c] h w, c',
+  groups: 'b (g [c]) [s...], (g c)',
+  batch: '[b] c [s...], c',
+  instances: 'b c [s...], c',
+} as const;
+
+export interface AffineOptions {
+  /** Scale; none by default. */
+  readonly weight?: Tensor | null;
+  /** Shift; none by default. */
+  readonly bias?: Tensor | null;
+  /** Added to the variance. Default 1e-5. */
+  readonly eps?: number;
+}
+
+/**
+ * y = (x − E[x]) / √(Var[x] + eps) · weight + bias over the trailing axes, biased variance.
+ *
+ * @param x (*, ...normalizedShape), float32 or float64
+ * @param normalizedShape extents of the trailing axes, which weight and bias have too
+ * @throws KeelError [shape] where x does not end in `normalizedShape`, or a parameter has another shape.
+ * @see https://arxiv.org/abs/1607.06450
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.layer_norm.html
+ * @example
+ * layerNorm(linspace(0, 23, 24).reshape([2, 3, 4]), [4]);
+ */
+export function layerNorm(
+  x: Tensor,
+  normalizedShape: readonly number[],
+  { weight = null, bias = null, eps = 1e-5 }: AffineOptions = {},
+): Tensor {
+  checkTrailing(x, normalizedShape, { weight, bias }, '*, ');
+  return run(x, patterns.trailing(normalizedShape.length), { weight, bias, eps }).y;
+}
+
+/**
+ * y = x / √(E[x²] + eps) · weight over the trailing axes; no mean is taken off.
+ *
+ * @param x (*, ...normalizedShape), float32 or float64
+ * @param options `eps` null, the default, is the machine epsilon of x's dtype: 2⁻²³ or 2⁻⁵²
+ * @throws KeelError [shape] as {@link layerNorm}.
+ * @see https://arxiv.org/abs/1910.07467
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.rms_norm.html
+ * @example
+ * rmsNorm(tensor([[3, 4]]), [2]); // divided by √12.5
+ */
+export function rmsNorm(
+  x: Tensor,
+  normalizedShape: readonly number[],
+  { weight = null, eps = null }: { readonly weight?: Tensor | null; readonly eps?: number | null } = {},
+): Tensor {
+  checkTrailing(x, normalizedShape, { weight, bias: null }, '*');
+  return run(x, patterns.trailing(normalizedShape.length), { statistics: 'rms', weight, eps }).y;
+}
+
+/**
+ * Layer normalization over the channels of each pixel, channels first; nothing is permuted.
+ *
+ * @param x (N, C, H, W), float32 or float64; weight and bias (C)
+ * @throws KeelError [rank] unless x is 4-D; [shape] for parameters of another length.
+ * @see https://arxiv.org/abs/2201.03545
+ * @example
+ * layerNorm2d(randn([1, 96, 8, 8]), { eps: 1e-6 });
+ */
+export function layerNorm2d(x: Tensor, { weight = null, bias = null, eps = 1e-5 }: AffineOptions = {}): Tensor {
+  checkPixels(x, { weight, bias });
+  return run(x, patterns.pixels, { weight, bias, eps }).y;
+}
+
+/**
+ * The channels of each sample in `numGroups` groups, each normalized over its channels and all positions.
+ *
+ * @param x (N, C, *), float32 or float64; weight and bias (C)
+ * @throws KeelError [rank], [indivisible], [shape]; [too_few_values] where N·(C/G)·positions is 1, as in PyTorch.
+ * @see https://arxiv.org/abs/1803.08494
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.group_norm.html
+ * @example
+ * groupNorm(randn([2, 6, 4]), 3);
+ */
+export function groupNorm(
+  x: Tensor,
+  numGroups: number,
+  { weight = null, bias = null, eps = 1e-5 }: AffineOptions = {},
+): Tensor {
+  checkGroups(x, numGroups, { weight, bias });
+  return run(x, patterns.groups, { weight, bias, eps }, { g: numGroups }).y;
+}
+
+export interface BatchNormOptions extends AffineOptions {
+  /** Use the batch's statistics and move the running ones; else use the running ones. Default false. */
+  readonly training?: boolean;
+  /** Weight of the new batch in the running statistics. Default 0.1. */
+  readonly momentum?: number;
+}
+
+/**
+ * Each channel normalized over the batch and all positions, or by running statistics. In training running statistics
+ * become (1 − momentum)·running + momentum·batch, with the unbiased variance.
+ *
+ * @param x (N, C, *), float32 or float64; all vectors (C)
+ * @throws KeelError [too_few_values] for one value a channel in training; [shape] for vectors of another length;
+ *   [no_statistics] for running statistics that are missing; [argument] for eps ≤ 0 in training or a momentum that is no
+ *   number. Nothing has been written then.
+ * @see https://arxiv.org/abs/1502.03167
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.batch_norm.html
+ * @example
+ * batchNorm(randn([8, 3, 4, 4]), zeros([3]), ones([3]), { training: true });
+ */
+export function batchNorm(
+  x: Tensor,
+  runningMean: Tensor | null,
+  runningVar: Tensor | null,
+  { weight = null, bias = null, training = false, momentum = 0.1, eps = 1e-5 }: BatchNormOptions = {},
+): Tensor {
+  checkAxes(x);
+  if (training) checkBatch(x);
+  checkBatchEps(eps, training);
+  checkNumber('momentum', momentum);
+  const channels = x.shape[1] ?? 0;
+  checkLengths({ running_mean: runningMean, running_var: runningVar, weight, bias }, channels);
+  const running = pair(x, runningMean, runningVar, training ? 'either' : 'evaluation');
+  if (!training) return run(x, patterns.batch, { weight, bias, eps, given: running }).y;
+  const { y, ...batch } = run(x, patterns.batch, { weight, bias, eps, wants: running ? ['mean', 'variance'] : [] });
+  moveRunning(running, momentum, batch, [channels], x.size / Math.max(1, channels));
+  return y;
+}
+
+export interface InstanceNormOptions extends AffineOptions {
+  readonly runningMean?: Tensor | null;
+  readonly runningVar?: Tensor | null;
+  /** Use x's own statistics and move the running ones; else use the running ones. Default true. */
+  readonly useInputStats?: boolean;
+  /** Weight of the new batch in the running statistics. Default 0.1. */
+  readonly momentum?: number;
+}
+
+/**
+ * Each channel of each sample normalized over its positions, or by running statistics. With x's statistics, running
+ * ones that are given move towards their average over the batch, the variance unbiased; an empty batch leaves them
+ * alone, where PyTorch makes them NaN.
+ *
+ * @param x (N, C, *), float32 or float64; all vectors (C)
+ * @throws KeelError [too_few_values] for one position; [shape], [no_statistics], [argument] as {@link batchNorm}.
+ * @see https://arxiv.org/abs/1607.08022
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.instance_norm.html
+ * @example
+ * instanceNorm(randn([2, 3, 8]));
+ */
+export function instanceNorm(x: Tensor, options: InstanceNormOptions = {}): Tensor {
+  const { runningMean = null, runningVar = null, weight = null, bias = null } = options;
+  const { useInputStats = true, momentum = 0.1, eps = 1e-5 } = options;
+  checkAxes(x);
+  if (useInputStats) checkPositions(x);
+  checkNumber('momentum', momentum);
+  const [batch = 0, channels = 0] = x.shape;
+  checkInstanceLengths({ running_mean: runningMean, running_var: runningVar, weight, bias }, batch, channels);
+  const running = pair(x, runningMean, runningVar, useInputStats ? 'either' : 'instance');
+  if (!useInputStats) return run(x, patterns.batch, { weight, bias, eps, given: running }).y;
+  const { y, ...measured } = run(x, patterns.instances, { weight, bias, eps, wants: running ? ['mean', 'variance'] : [] });
+  moveRunning(running, momentum, measured, [batch, channels], sizeOf(x.shape.slice(2)));
+  return y;
+}
+
+/**
+ * y_c = x_c · (k + alpha/size · Σ x_j²)^(−beta), j from c − ⌊size/2⌋ to c + ⌊(size − 1)/2⌋, zeros outside.
+ *
+ * @param x (N, C, *), rank 3 or more; int64 becomes float32
+ * @throws KeelError [rank] for a rank below 3; [size] for a size below 1.
+ * @see https://papers.nips.cc/paper/4824
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.local_response_norm.html
+ * @example
+ * localResponseNorm(randn([1, 5, 8]), 3, { alpha: 1, k: 2 });
+ */
+export function localResponseNorm(
+  x: Tensor,
+  size: number,
+  { alpha = 1e-4, beta = 0.75, k = 1 }: { readonly alpha?: number; readonly beta?: number; readonly k?: number } = {},
+): Tensor {
+  if (x.rank < 3) {
+    throw new KeelError('rank', `Expected 3D or higher dimensionality input (got ${x.rank} dimensions): (N, C, *)`, {
+      shape: x.shape,
+    });
+  }
+  checkCount('size', size, 1);
+  for (const [name, value] of Object.entries({ alpha, beta, k })) checkNumber(name, value);
+  if (x.size === 0) return x;
+  const [batch = 1, channels = 1] = x.shape;
+  // In float64: squares of float32 elements leave its range.
+  const wide = reshape(to(x, 'float64'), [batch, 1, channels, sizeOf(x.shape.slice(2))]);
+  const below = Math.floor(size / 2);
+  const padded = put(mul(wide, wide), [batch, 1, channels + size - 1, wide.shape[3] ?? 1], {
+    start: [0, 0, below, 0],
+    step: [1, 1, 1, 1],
+    shape: wide.shape,
+  });
+  const squares = conv2d(padded, ones([1, 1, size, 1], { dtype: 'float64' }));
+  const y = mul(wide, pow(add(mul(squares, alpha / size), k), -beta));
+  return to(reshape(y, x.shape), x.dtype === 'float64' ? 'float64' : 'float32');
+}
+
+/**
+ * x / max(‖x‖ₚ, eps) over the dims; a vector of zeros stays.
+ *
+ * @param options p default 2, dim default 1 (a 1-D tensor needs 0), eps default 1e-12
+ * @throws KeelError [dimension] for a dim out of range.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.normalize.html
+ * @example
+ * normalize(tensor([[3, 4]])).toArray(); // [[0.6, 0.8]]
+ */
+export function normalize(
+  x: Tensor,
+  { p = 2, dim = 1, eps = 1e-12 }: { readonly p?: number; readonly dim?: Dims; readonly eps?: number } = {},
+): Tensor {
+  const mask = dimensionMask(dim, x.rank);
+  if (p === 2) {
+    const axes = mask.map((reduced, axis) => (reduced ? `[a${axis}]` : `a${axis}`));
+    return run(x, axes.join(' '), { statistics: 'l2', eps }).y;
+  }
+  // In float64: powers of float32 elements leave its range.
+  const wide = to(x, 'float64');
+  const length = vectorNorm(wide, p, dim, { keepdim: true });
+  return to(div(wide, maximum(length, eps)), x.dtype);
+}
+
+/** The sum of two tensors, and its normalization. */
+export interface AddNorm {
+  readonly sum: Tensor;
+  readonly y: Tensor;
+}
+
+/**
+ * sum = x + residual, y = {@link layerNorm}(sum): the Add & Norm of a Transformer.
+ *
+ * @see https://arxiv.org/abs/1706.03762
+ * @example
+ * const { sum, y } = addLayerNorm(randn([2, 4]), randn([2, 4]), [4]);
+ */
+export function addLayerNorm(
+  x: Tensor,
+  residual: Tensor,
+  normalizedShape: readonly number[],
+  options: AffineOptions = {},
+): AddNorm {
+  const sum = add(x, residual);
+  return { sum, y: layerNorm(sum, normalizedShape, options) };
+}
+
+/** sum = x + residual, y = {@link rmsNorm}(sum). */
+export function addRMSNorm(
+  x: Tensor,
+  residual: Tensor,
+  normalizedShape: readonly number[],
+  options: { readonly weight?: Tensor | null; readonly eps?: number | null } = {},
+): AddNorm {
+  const sum = add(x, residual);
+  return { sum, y: rmsNorm(sum, normalizedShape, options) };
+}
+
+function run(x: Tensor, pattern: string, settings: Normalization, sizes: Readonly<Record<string, number>> = {}) {
+  return normalizeBy(x, layout(pattern, x.shape, sizes), settings);
+}
+
+function axisNames(rank: number): string {
+  return Array.from({ length: rank }, (_, axis) => `n${axis}`).join(' ');
+}
+
+function checkAxes(x: Tensor): void {
+  if (x.rank >= 2) return;
+  throw new KeelError('rank', `expected at least 2D input (got ${x.rank}D input): (N, C, *)`, { shape: x.shape });
+}
+
+/** PyTorch folds the batch into the channels and counts N·C of each. */
+function checkInstanceLengths(vectors: Readonly<Record<string, Tensor | null>>, batch: number, channels: number): void {
+  for (const [name, vector] of Object.entries(vectors)) {
+    if (vector === null || (vector.rank === 1 && vector.size === channels)) continue;
+    throw new KeelError(
+      'shape',
+      `${name} should contain ${batch * channels} elements not ${batch * vector.size}: ${channels} channels for each of ` +
+        `${batch} samples, and ${vector.size} values given`,
+      { vector: name, expected: channels, got: vector.shape },
+    );
+  }
+}
+
+interface Running {
+  readonly mean: Tensor;
+  readonly variance: Tensor;
+}
+
+/** Both running statistics or neither, and both where nothing else gives the statistics. */
+function pair(
+  x: Tensor,
+  mean: Tensor | null,
+  variance: Tensor | null,
+  need: 'either' | 'evaluation' | 'instance',
+): Running | null {
+  if (mean !== null && variance !== null) {
+    checkFloats('norm', [x, mean, variance]);
+    return { mean, variance };
+  }
+  if (need === 'instance') {
+    throw new KeelError('no_statistics', 'Expected running_mean and running_var to be defined when use_input_stats is false');
+  }
+  if (need === 'evaluation') {
+    const name = mean === null ? 'running_mean' : 'running_var';
+    throw new KeelError('no_statistics', `${name} must be defined in evaluation mode`, { missing: name });
+  }
+  if (mean === null && variance === null) return null;
+  throw new KeelError('no_statistics', 'running_mean and running_var must either both be None or neither be None');
+}
+
+/** running ← (1 − momentum)·running + momentum·(average over all but the last axis), the variance times n/(n − 1). */
+function moveRunning(
+  running: Running | null,
+  momentum: number,
+  measured: { readonly mean: Tensor | null; readonly variance: Tensor | null },
+  shape: readonly number[],
+  n: number,
+): void {
+  const { mean: own, variance } = measured;
+  if (running === null || own === null || variance === null || sizeOf(shape) === 0 || n === 0) return;
+  noGrad(() => {
+    const average = (statistic: Tensor) => {
+      const values = reshape(statistic, shape);
+      return shape.length === 1 ? values : mean(values, 0);
+    };
+    const move = (held: Tensor, fresh: Tensor) =>
+      copyInto(held, add(mul(detach(held), 1 - momentum), mul(fresh, momentum)));
+    move(running.mean, average(own));
+    move(running.variance, average(mul(variance, n / (n - 1))));
+  });
+}

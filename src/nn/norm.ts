@@ -1,0 +1,294 @@
+// Layers without running statistics: a pattern and its parameter shapes each. May import errors, create, tensor and nn.
+
+import { ones, zeros } from '../create.js';
+import { KeelError } from '../errors.js';
+import type { Statistics } from '../kernels/kernels.js';
+import type { Tensor } from '../tensor.js';
+import { checkCount, checkGroupCount, checkNumber, checkPixels, pythonNumber } from './check.js';
+import { groupNorm, layerNorm, layerNorm2d, localResponseNorm, patterns, rmsNorm } from './functional.js';
+import { Module, Parameter, pythonBool, pythonTuple } from './module.js';
+
+/** A layer as {@link norm} sees it: pass the pattern and the sizes on, and the same computation runs. */
+export interface LayerPattern {
+  readonly pattern: string;
+  readonly sizes: Readonly<Record<string, number>>;
+  readonly statistics: Statistics;
+}
+
+/** Base of the layers that share statistics: each is a pattern on the shape of its input. */
+export abstract class NormLayer extends Module {
+  abstract readonly eps: number | null;
+  abstract readonly weight: Tensor | null;
+  abstract readonly bias: Tensor | null;
+
+  abstract override forward(x: Tensor): Tensor;
+
+  /** The pattern that this layer is on an input of this shape, with batch statistics where it has running ones. */
+  abstract patternFor(shape: readonly number[]): LayerPattern;
+}
+
+export interface LayerNormOptions {
+  /** Default 1e-5. */
+  readonly eps?: number;
+  /** Learn a scale, and a shift unless `bias` is false. Default true. */
+  readonly elementwiseAffine?: boolean;
+  /** Default true. */
+  readonly bias?: boolean;
+}
+
+/**
+ * y = (x − E[x]) / √(Var[x] + eps) · γ + β over the trailing axes, with the biased variance; the same in training and
+ * evaluation, and for every sample alone.
+ *
+ * Input (*, ...normalizedShape), float32 or float64. State: `weight` γ = 1 and `bias` β = 0, both of normalizedShape.
+ *
+ * @throws KeelError [shape] where the input does not end in normalizedShape; [size] for extents that are no counts.
+ * @see https://arxiv.org/abs/1607.06450
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.LayerNorm.html
+ * @example
+ * new LayerNorm(768).forward(randn([2, 16, 768]));      // one mean for each of 32 tokens
+ * new LayerNorm([3, 4, 4]).forward(randn([2, 3, 4, 4])); // one mean for each image
+ */
+export class LayerNorm extends NormLayer {
+  readonly normalizedShape: readonly number[];
+  readonly eps: number;
+  readonly elementwiseAffine: boolean;
+  weight: Parameter | null;
+  bias: Parameter | null;
+
+  constructor(normalizedShape: number | readonly number[], options: LayerNormOptions = {}) {
+    super();
+    const { eps = 1e-5, elementwiseAffine = true, bias = true } = options;
+    this.normalizedShape = extents(normalizedShape);
+    this.eps = eps;
+    this.elementwiseAffine = elementwiseAffine;
+    checkNumber('eps', eps);
+    this.weight = elementwiseAffine ? new Parameter(ones(this.normalizedShape)) : null;
+    this.bias = elementwiseAffine && bias ? new Parameter(zeros(this.normalizedShape)) : null;
+  }
+
+  forward(x: Tensor): Tensor {
+    return layerNorm(x, this.normalizedShape, this);
+  }
+
+  patternFor(_shape: readonly number[]): LayerPattern {
+    return { pattern: patterns.trailing(this.normalizedShape.length), sizes: {}, statistics: 'moments' };
+  }
+
+  protected override extraRepr(): string {
+    const { eps, elementwiseAffine, bias } = this;
+    return (
+      `${pythonTuple(this.normalizedShape)}, eps=${pythonNumber(eps)}, elementwise_affine=${pythonBool(elementwiseAffine)}, ` +
+      `bias=${pythonBool(bias !== null)}`
+    );
+  }
+}
+
+/**
+ * {@link LayerNorm} over the channels of each pixel of (N, C, H, W), channels first; nothing is permuted. One mean for
+ * each of N·H·W pixels; ConvNeXt uses it with eps 1e-6.
+ *
+ * State: `weight` and `bias` (C), as in torchvision, timm and facebookresearch.
+ *
+ * @throws KeelError [rank] unless the input is 4-D; [shape] for another number of channels.
+ * @see https://arxiv.org/abs/2201.03545
+ * @example
+ * new LayerNorm2d(96, { eps: 1e-6 }).forward(randn([1, 96, 8, 8]));
+ */
+export class LayerNorm2d extends LayerNorm {
+  constructor(numChannels: number, options: LayerNormOptions = {}) {
+    super(numChannels, options);
+  }
+
+  override forward(x: Tensor): Tensor {
+    checkPixels(x, { weight: this.weight, bias: this.bias });
+    const [, channels] = x.shape;
+    const [expected] = this.normalizedShape;
+    if (channels !== expected) {
+      throw new KeelError(
+        'shape',
+        `Given normalized_shape=[${expected}], expected input with shape [N, ${expected}, H, W], but got input of ` +
+          `size[${x.shape.join(', ')}]`,
+        { expected, shape: x.shape },
+      );
+    }
+    return layerNorm2d(x, this);
+  }
+
+  override patternFor(_shape: readonly number[]): LayerPattern {
+    return { pattern: patterns.pixels, sizes: {}, statistics: 'moments' };
+  }
+}
+
+export interface RMSNormOptions {
+  /** Default null: the machine epsilon of the input's dtype, 2⁻²³ or 2⁻⁵². */
+  readonly eps?: number | null;
+  /** Learn a scale. Default true. */
+  readonly elementwiseAffine?: boolean;
+}
+
+/**
+ * y = x / √(E[x²] + eps) · γ over the trailing axes; no mean is taken off and no shift added.
+ *
+ * Input (*, ...normalizedShape), float32 or float64. State: `weight` γ = 1 of normalizedShape.
+ *
+ * @throws KeelError [shape] where the input does not end in normalizedShape.
+ * @see https://arxiv.org/abs/1910.07467
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.RMSNorm.html
+ * @example
+ * new RMSNorm(64, { eps: 1e-6 }).forward(randn([2, 10, 64]));
+ */
+export class RMSNorm extends NormLayer {
+  readonly normalizedShape: readonly number[];
+  readonly eps: number | null;
+  readonly elementwiseAffine: boolean;
+  weight: Parameter | null;
+  readonly bias = null;
+
+  constructor(normalizedShape: number | readonly number[], options: RMSNormOptions = {}) {
+    super();
+    const { eps = null, elementwiseAffine = true } = options;
+    this.normalizedShape = extents(normalizedShape);
+    this.eps = eps;
+    this.elementwiseAffine = elementwiseAffine;
+    if (eps !== null) checkNumber('eps', eps);
+    this.weight = elementwiseAffine ? new Parameter(ones(this.normalizedShape)) : null;
+  }
+
+  forward(x: Tensor): Tensor {
+    return rmsNorm(x, this.normalizedShape, this);
+  }
+
+  patternFor(_shape: readonly number[]): LayerPattern {
+    return { pattern: patterns.trailing(this.normalizedShape.length), sizes: {}, statistics: 'rms' };
+  }
+
+  protected override extraRepr(): string {
+    const eps = this.eps === null ? 'None' : pythonNumber(this.eps);
+    return `${pythonTuple(this.normalizedShape)}, eps=${eps}, elementwise_affine=${pythonBool(this.elementwiseAffine)}`;
+  }
+}
+
+export interface GroupNormOptions {
+  /** Default 1e-5. */
+  readonly eps?: number;
+  /** Learn a scale for each channel, and a shift unless `bias` is false. Default true. */
+  readonly affine?: boolean;
+  /** Default true. */
+  readonly bias?: boolean;
+}
+
+/**
+ * The channels of each sample in `numGroups` groups of neighbours, each group normalized over its channels and all
+ * positions. One group: the statistics of LayerNorm([C, ...]); C groups: those of InstanceNorm.
+ *
+ * Input (N, C, *), float32 or float64. State: `weight` and `bias` (C), one value for each channel.
+ *
+ * @throws KeelError [indivisible] where numGroups does not divide numChannels; [rank], [shape], [too_few_values].
+ * @see https://arxiv.org/abs/1803.08494
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.GroupNorm.html
+ * @example
+ * new GroupNorm(3, 6).forward(randn([2, 6, 4, 4]));
+ */
+export class GroupNorm extends NormLayer {
+  readonly numGroups: number;
+  readonly numChannels: number;
+  readonly eps: number;
+  readonly affine: boolean;
+  weight: Parameter | null;
+  bias: Parameter | null;
+
+  constructor(numGroups: number, numChannels: number, options: GroupNormOptions = {}) {
+    super();
+    const { eps = 1e-5, affine = true, bias = true } = options;
+    checkGroupCount(numGroups);
+    checkCount('num_channels', numChannels, 0);
+    checkNumber('eps', eps);
+    if (numChannels % numGroups !== 0) {
+      throw new KeelError(
+        'indivisible',
+        `num_channels (${numChannels}) must be divisible by num_groups (${numGroups}): choose from ${divisors(numChannels)}`,
+        { numChannels, numGroups },
+      );
+    }
+    this.numGroups = numGroups;
+    this.numChannels = numChannels;
+    this.eps = eps;
+    this.affine = affine;
+    this.weight = affine ? new Parameter(ones([numChannels])) : null;
+    this.bias = affine && bias ? new Parameter(zeros([numChannels])) : null;
+  }
+
+  forward(x: Tensor): Tensor {
+    return groupNorm(x, this.numGroups, this);
+  }
+
+  patternFor(_shape: readonly number[]): LayerPattern {
+    return { pattern: patterns.groups, sizes: { g: this.numGroups }, statistics: 'moments' };
+  }
+
+  protected override extraRepr(): string {
+    const { numGroups, numChannels, eps, affine, bias } = this;
+    return (
+      `${numGroups}, ${numChannels}, eps=${pythonNumber(eps)}, affine=${pythonBool(affine)}, ` +
+      `bias=${pythonBool(bias !== null)}`
+    );
+  }
+}
+
+export interface LocalResponseNormOptions {
+  /** Default 1e-4. */
+  readonly alpha?: number;
+  /** Default 0.75. */
+  readonly beta?: number;
+  /** Default 1. */
+  readonly k?: number;
+}
+
+/**
+ * y_c = x_c · (k + alpha/size · Σ x_j²)^(−beta) over the `size` channels around c: ⌊size/2⌋ below, ⌊(size − 1)/2⌋ above.
+ *
+ * Input (N, C, *), rank 3 or more. No state.
+ *
+ * @throws KeelError [rank] for an input of fewer axes; [size] for a size below 1.
+ * @see https://papers.nips.cc/paper/4824
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.LocalResponseNorm.html
+ * @example
+ * new LocalResponseNorm(5).forward(randn([2, 8, 4, 4]));
+ */
+export class LocalResponseNorm extends Module {
+  readonly size: number;
+  readonly alpha: number;
+  readonly beta: number;
+  readonly k: number;
+
+  constructor(size: number, { alpha = 1e-4, beta = 0.75, k = 1 }: LocalResponseNormOptions = {}) {
+    super();
+    checkCount('size', size, 1);
+    for (const [name, value] of Object.entries({ alpha, beta, k })) checkNumber(name, value);
+    this.size = size;
+    this.alpha = alpha;
+    this.beta = beta;
+    this.k = k;
+  }
+
+  forward(x: Tensor): Tensor {
+    return localResponseNorm(x, this.size, this);
+  }
+
+  protected override extraRepr(): string {
+    const { size, alpha, beta, k } = this;
+    // Python's default is the float 1.0; other whole numbers print as they are usually written.
+    return `${size}, alpha=${pythonNumber(alpha)}, beta=${pythonNumber(beta)}, k=${k === 1 ? '1.0' : pythonNumber(k)}`;
+  }
+}
+
+function extents(normalizedShape: number | readonly number[]): readonly number[] {
+  const shape = typeof normalizedShape === 'number' ? [normalizedShape] : [...normalizedShape];
+  for (const extent of shape) checkCount('normalized_shape', extent, 0);
+  return shape;
+}
+
+function divisors(n: number): string {
+  return Array.from({ length: n }, (_, i) => i + 1).filter((i) => n % i === 0).join(', ');
+}

@@ -1,0 +1,296 @@
+// norm: every normalization that shares statistics, forward beside backward. May import errors, notation, plan, kernels,
+// create, tensor, autograd, check, movement, elementwise and reduce.
+
+import { grad, isCreatingGraph, isRecorded, record } from '../autograd.js';
+import { empty } from '../create.js';
+import { KeelError, showShape } from '../errors.js';
+import type { Statistics } from '../kernels/kernels.js';
+import type { AxisNames } from '../notation.js';
+import { layout, type Layout, type Plan } from '../plan.js';
+import type { Tensor } from '../tensor.js';
+import { checkBackend, checkDtype, checkFloats, checkSameShape } from './check.js';
+import { add, div, le, mul, sqrt, square, sub, where } from './elementwise.js';
+import { arrange, arrangeBack, copyInto, expand, permute, reshape } from './movement.js';
+import { mean, vectorNorm } from './reduce.js';
+
+export interface NormSettings {
+  /** `moments` (mean and variance), `rms` or `l2`. Default `moments`. */
+  readonly statistics?: Statistics;
+  /** Scale along the axes after the comma. Default none. */
+  readonly weight?: Tensor | null;
+  /** Shift along the axes after the comma. Default none. */
+  readonly bias?: Tensor | null;
+  /** Default 1e-5 for moments, 1e-12 for l2; for rms, null: the machine epsilon of x's dtype. */
+  readonly eps?: number | null;
+}
+
+/** Options of {@link norm}: its settings, and the size of any axis or factor that the pattern names. */
+export type NormOptions<P extends string> = NormSettings & {
+  /** A tensor of x's shape that takes the result; it must not require a gradient. */
+  readonly out?: Tensor;
+} & { readonly [name in AxisNames<P>]?: string extends name ? unknown : number };
+
+/** What {@link normWithStatistics} returns: `mean` and `rstd` = 1/√(variance + eps) have extent 1 where all is shared. */
+export interface Normalized {
+  readonly y: Tensor;
+  readonly mean: Tensor;
+  readonly rstd: Tensor;
+}
+
+/**
+ * Normalizes x over the sets that the pattern's brackets name: y = (x − mean) / √(variance + eps) · weight + bias with
+ * the biased variance, or with `statistics: 'rms'` x / √(mean x² + eps) · weight, `'l2'` x / max(‖x‖, eps) · weight.
+ *
+ * @param x float32 or float64, any shape that the pattern fits
+ * @param pattern axes in memory order, brackets around those that share statistics, after a comma the axes of the
+ *   parameters: `'b (g [c]) [s...], (g c)'` is GroupNorm
+ * @throws KeelError [syntax], [name], [rank], [indivisible], [uninferable], [size] where pattern and shape do not fit;
+ *   [shape] for parameters of another shape; [dtype], [backend] for operands that differ; [argument] for a bad eps.
+ * @see https://arxiv.org/abs/1607.06450 and https://arxiv.org/abs/1803.08494
+ * @example
+ * norm(randn([2, 6, 4, 5]), 'b (g [c]) [s...], (g c)', { g: 3, weight: ones([6]), bias: zeros([6]) });
+ */
+export function norm<const P extends string>(x: Tensor, pattern: P, options?: NormOptions<NoInfer<P>>): Tensor {
+  const { settings, sizes, out } = separate(options ?? {});
+  checkOut(x, settings, out);
+  const { y } = normalize(x, layout(pattern, x.shape, sizes), { ...settings, out });
+  return y;
+}
+
+/**
+ * {@link norm}, and the statistics that it used.
+ *
+ * @example
+ * normWithStatistics(randn([2, 3, 4]), 'b n [c]').mean.shape; // [2, 3, 1]
+ */
+export function normWithStatistics<const P extends string>(
+  x: Tensor,
+  pattern: P,
+  options?: NormOptions<NoInfer<P>> & { readonly out?: never },
+): Normalized {
+  const { settings, sizes } = separate(options ?? {});
+  const { y, mean: m, rstd } = normalize(x, layout(pattern, x.shape, sizes), { ...settings, wants: ['mean', 'rstd'] });
+  return { y, mean: m ?? y, rstd: rstd ?? y };
+}
+
+/** What {@link normalize} can give beside y. */
+export type Wanted = 'mean' | 'variance' | 'rstd';
+
+export interface Normalization extends NormSettings {
+  /** Statistics to use in place of x's own, one for each set in memory order. */
+  readonly given?: { readonly mean: Tensor; readonly variance: Tensor } | null;
+  readonly wants?: readonly Wanted[];
+  readonly out?: Tensor | undefined;
+}
+
+/** Normalizes x by a layout on its shape; the layers' way in. Statistics have the layout's `statisticShape`, no history. */
+export function normalize(
+  x: Tensor,
+  form: Layout,
+  { statistics = 'moments', weight = null, bias = null, eps, given = null, wants = [], out }: Normalization = {},
+): { y: Tensor } & { readonly [name in Wanted]: Tensor | null } {
+  const parameters = [weight, bias].filter((parameter) => parameter !== null);
+  checkFloats('norm', [x, ...parameters, ...(given === null ? [] : [given.mean, given.variance])]);
+  for (const [name, parameter] of [['weight', weight], ['bias', bias]] as const) checkParameter(name, parameter, form);
+  const call: Call = { plan: form.plan, statistics, eps: checkEps(eps, statistics, x), given };
+  const spread = (parameter: Tensor | null) => (parameter === null ? null : spreadOver(parameter, form));
+  const source = form.permutation === null ? x : arrange(x, form.permutation);
+  const direct = form.permutation === null ? out : undefined;
+  const asked = (name: Wanted) => (wants.includes(name) ? empty(form.statisticShape, x.dtype, x) : null);
+  const results = { mean: asked('mean'), variance: asked('variance'), rstd: asked('rstd') };
+  const arranged = run(call, source, spread(weight), spread(bias), results, direct);
+  if (form.permutation === null) return { y: arranged, ...results };
+  const y = arrangeBack(arranged, form.permutation, form.shape);
+  if (out === undefined) return { y, ...results };
+  copyInto(out, y);
+  return { y: out, ...results };
+}
+
+interface Call {
+  readonly plan: Plan;
+  readonly statistics: Statistics;
+  readonly eps: number;
+  readonly given: { readonly mean: Tensor; readonly variance: Tensor } | null;
+}
+
+function run(
+  call: Call,
+  x: Tensor,
+  weight: Tensor | null,
+  bias: Tensor | null,
+  results: { readonly [name in Wanted]: Tensor | null },
+  out: Tensor | undefined,
+): Tensor {
+  const { plan, statistics, eps, given } = call;
+  const { kernels } = x.storage;
+  const inputs = [x, weight, bias];
+  const y = out ?? empty(x.shape, x.dtype, x);
+  const size = kernels.normSaved(plan);
+  const saved = isRecorded(inputs) ? empty([size.length], size.dtype, x) : null;
+  const handle = (tensor: Tensor | null) => tensor?.storage.handle ?? null;
+  kernels.norm({
+    plan,
+    statistics,
+    eps,
+    x: x.storage.handle,
+    weight: handle(weight),
+    bias: handle(bias),
+    given: given === null ? null : { mean: handle(given.mean), variance: handle(given.variance) },
+    y: y.storage.handle,
+    mean: handle(results.mean),
+    variance: handle(results.variance),
+    rstd: handle(results.rstd),
+    saved: handle(saved),
+  });
+  if (out !== undefined) out.storage.version++;
+  if (saved === null) return y;
+  const needs = inputs.map((input) => input?.requiresGrad === true);
+  const optional = [weight, bias, given?.mean ?? null, given?.variance ?? null];
+  record({
+    name: 'NormBackward',
+    inputs,
+    outputs: [y],
+    saved: [x, saved, ...optional.filter((tensor) => tensor !== null)],
+    backward: ([dy], [savedX = x, savedStatistics = saved, ...rest]) => {
+      if (!dy) return [];
+      const [w, b, m, v] = optional.map((tensor) => (tensor === null ? null : (rest.shift() ?? null)));
+      const restored = { ...call, given: m && v ? { mean: m, variance: v } : null };
+      return isCreatingGraph()
+        ? recordedBackward(restored, savedX, w ?? null, b ?? null, dy, needs)
+        : fusedBackward(restored, savedX, w ?? null, savedStatistics, dy, needs);
+    },
+  });
+  saved.dispose();
+  return y;
+}
+
+function fusedBackward(
+  { plan, statistics }: Call,
+  x: Tensor,
+  weight: Tensor | null,
+  saved: Tensor,
+  dy: Tensor,
+  needs: readonly boolean[],
+): (Tensor | null)[] {
+  const result = (i: number, shape: readonly number[]) => (needs[i] === true ? empty(shape, x.dtype, x) : null);
+  const [dx, dweight, dbias] = [result(0, x.shape), result(1, [plan.affine]), result(2, [plan.affine])];
+  x.storage.kernels.normBackward({
+    plan,
+    statistics,
+    x: x.storage.handle,
+    dy: dy.storage.handle,
+    weight: weight?.storage.handle ?? null,
+    saved: saved.storage.handle,
+    dx: dx?.storage.handle ?? null,
+    dweight: dweight?.storage.handle ?? null,
+    dbias: dbias?.storage.handle ?? null,
+  });
+  return [dx, dweight, dbias];
+}
+
+/** The gradient as recorded operations: those of the formula, written with operations that know their own derivatives. */
+function recordedBackward(
+  call: Call,
+  x: Tensor,
+  weight: Tensor | null,
+  bias: Tensor | null,
+  dy: Tensor,
+  needs: readonly boolean[],
+): (Tensor | null)[] {
+  // Fresh names for the operands, so that the walk ends at them and not at what they were computed from.
+  const [x2 = x, w2 = null, b2 = null] = [x, weight, bias].map((tensor) => (tensor === null ? null : reshape(tensor, tensor.shape)));
+  const y = composed(call, x2 ?? x, w2, b2);
+  const wanted = [x2, w2, b2].filter((tensor, i) => tensor !== null && needs[i] === true) as Tensor[];
+  const found = grad(y, wanted, { gradOutputs: dy, createGraph: true });
+  return needs.map((needed) => (needed ? (found.shift() ?? null) : null));
+}
+
+/** The formula in operations, on the runs of the plan as four axes. */
+function composed({ plan, statistics, eps, given }: Call, x: Tensor, weight: Tensor | null, bias: Tensor | null): Tensor {
+  const { k0, r0, k1, r1, affine, inner } = plan;
+  const runs = reshape(x, [k0, r0, k1, r1]);
+  const scaled = normalizeRuns(runs, statistics, eps, given, [k0, 1, k1, 1]);
+  const byParameter = affine === 0 ? scaled : reshape(scaled, [x.size / Math.max(1, affine * inner), affine, inner]);
+  const column = (parameter: Tensor) => reshape(parameter, [affine, 1]);
+  const weighted = weight === null ? byParameter : mul(byParameter, column(weight));
+  return reshape(bias === null ? weighted : add(weighted, column(bias)), x.shape);
+}
+
+function normalizeRuns(
+  x: Tensor,
+  statistics: Statistics,
+  eps: number,
+  given: Call['given'],
+  sets: readonly number[],
+): Tensor {
+  const over = (tensor: Tensor) => mean(tensor, [1, 3], { keepdim: true });
+  const variance = given === null ? null : reshape(given.variance, sets);
+  if (given !== null && variance !== null) return div(sub(x, reshape(given.mean, sets)), sqrt(add(variance, eps)));
+  if (statistics === 'l2') {
+    const length = vectorNorm(x, 2, [1, 3], { keepdim: true });
+    return div(x, where(le(length, eps), where(le(eps, length), length, eps), length));
+  }
+  const centred = statistics === 'moments' ? sub(x, over(x)) : x;
+  return div(centred, sqrt(add(over(square(centred)), eps)));
+}
+
+/** The parameter's values in the order of the plan's `affine`, as one axis. */
+function spreadOver(parameter: Tensor, { spread, plan }: Layout): Tensor {
+  const { span, order, view, ones } = spread ?? { span: null, order: [], view: [], ones: [] };
+  const full = span === null ? parameter : expand(reshape(permute(reshape(parameter, view), order), ones), span);
+  return reshape(full, [plan.affine]);
+}
+
+function checkParameter(name: string, parameter: Tensor | null, form: Layout): void {
+  if (parameter === null) return;
+  if (form.parameterShape === null) {
+    throw new KeelError(
+      'shape',
+      `${name} is given, but the pattern names no axes for it: add a comma and the axes it varies along\n  ${form.pattern.text}`,
+      { pattern: form.pattern.text },
+    );
+  }
+  checkSameShape(name, parameter, form.parameterShape);
+}
+
+function checkEps(eps: number | null | undefined, statistics: Statistics, x: Tensor): number {
+  if (eps === undefined || eps === null) {
+    if (statistics === 'rms') return machineEpsilon(x);
+    return statistics === 'l2' ? 1e-12 : 1e-5;
+  }
+  if (typeof eps === 'number' && !Number.isNaN(eps)) return eps;
+  throw new KeelError('argument', `eps must be a number, got ${String(eps)}`, { eps });
+}
+
+/** 2⁻²³ for float32, 2⁻⁵² for float64. */
+export function machineEpsilon(x: Tensor): number {
+  return x.dtype === 'float64' ? Number.EPSILON : 2 ** -23;
+}
+
+function checkOut(x: Tensor, { weight = null, bias = null }: NormSettings, out: Tensor | undefined): void {
+  if (out === undefined) return;
+  checkBackend('norm', [x, out]);
+  checkDtype('norm', [x, out]);
+  checkSameShape('out', out, x.shape);
+  if (!isRecorded([x, weight, bias, out])) return;
+  throw new KeelError(
+    'graph',
+    "norm(): functions with out=... arguments don't support automatic differentiation, but one of the arguments requires " +
+      `grad: call it inside noGrad, or without out (${showShape(out.shape)})`,
+  );
+}
+
+/** Settings apart from sizes of axes. */
+function separate(options: NormOptions<string>): {
+  settings: NormSettings;
+  sizes: Record<string, number>;
+  out: Tensor | undefined;
+} {
+  const { statistics, weight, bias, eps, out, ...sizes } = options;
+  if (statistics !== undefined && !['moments', 'rms', 'l2'].includes(statistics)) {
+    throw new KeelError('argument', `statistics must be 'moments', 'rms' or 'l2', got '${String(statistics)}'`, { statistics });
+  }
+  const settings = { ...(statistics && { statistics }), ...(weight && { weight }), ...(bias && { bias }), eps: eps ?? null };
+  // What is left are sizes, or names that layout refuses.
+  return { settings, sizes: sizes as Record<string, number>, out };
+}

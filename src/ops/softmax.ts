@@ -1,0 +1,35 @@
+// Softmax and its logarithm. May import plan, create, tensor, autograd, check, movement, elementwise and reduce.
+
+import { record } from '../autograd.js';
+import { empty } from '../create.js';
+import { reduction } from '../plan.js';
+import type { Tensor } from '../tensor.js';
+import { checkFloats, dimensionMask } from './check.js';
+import { exp, mul, sub } from './elementwise.js';
+import { sum } from './reduce.js';
+
+/** exp(x) / Σ exp(x) along dim; dx = y·(dy − Σ dy·y). @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.softmax.html */
+export function softmax(x: Tensor, dim: number): Tensor {
+  return along(x, dim, false, (dy, y) => mul(y, sub(dy, sum(mul(dy, y), dim, { keepdim: true }))));
+}
+
+/** log softmax along dim; dx = dy − exp(y)·Σ dy. @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.log_softmax.html */
+export function logSoftmax(x: Tensor, dim: number): Tensor {
+  return along(x, dim, true, (dy, y) => sub(dy, mul(exp(y), sum(dy, dim, { keepdim: true }))));
+}
+
+function along(x: Tensor, dim: number, log: boolean, dx: (dy: Tensor, y: Tensor) => Tensor): Tensor {
+  const name = log ? 'LogSoftmax' : 'Softmax';
+  checkFloats(name, [x]);
+  const { runs } = reduction(x.shape, dimensionMask(dim, x.rank));
+  const y = empty(x.shape, x.dtype, x);
+  y.storage.kernels.softmax(x.storage.handle, runs, log, y.storage.handle);
+  record({
+    name: `${name}Backward`,
+    inputs: [x],
+    outputs: [y],
+    saved: [y],
+    backward: ([dy], [saved = y]) => [dy ? dx(dy, saved) : null],
+  });
+  return y;
+}

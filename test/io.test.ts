@@ -1,0 +1,253 @@
+// Files: what is read and written, bit for bit, and what is refused with its facts.
+
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { full, KeelError, tensor, zeros, type Tensor } from 'evenkeel';
+import { load, readNpy, readSafetensors, save, writeNpy, writeSafetensors } from 'evenkeel/io';
+import { afterAll, describe, expect, test } from 'vitest';
+
+const data = (name: string) => fileURLToPath(new URL(`data/${name}`, import.meta.url));
+const folder = await mkdtemp(join(tmpdir(), 'evenkeel-'));
+afterAll(() => rm(folder, { recursive: true }));
+
+describe('malformed files are refused', () => {
+  const rows = [
+    ['truncated.safetensors', "past the end of the file: 'fc.weight' ends at byte 24 of the data, which has 20"],
+    ['header_too_long.safetensors', 'header length exceeds the file: 100000 bytes of header in a file of 168 bytes'],
+    ['header_huge.safetensors', 'header length exceeds the file: 9223372036854775816 bytes'],
+    ['header_not_json.safetensors', 'header is not JSON'],
+    ['overlap.safetensors', "tensors overlap: 'fc.bias' begins at byte 20, 'fc.weight' ends at 24"],
+    ['offsets_beyond.safetensors', "'fc.bias' has offsets beyond the data: 1000000 to 1000008 in 32 bytes"],
+    ['unknown_dtype.safetensors', "unknown dtype F31 in 'fc.bias'"],
+    ['size_mismatch.safetensors', "'fc.weight' of dtype F32 and shape [2, 4]: 32 bytes needed, 24 given"],
+    ['duplicate_key.safetensors', "duplicate key 'fc.bias'"],
+    ['negative_dim.safetensors', "'fc.weight' has a bad dimension: its shape is [-2,-3]"],
+    ['object_dtype.npy', 'object arrays are refused'],
+    ['header_too_long.npy', 'header length exceeds the file: 60000 bytes of header in a file of 152 bytes'],
+    ['short_data.npy', 'shape (64, 64) of <f4: 16384 bytes needed, 256 given'],
+  ] as const;
+
+  test.each(rows)('%s', async (name, message) => {
+    await refused(() => load(data(`broken/${name}`)), message);
+  });
+});
+
+describe('malformed safetensors', () => {
+  const entry = (dtype: string, rest: string) => `{"a":{"dtype":"${dtype}",${rest}}}`;
+  // What is wrong, the header, the bytes of data, the message.
+  const rows = [
+    ['a header that is no object', '[1]', [], 'not a JSON object'],
+    ['an entry that is no object', '{"a":1}', [], "'a' is not described by a JSON object"],
+    ['a dtype that no tensor holds', entry('F4', '"shape":[2],"data_offsets":[0,1]'), [0], 'dtype F4 is not supported'],
+    ['half a dimension', entry('U8', '"shape":[1.5],"data_offsets":[0,1]'), [0], 'bad dimension'],
+    ['offsets that run backwards', entry('U8', '"shape":[],"data_offsets":[1,0]'), [0], 'bad data_offsets [1,0]'],
+    ['no offsets', entry('U8', '"shape":[]'), [], 'bad data_offsets'],
+    ['a gap', entry('U8', '"shape":[],"data_offsets":[1,2]'), [0, 0], 'bytes 0 to 1 of the data belong to no tensor'],
+    ['bytes left over', entry('U8', '"shape":[],"data_offsets":[0,1]'), [0, 0], 'bytes 1 to 2 of the data'],
+    ['a bool of 2', entry('BOOL', '"shape":[2],"data_offsets":[0,2]'), [1, 2], 'element 1 is the byte 2'],
+    ['a repeated field', entry('U8', '"shape":[],"shape":[],"data_offsets":[0,1]'), [0], "duplicate key 'shape'"],
+  ] as const;
+
+  test.each(rows)('%s', async (_, header, bytes, message) => {
+    await refused(() => readSafetensors(safetensors(header, bytes)), message);
+  });
+
+  test('no header length, and a header that is no UTF-8', async () => {
+    await refused(() => readSafetensors(new Uint8Array(3)), '8 bytes of header length; this one has 3 bytes');
+    await refused(() => readSafetensors(Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0, 0xff)), 'header is not JSON');
+  });
+
+  test('a reserved name is not written', () => {
+    expect(() => writeSafetensors(new Map([['__metadata__', zeros([1])]]))).toThrow(KeelError);
+  });
+});
+
+describe('malformed .npy', () => {
+  const header = (descr: string, shape: string) => `{'descr': ${descr}, 'fortran_order': False, 'shape': ${shape}, }`;
+  // What is wrong, the header, how many bytes of data, the message.
+  const rows = [
+    ['no shape', "{'descr': '<f4', 'fortran_order': False, }", 0, 'malformed .npy header'],
+    ['no dtype', "{'fortran_order': False, 'shape': (), }", 0, 'no dtype'],
+    ['a negative extent', header("'<f4'", '(-1,)'), 0, 'malformed .npy header'],
+    ['a structured dtype', header("[('x', '<f4')]", '(1,)'), 4, 'structured arrays are refused'],
+    ['complex numbers', header("'<c8'", '(1,)'), 8, "dtype 'c8' is not supported"],
+    ['uint64', header("'<u8'", '(1,)'), 8, "dtype 'u8' is not supported"],
+    ['too many bytes', header("'<f4'", '(1,)'), 8, '4 bytes needed, 8 given'],
+  ] as const;
+
+  test.each(rows)('%s', async (_, text, count, message) => {
+    await refused(() => readNpy(npy(text, new Uint8Array(count))), message);
+  });
+
+  test('no magic, and a version that does not exist', async () => {
+    await refused(() => readNpy(new Uint8Array(20)), 'not a .npy file');
+    await refused(() => readNpy(npy(header("'<f4'", '()'), new Uint8Array(4), 4)), 'version 4 is not supported');
+  });
+});
+
+const special = new Float32Array([0, -0, 1e-45, NaN, Infinity, -Infinity]);
+const tensors: readonly [string, Tensor][] = [
+  ['float32, every kind of value', tensor(special, [2, 3])],
+  ['float64', tensor(new Float64Array([Math.PI, 5e-324]), [2])],
+  ['int64 beyond 2⁵³', tensor(new BigInt64Array([2n ** 63n - 1n, -(2n ** 63n)]), [2])],
+  ['bool', tensor([true, false, true])],
+  ['a scalar', full([], 3)],
+  ['no elements', zeros([3, 0, 2])],
+];
+
+describe('what is written is read back bit for bit', () => {
+  test.each(tensors)('.npy: %s', (_, x) => {
+    same(readNpy(writeNpy(x)), x);
+  });
+
+  test('safetensors: all of them, in the reference order', () => {
+    const read = readSafetensors(writeSafetensors(new Map(tensors)));
+    expect(new Set(read.keys())).toEqual(new Set(tensors.map(([name]) => name)));
+    expect([...read.values()].map(({ dtype }) => dtype)).toEqual([
+      'int64', 'float64', 'float32', 'float32', 'float32', 'bool',
+    ]);
+    for (const [name, x] of tensors) same(read.get(name), x);
+  });
+
+  test('safetensors: names that look like integers, or mean something in JSON and JavaScript', () => {
+    const names = ['10', '2', '__proto__', 'constructor', 'a"b\\', '\u0000', 'é.weight'];
+    const read = readSafetensors(writeSafetensors(new Map(names.map((name) => [name, zeros([1])]))));
+    expect([...read.keys()]).toEqual([...names].sort());
+  });
+
+  test('a file of the reference writer is written byte for byte, but for its metadata', async () => {
+    const bytes = await readFile(data('../oracle/torch-rng.safetensors'));
+    const rewritten = writeSafetensors(readSafetensors(bytes));
+    const parts = [bytes, rewritten].map((each) => {
+      const start = 8 + Number(new DataView(each.buffer, each.byteOffset).getBigUint64(0, true));
+      const header = new TextDecoder().decode(each.subarray(8, start)).trimEnd();
+      return { header: header.replace(/"__metadata__":\{[^}]*\},/, ''), data: each.subarray(start) };
+    });
+    expect(parts[1]?.header).toBe(parts[0]?.header);
+    expect(Buffer.compare(parts[1]?.data ?? new Uint8Array(1), parts[0]?.data ?? new Uint8Array(2))).toBe(0);
+  });
+});
+
+describe('formats that no dtype is equal to convert exactly', () => {
+  const rows = [
+    ['F16', [0x3c00, 0xc000, 0x7bff, 0x0001, 0x8000, 0x7c00, 0x7e00], [1, -2, 65504, 2 ** -24, -0, Infinity, NaN]],
+    ['BF16', [0x3f80, 0xc000, 0x7f7f, 0x0001, 0xff80, 0x7fc0], [1, -2, 255 * 2 ** 120, 2 ** -133, -Infinity, NaN]],
+    ['I16', [1, 0xffff, 0x8000], [1n, -1n, -32768n]],
+    ['U16', [1, 0xffff], [1n, 65535n]],
+  ] as const;
+
+  test.each(rows)('%s', (dtype, bits, values) => {
+    const bytes = new Uint8Array(Uint16Array.from(bits).buffer);
+    const header = `{"a":{"dtype":"${dtype}","shape":[${bits.length}],"data_offsets":[0,${bytes.length}]}}`;
+    const read = readSafetensors(safetensors(header, [...bytes]));
+    expect([...(read.get('a')?.data ?? [])]).toEqual([...values]);
+  });
+});
+
+describe('.npy variants', () => {
+  const bytes = Uint8Array.of(0, 1, 0, 2, 255, 255);
+  const header = (descr: string, order: string, shape: string) =>
+    `{'descr': '${descr}', 'fortran_order': ${order}, 'shape': ${shape}, }`;
+  const matrix = [[0, 1, 0], [2, 255, 255]];
+  const rows = [
+    ['big-endian int16', npy(header('>i2', 'False', '(3,)'), bytes), 'int64', [1, 2, -1]],
+    ['version 2', npy(header('|u1', 'False', '(2, 3)'), bytes, 2), 'int64', matrix],
+    ['version 3, Fortran order', npy(header('|u1', 'True', '(2, 3)'), bytes, 3), 'int64', [[0, 0, 255], [1, 2, 255]]],
+    ['other spacing', npy("{'shape':(2,3),'fortran_order':False,'descr':'|u1'}", bytes), 'int64', matrix],
+    ['half precision', npy(header('<f2', 'False', '(1,)'), Uint8Array.of(0, 0x3c)), 'float32', [1]],
+    ['a scalar', npy(header('|b1', 'False', '()'), Uint8Array.of(1)), 'bool', true],
+  ] as const;
+
+  test.each(rows)('%s', (_, file, dtype, values) => {
+    const x = readNpy(file);
+    expect(x.dtype).toBe(dtype);
+    expect(x.toArray()).toEqual(values);
+  });
+});
+
+describe('files', () => {
+  test('Fortran order is read right', async () => {
+    const x = (await load(data('broken/fortran_order.npy'))).get('array');
+    expect(x?.toArray()).toEqual([0, 1, 2].map((i) => [0, 1, 2, 3].map((j) => (4 * i + j) / 2)));
+  });
+
+  test('NaN and infinities load', async () => {
+    const state = await load(data('broken/nan_poisoned.safetensors'));
+    expect(state.get('bn1.running_mean')?.data[3]).toBeNaN();
+    expect(state.get('bn1.running_var')?.data[5]).toBe(Infinity);
+    expect(state.get('fc.weight')?.toArray()).toHaveProperty([2, 7], -Infinity);
+    expect(state.get('bn1.num_batches_tracked')).toMatchObject({ dtype: 'int64', shape: [] });
+  });
+
+  test('the photographs', async () => {
+    const photos = (await load(data('photos_nchw.npy'))).get('array');
+    expect(photos).toMatchObject({ dtype: 'int64', shape: [3, 3, 224, 224] });
+  });
+
+  const sources = [
+    ['a path', (path: string) => path],
+    ['a file URL', (path: string) => pathToFileURL(path)],
+    ['a file URL as text', (path: string) => pathToFileURL(path).href],
+    ['a Blob', async (path: string) => new Blob([await readFile(path)])],
+    ['an ArrayBuffer', async (path: string) => Uint8Array.from(await readFile(path)).buffer],
+    ['bytes', (path: string) => readFile(path)],
+  ] as const;
+
+  test.each(sources)('load from %s what save wrote', async (kind, source) => {
+    const path = join(folder, `${kind}.safetensors`);
+    await save(kind === 'a file URL' ? pathToFileURL(path) : path, new Map(tensors));
+    const read = await load(await source(path));
+    for (const [name, x] of tensors) same(read.get(name), x);
+  });
+
+  test('save replaces a file and leaves nothing else behind', async () => {
+    const path = join(folder, 'replaced', 'x.npy');
+    await refused(() => save(path, new Map([['x', zeros([2])]])), `cannot write '${path}'`);
+    await mkdir(join(folder, 'replaced'));
+    await save(path, new Map([['x', zeros([2])]]));
+    await save(path, new Map([['x', full([2], 7)]]));
+    expect((await load(path)).get('array')?.toArray()).toEqual([7, 7]);
+    expect(await readdir(join(folder, 'replaced'))).toEqual(['x.npy']);
+  });
+
+  test.each([
+    ['an unknown extension', 'x.bin', 1, "cannot tell the format of 'x.bin'"],
+    ['two tensors as .npy', 'x.npy', 2, 'a .npy file holds one tensor, got 2'],
+  ])('save refuses %s', async (_, name, count, message) => {
+    const map = new Map(Array.from({ length: count }, (_none, i) => [`t${i}`, zeros([1])] as const));
+    const expected = { code: 'argument', message: expect.stringContaining(message) };
+    await expect(save(name, map)).rejects.toMatchObject(expected);
+  });
+
+  test('a path that does not exist', async () => {
+    await refused(() => load(join(folder, 'none.npy')), 'no such file');
+  });
+});
+
+async function refused(f: () => unknown, message: string): Promise<void> {
+  const call = async () => f();
+  await expect(call()).rejects.toBeInstanceOf(KeelError);
+  await expect(call()).rejects.toMatchObject({ code: 'file', message: expect.stringContaining(message) });
+}
+
+function same(actual: Tensor | undefined, expected: Tensor): void {
+  expect(actual).toMatchObject({ dtype: expected.dtype, shape: expected.shape });
+  expect(actual?.data).toStrictEqual(expected.data);
+}
+
+/** A safetensors file of a header and bytes of data. */
+function safetensors(header: string, bytes: readonly number[]): Uint8Array {
+  const text = new TextEncoder().encode(header);
+  const length = new Uint8Array(8);
+  new DataView(length.buffer).setBigUint64(0, BigInt(text.length), true);
+  return Uint8Array.from([...length, ...text, ...bytes]);
+}
+
+/** A .npy file of a header and its elements. */
+function npy(header: string, elements: Uint8Array, version = 1): Uint8Array {
+  const text = new TextEncoder().encode(header);
+  const length = [text.length & 255, text.length >> 8, ...(version === 1 ? [] : [0, 0])];
+  return Uint8Array.from([0x93, ...new TextEncoder().encode('NUMPY'), version, 0, ...length, ...text, ...elements]);
+}
