@@ -213,7 +213,12 @@ function dtypeOf(data: Source): DType {
       { given: kind },
     );
   }
-  let first: Source | undefined = data;
-  while (first !== undefined && isArrayLike(first)) first = isFlat(first) ? 0 : (first[0] as Nested | undefined);
+  const first = firstOf(data);
   return typeof first === 'boolean' ? 'bool' : typeof first === 'bigint' ? 'int64' : 'float32';
+}
+
+function firstOf(data: Source): number | boolean | bigint | undefined {
+  if (!isArrayLike(data)) return data;
+  const [first] = Array.from<Nested | number | bigint>(data);
+  return first === undefined ? undefined : firstOf(first);
 }

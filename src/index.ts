@@ -5,7 +5,7 @@ import './methods.js';
 export { KeelError, type ErrorCode, type ErrorData } from './errors.js';
 export { backends, register, useBackend, type DType, type Kernels, type Statistics } from './kernels/kernels.js';
 export { memory } from './storage.js';
-export { keep, scope, type Nested, type Tensor } from './tensor.js';
+export { keep, scope, Tensor, type Nested } from './tensor.js';
 export { arange, full, linspace, ones, tensor, zeros, type Source, type TensorOptions } from './create.js';
 export { grad, isGradEnabled, noGrad, type BackwardOptions, type GradOptions } from './autograd.js';
 export { where } from './ops/elementwise.js';

@@ -148,6 +148,7 @@ const methods = {
   select: shape.select,
 } as const;
 
+// Each is declared above with the types of its own arguments.
 for (const [name, f] of Object.entries(methods) as [string, (x: Tensor, ...rest: unknown[]) => unknown][]) {
   Object.defineProperty(Tensor.prototype, name, {
     value(this: Tensor, ...rest: unknown[]) {

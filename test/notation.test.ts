@@ -65,8 +65,8 @@ function isPattern(text: string): boolean {
     expect(printPattern(parsePattern(printed))).toBe(printed);
     return true;
   } catch (error) {
-    expect(error).toBeInstanceOf(KeelError);
-    return false;
+    if (error instanceof KeelError) return false;
+    throw error;
   }
 }
 
@@ -90,9 +90,10 @@ describe('parse and print', () => {
 
   test('take any text or refuse it', () => {
     const marks = fc.constantFrom('a', 'b', 's...', '...', '.', '[', ']', '(', ')', ',', ' ', ' ', '\n', '3', 'eps');
+    const anyPoint = fc.nat(0x10ffff).map((point) => String.fromCodePoint(point));
     const garbage = fc.array(marks, { maxLength: 12 }).map((all) => all.join(''));
-    const texts = fc.oneof(garbage, garbage, fc.string({ unit: 'binary' }));
-    const verdicts = fc.sample(texts, { seed, numRuns: 2000 }).map(isPattern);
+    const texts = fc.oneof(garbage, garbage, fc.string({ unit: anyPoint, maxLength: 12 }));
+    const verdicts = fc.sample(texts, { seed, numRuns: 3000 }).map(isPattern);
     expect(verdicts).toContain(true);
     expect(verdicts).toContain(false);
   });

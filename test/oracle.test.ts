@@ -1,8 +1,12 @@
 // Every stored case on every backend: values and gradients within the limits, the stricter ones on the reference.
+// And the runner's own rules.
 
 import { fileURLToPath } from 'node:url';
 import { backends, useBackend } from 'evenkeel';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { compare } from '../tools/oracle/compare.js';
+import { missingFacts } from '../tools/oracle/errors.js';
+import { parsePython } from '../tools/oracle/python.js';
 import { isLater, runCase } from '../tools/oracle/runner.js';
 import { loadSuites } from '../tools/oracle/suite.js';
 
@@ -22,4 +26,66 @@ describe.each(backends())('%s', (backend) => {
       expect(backend === 'reference' ? strictFailure : failure).toBeNull();
     });
   }
+});
+
+describe('the comparison', () => {
+  const limits = { rtol: 1e-3, atol: 1e-3, strictAtol: 1e-6 };
+  const vector = (...values: number[]) => ({ dtype: 'float32', shape: [values.length], data: new Float32Array(values) }) as const;
+  const counter = (value: bigint) => ({ dtype: 'int64', shape: [], data: BigInt64Array.of(value) }) as const;
+  const rows = [
+    ['equal values', vector(1, -2, 0), vector(1, -2, 0), 'strict'],
+    ['within the stricter limit', vector(1000.5), vector(1000), 'strict'],
+    ['within the limit', vector(5e-4), vector(0), 'passes'],
+    ['beyond the limit at one element', vector(1, 2, 3.1), vector(1, 2, 3), 'fails'],
+    ['NaN for NaN, infinity for the same infinity', vector(NaN, Infinity, -Infinity), vector(NaN, Infinity, -Infinity), 'strict'],
+    ['a number for NaN', vector(1), vector(NaN), 'fails'],
+    ['NaN for a number', vector(NaN), vector(1), 'fails'],
+    ['infinity for a large number', vector(Infinity), vector(3e38), 'fails'],
+    ['the other infinity', vector(-Infinity), vector(Infinity), 'fails'],
+    ['another shape', { ...vector(1), shape: [1, 1] }, vector(1), 'fails'],
+    ['another dtype', { dtype: 'float64', shape: [1], data: Float64Array.of(1) }, vector(1), 'fails'],
+    ['integers off by one', counter(2n ** 60n), counter(2n ** 60n + 1n), 'fails'],
+    ['no elements', vector(), vector(), 'strict'],
+    ['nothing computed', undefined, vector(1), 'fails'],
+  ] as const;
+
+  test.each(rows)('%s', (_, actual, expected, outcome) => {
+    const exact = expected.dtype === 'int64' ? { rtol: 0, atol: 0, strictAtol: null } : limits;
+    const { ok, strict } = compare(actual, expected, exact);
+    expect(strict ? 'strict' : ok ? 'passes' : 'fails').toBe(outcome);
+  });
+});
+
+describe("PyTorch's words and numbers in a message", () => {
+  test.each([
+    ['got input size torch.Size([1, 3])', 'Got input SIZE [1, 3]', []],
+    ['got input size [2, 3]', 'got 2 x 4 as input', ['size', '3']],
+    ['eps must be positive, got -0.5', 'eps must be positive, got -0.50', []],
+    ['num_groups (2)', 'num groups (12)', ['num_groups', '2']],
+  ])('%s | %s', (expected, actual, missing) => {
+    expect(missingFacts(expected, actual)).toEqual(missing);
+  });
+});
+
+describe('Python constructor text', () => {
+  const call = (callee: string, args: unknown[], keywords: Record<string, unknown> = {}) => ({
+    callee,
+    args,
+    keywords: new Map(Object.entries(keywords)),
+  });
+  test.each([
+    ['nn.Linear(5, 4)', call('nn.Linear', [5, 4])],
+    ['BatchNorm2d(3, eps=1e-3, momentum=None, affine=False)', call('BatchNorm2d', [3], { eps: 1e-3, momentum: null, affine: false })],
+    ['LayerNorm((3,), bias=True)', call('LayerNorm', [[3]], { bias: true })],
+    ['LayerNorm([2, 3],)', call('LayerNorm', [[2, 3]])],
+    ['F((4), ())', call('F', [4, []])],
+    ["weight_norm(nn.Linear(5, 4), name='weight', dim=-1)", call('weight_norm', [call('nn.Linear', [5, 4])], { name: 'weight', dim: -1 })],
+    ["f(torch.relu, float('inf'), .5, +2.)", call('f', [{ name: 'torch.relu' }, Infinity, 0.5, 2])],
+  ])('%s', (text, value) => {
+    expect(parsePython(text)).toEqual(value);
+  });
+
+  test.each(['', 'f(', 'f(1 2)', 'f(1))', 'f(a=)', '1 + 2', 'f(*x)', "f('a)"])("refuses '%s'", (text) => {
+    expect(() => parsePython(text)).toThrow('cannot read the Python');
+  });
 });

@@ -189,6 +189,9 @@ describe('sameSets and sameParameters equal the walk', () => {
     ['five runs and two', layout('a [b] c [d] e', [2, 3, 2, 2, 2]), layout('a [b]', [8, 6]), false, true],
     ['one value, one scale', layout('a, a', [1]), layout('a,', [1]), true, true],
     ['no scale, one scale', layout('a', [1]), layout('a,', [1]), true, false],
+    ['no elements, one element', layout('[a], a', [0]), layout('[a], a', [1]), false, false],
+    ['other sizes, no parameters', layout('[a]', [6]), layout('[a]', [7]), false, false],
+    ['no elements, as many parameters', layout('a [b], b', [0, 3]), layout('a [b], a', [3, 0]), true, true],
     ['no elements, other parameters', layout('a [b], a', [0, 3]), layout('[a] b, b', [0, 3]), true, false],
   ])('%s', (_, a, b, sets, parameters) => {
     expect([sameSets(a, b), sameSets(b, a)]).toEqual([sets, sets]);

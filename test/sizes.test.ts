@@ -67,6 +67,13 @@ test.each<[code: string, ask: () => unknown, message: string[]]>([
     '  tensor: 2 × 6 × 4',
     '  an ellipsis such as s... stands for any number of axes',
   ]],
+  ['rank', () => layout('b [c], c', [2, 6, 4]), [
+    'the pattern has 2 axes, but the tensor has 3',
+    '  b [c], c',
+    '  ^^^^^^^^',
+    '  tensor: 2 × 6 × 4',
+    '  an ellipsis such as s... stands for any number of axes',
+  ]],
   ['rank', () => layout('[a]', []), [
     'the pattern has 1 axis, but the tensor has 0',
     '  [a]',

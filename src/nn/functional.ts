@@ -11,7 +11,7 @@ import { copyInto, put, reshape, to } from '../ops/movement.js';
 import { normalize as normalizeBy, type Normalization } from '../ops/norm.js';
 import { mean, vectorNorm, type Dims } from '../ops/reduce.js';
 import { layout } from '../plan.js';
-import { sizeOf, type Tensor } from '../tensor.js';
+import { scope, sizeOf, type Tensor } from '../tensor.js';
 import {
   checkBatch,
   checkBatchEps,
@@ -352,14 +352,15 @@ function moveRunning(
 ): void {
   const { mean: own, variance } = measured;
   if (running === null || own === null || variance === null || sizeOf(shape) === 0 || n === 0) return;
-  noGrad(() => {
-    const average = (statistic: Tensor) => {
-      const values = reshape(statistic, shape);
-      return shape.length === 1 ? values : mean(values, 0);
-    };
-    const move = (held: Tensor, fresh: Tensor) =>
-      copyInto(held, add(mul(detach(held), 1 - momentum), mul(fresh, momentum)));
-    move(running.mean, average(own));
-    move(running.variance, average(mul(variance, n / (n - 1))));
-  });
+  noGrad(() =>
+    scope(() => {
+      move(running.mean, reshape(own, shape), momentum);
+      move(running.variance, mul(reshape(variance, shape), n / (n - 1)), momentum);
+    }),
+  );
+}
+
+function move(held: Tensor, fresh: Tensor, momentum: number): void {
+  const average = fresh.rank === 1 ? fresh : mean(fresh, 0);
+  copyInto(held, add(mul(detach(held), 1 - momentum), mul(average, momentum)));
 }

@@ -37,8 +37,8 @@ export interface LoadReport {
   readonly unexpectedKeys: string[];
 }
 
-/** A tensor of the state dict, by its PyTorch key. */
-type Entry = readonly [string, Tensor];
+/** Something of a module by its PyTorch key or path. */
+export type Named<T> = readonly [name: string, value: T];
 
 /**
  * Base of all layers. Properties that hold a {@link Parameter}, a {@link Buffer} or a Module are its state; their
@@ -74,7 +74,7 @@ export abstract class Module {
   }
 
   /** Parameters with their state-dict keys, each once. */
-  namedParameters(): [string, Tensor][] {
+  namedParameters(): Named<Tensor>[] {
     return unique(this.#collect((module) => module.ownParameters()));
   }
 
@@ -84,7 +84,7 @@ export abstract class Module {
   }
 
   /** Buffers with their state-dict keys. */
-  namedBuffers(): [string, Tensor][] {
+  namedBuffers(): Named<Tensor>[] {
     return unique(this.#collect((module) => module.ownBuffers()));
   }
 
@@ -94,7 +94,7 @@ export abstract class Module {
   }
 
   /** Modules with their path; this one's is empty. */
-  namedModules(prefix = '', seen = new Set<Module>()): [string, Module][] {
+  namedModules(prefix = '', seen = new Set<Module>()): Named<Module>[] {
     if (seen.has(this)) return [];
     seen.add(this);
     const below = this.namedChildren().flatMap(([name, child]) => child.namedModules(join(prefix, name), seen));
@@ -102,8 +102,8 @@ export abstract class Module {
   }
 
   /** Modules directly below, with their names. */
-  namedChildren(): [string, Module][] {
-    return this.ownValues().flatMap(([name, value]) => (value instanceof Module ? [[name, value] as [string, Module]] : []));
+  namedChildren(): Named<Module>[] {
+    return this.ownValues().flatMap(([name, value]) => (value instanceof Module ? [[name, value] as const] : []));
   }
 
   /** Modules directly below. */
@@ -200,7 +200,7 @@ export abstract class Module {
     return this.constructor.name;
   }
 
-  protected reprChildren(): [string, string][] {
+  protected reprChildren(): Named<string>[] {
     return this.namedChildren().map(([name, child]) => [name, String(child)]);
   }
 
@@ -213,27 +213,27 @@ export abstract class Module {
   protected adaptState(_state: Map<string, Tensor>, _prefix: string): void {}
 
   /** Own parameters by key, in order. */
-  protected ownParameters(): Entry[] {
+  protected ownParameters(): Named<Tensor>[] {
     return this.ownValues().flatMap(([name, value]) => (value instanceof Parameter ? [[name, value] as const] : []));
   }
 
   /** Own buffers by key, in order. */
-  protected ownBuffers(): Entry[] {
+  protected ownBuffers(): Named<Tensor>[] {
     return this.ownValues().flatMap(([name, value]) => (value instanceof Buffer ? [[name, value] as const] : []));
   }
 
-  private ownValues(): [string, unknown][] {
+  private ownValues(): Named<unknown>[] {
     return Object.entries(Object.getOwnPropertyDescriptors(this)).flatMap(([name, { value, enumerable }]) =>
-      enumerable === true && value !== undefined ? [[snakeCase(name), value] as [string, unknown]] : [],
+      enumerable === true && value !== undefined ? [[snakeCase(name), value] as const] : [],
     );
   }
 
-  private stateEntries(prefix = ''): Entry[] {
+  private stateEntries(prefix = ''): Named<Tensor>[] {
     const own = [...this.ownParameters(), ...this.ownBuffers()].map(([key, value]) => [prefix + key, value] as const);
     return [...own, ...this.namedChildren().flatMap(([name, child]) => child.stateEntries(`${prefix}${name}.`))];
   }
 
-  #collect(own: (module: Module) => Entry[]): Entry[] {
+  #collect(own: (module: Module) => Named<Tensor>[]): Named<Tensor>[] {
     return this.namedModules().flatMap(([path, module]) => own(module).map(([key, value]) => [join(path, key), value] as const));
   }
 }
@@ -272,12 +272,12 @@ function quoted(keys: readonly string[]): string {
   return keys.map((key) => `"${key}"`).join(', ');
 }
 
-function unique(entries: readonly Entry[]): [string, Tensor][] {
+function unique(entries: readonly Named<Tensor>[]): Named<Tensor>[] {
   const seen = new Set<Tensor>();
   return entries.flatMap(([name, value]) => {
     if (seen.has(value)) return [];
     seen.add(value);
-    return [[name, value] as [string, Tensor]];
+    return [[name, value] as const];
   });
 }
 

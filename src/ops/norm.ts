@@ -127,7 +127,6 @@ function run(
   const y = out ?? empty(x.shape, x.dtype, x);
   const size = kernels.normSaved(plan);
   const saved = isRecorded(inputs) ? empty([size.length], size.dtype, x) : null;
-  const handle = (tensor: Tensor | null) => tensor?.storage.handle ?? null;
   kernels.norm({
     plan,
     statistics,
@@ -135,7 +134,7 @@ function run(
     x: x.storage.handle,
     weight: handle(weight),
     bias: handle(bias),
-    given: given === null ? null : { mean: handle(given.mean), variance: handle(given.variance) },
+    given: given === null ? null : { mean: given.mean.storage.handle, variance: given.variance.storage.handle },
     y: y.storage.handle,
     mean: handle(results.mean),
     variance: handle(results.variance),
@@ -164,6 +163,10 @@ function run(
   return y;
 }
 
+function handle(tensor: Tensor | null): unknown {
+  return tensor?.storage.handle ?? null;
+}
+
 function fusedBackward(
   { plan, statistics }: Call,
   x: Tensor,
@@ -179,11 +182,11 @@ function fusedBackward(
     statistics,
     x: x.storage.handle,
     dy: dy.storage.handle,
-    weight: weight?.storage.handle ?? null,
+    weight: handle(weight),
     saved: saved.storage.handle,
-    dx: dx?.storage.handle ?? null,
-    dweight: dweight?.storage.handle ?? null,
-    dbias: dbias?.storage.handle ?? null,
+    dx: handle(dx),
+    dweight: handle(dweight),
+    dbias: handle(dbias),
   });
   return [dx, dweight, dbias];
 }
@@ -223,15 +226,18 @@ function normalizeRuns(
   given: Call['given'],
   sets: readonly number[],
 ): Tensor {
-  const over = (tensor: Tensor) => mean(tensor, [1, 3], { keepdim: true });
   const variance = given === null ? null : reshape(given.variance, sets);
   if (given !== null && variance !== null) return div(sub(x, reshape(given.mean, sets)), sqrt(add(variance, eps)));
   if (statistics === 'l2') {
     const length = vectorNorm(x, 2, [1, 3], { keepdim: true });
     return div(x, where(le(length, eps), where(le(eps, length), length, eps), length));
   }
-  const centred = statistics === 'moments' ? sub(x, over(x)) : x;
-  return div(centred, sqrt(add(over(square(centred)), eps)));
+  const centred = statistics === 'moments' ? sub(x, overSets(x)) : x;
+  return div(centred, sqrt(add(overSets(square(centred)), eps)));
+}
+
+function overSets(runs: Tensor): Tensor {
+  return mean(runs, [1, 3], { keepdim: true });
 }
 
 /** The parameter's values in the order of the plan's `affine`, as one axis. */

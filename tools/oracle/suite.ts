@@ -28,14 +28,24 @@ export async function loadSuites(folder: string, only: readonly string[] | null 
   }
   const suites: Suite[] = [];
   for (const name of only ?? found) {
-    const json = new Fields(parseJson(await readFile(join(folder, `${name}.json`), 'utf8')), name);
-    if (!json.has('cases')) continue;
-    const file = `${name}.safetensors`;
-    const tensors = files.includes(file) ? await elements(join(folder, file)) : new Map();
-    suites.push({ name, cases: json.list('cases').map((row, i) => caseOf(row, `${name}.cases[${i}]`, tensors)) });
+    try {
+      const suite = await loadSuite(folder, name, files.includes(`${name}.safetensors`));
+      if (suite !== null) suites.push(suite);
+    } catch (error) {
+      throw new Error(`cannot read the suite ${name}: ${error instanceof Error ? error.message : String(error)}`);
+    }
   }
   if (suites.length === 0) throw new Error(`${folder} holds no suites: no JSON file in it has a list of cases`);
   return suites;
+}
+
+/** A suite, or null for a JSON file that is none. */
+async function loadSuite(folder: string, name: string, hasTensors: boolean): Promise<Suite | null> {
+  const json = parseJson(await readFile(join(folder, `${name}.json`), 'utf8'));
+  if (typeof json !== 'object' || json === null || !('cases' in json)) return null;
+  const rows = new Fields(json, name).list('cases');
+  const tensors: ByCase = hasTensors ? await elements(join(folder, `${name}.safetensors`)) : new Map();
+  return { name, cases: rows.map((row, i) => caseOf(row, `${name}.cases[${i}]`, tensors)) };
 }
 
 type ByCase = ReadonlyMap<string, ReadonlyMap<string, Elements>>;

@@ -1,0 +1,137 @@
+// What explain and equivalent are asked about: a layer or a pattern on a shape, as its layout and what it keeps.
+// May import errors, notation, plan, kernels and nn.
+
+import { KeelError } from '../errors.js';
+import type { Statistics } from '../kernels/kernels.js';
+import { parsePattern, printPattern } from '../notation.js';
+import { FrozenBatchNorm2d, RunningNorm } from '../nn/batchnorm.js';
+import { NormLayer, type LayerPattern } from '../nn/norm.js';
+import { layout, type Layout } from '../plan.js';
+
+/** A pattern with the sizes of its factors, and what else `norm` takes in one object. */
+export interface SizedPattern {
+  readonly pattern: string;
+  /** Default `moments`. */
+  readonly statistics?: Statistics;
+  /** Default as in `norm`. */
+  readonly eps?: number | null;
+  readonly [name: string]: unknown;
+}
+
+/** Anything that shares statistics: a layer, a pattern, or a pattern with its sizes. */
+export type Normalizer = NormLayer | string | SizedPattern;
+
+/** A normalizer on one shape. */
+export interface Subject {
+  /** `GroupNorm(3, 6)`, or the pattern with its sizes. */
+  readonly name: string;
+  readonly layer: NormLayer | null;
+  readonly statistics: Statistics;
+  /** null: the machine epsilon of the input's dtype. */
+  readonly eps: number | null;
+  /** As it is; a layer without weight and bias has no comma. */
+  readonly form: Layout;
+  /** With the parameters that the layer would have if it were affine. */
+  readonly affineForm: Layout;
+  readonly hasWeight: boolean;
+  readonly hasBias: boolean;
+  /** Whether running statistics take the place of the input's: never, in eval only, or as the layer stands now. */
+  readonly running: 'never' | 'eval' | 'now';
+}
+
+/** Reads a layer by its own `patternFor`, a pattern by `layout`. */
+export function subjectOf(of: Normalizer, shape: readonly number[], sizes?: Omit<SizedPattern, 'pattern'>): Subject {
+  if (of instanceof NormLayer) {
+    if (sizes === undefined) return layerSubject(of, shape);
+    throw new KeelError('argument', `${layerName(of)} has its sizes already: give sizes to a pattern only`, { sizes });
+  }
+  if (typeof of === 'string') return patternSubject({ ...sizes, pattern: of }, shape);
+  if (typeof of === 'object' && of !== null && typeof of.pattern === 'string') {
+    return patternSubject({ ...of, ...sizes, pattern: of.pattern }, shape);
+  }
+  const got = String(of).split('\n')[0] ?? '';
+  const hint = 'give a layer that shares statistics, such as new GroupNorm(3, 6), or a pattern';
+  throw new KeelError('argument', `${got} has no pattern: ${hint}`, { got });
+}
+
+/** `GroupNorm(3, 6)`: the layer's repr without the arguments that have a name. */
+export function layerName(layer: NormLayer): string {
+  const { type, positional } = callOf(layer);
+  return `${type}(${positional})`;
+}
+
+/** What PyTorch's repr is: a constructor's call. */
+export function callOf(layer: NormLayer): { type: string; positional: string; named: ReadonlyMap<string, string> } {
+  const repr = String(layer);
+  const open = repr.indexOf('(');
+  const parts = repr.slice(open + 1, -1).split(/, (?=[a-z_]+=)/);
+  const named = parts.flatMap((part) => {
+    const [name = '', value] = part.split('=');
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  // A tuple is a list to both libraries, and a tuple of one is its element.
+  const positional = parts.filter((part) => !part.includes('=')).join(', ');
+  const list = positional.replace(/^\((\d+),\)$/, '$1').replace(/^\((.*)\)$/, '[$1]');
+  return { type: repr.slice(0, open), positional: list, named: new Map(named) };
+}
+
+function layerSubject(layer: NormLayer, shape: readonly number[]): Subject {
+  const { pattern, sizes, statistics }: LayerPattern = layer.patternFor(shape);
+  const affineForm = layout(pattern, shape, sizes);
+  const name = layerName(layer);
+  const { parameterShape } = affineForm;
+  for (const parameter of [layer.weight, layer.bias]) {
+    // A lazy layer's are empty until its first input.
+    if (parameter === null || parameter.size === 0 || parameter.shape.join() === parameterShape?.join()) continue;
+    const message = `${name} has parameters of shape [${parameter.shape.join(', ')}], but on an input of shape `
+      + `[${shape.join(', ')}] they would be [${parameterShape?.join(', ')}]: give a shape that the layer takes`;
+    throw new KeelError('shape', message, { shape, expected: parameterShape, got: parameter.shape });
+  }
+  const [hasWeight, hasBias] = [layer.weight !== null, layer.bias !== null];
+  return {
+    name,
+    layer,
+    statistics,
+    eps: layer.eps,
+    form: hasWeight || hasBias ? affineForm : layout(withoutParameters(pattern), shape, sizes),
+    affineForm,
+    hasWeight,
+    hasBias,
+    running: runningOf(layer),
+  };
+}
+
+function runningOf(layer: NormLayer): Subject['running'] {
+  if (layer instanceof FrozenBatchNorm2d) return 'now';
+  if (!(layer instanceof RunningNorm) || layer.runningMean === null) return 'never';
+  return layer.training ? 'eval' : 'now';
+}
+
+const STATISTICS: readonly unknown[] = ['moments', 'rms', 'l2'];
+
+function patternSubject({ pattern, statistics = 'moments', eps, ...rest }: SizedPattern, shape: readonly number[]): Subject {
+  if (!STATISTICS.includes(statistics)) {
+    const message = `statistics must be 'moments', 'rms' or 'l2', got '${String(statistics)}'`;
+    throw new KeelError('argument', message, { statistics });
+  }
+  // layout refuses what is no number and no name of the pattern.
+  const sizes = rest as Record<string, number>;
+  const form = layout(pattern, shape, sizes);
+  const given = Object.entries(sizes).map(([name, size]) => `${name} = ${size}`);
+  const hasWeight = form.parameterShape !== null;
+  return {
+    name: printPattern(form.pattern) + (given.length === 0 ? '' : ` with ${given.join(', ')}`),
+    layer: null,
+    statistics,
+    eps: eps ?? { moments: 1e-5, rms: null, l2: 1e-12 }[statistics],
+    form,
+    affineForm: form,
+    hasWeight,
+    hasBias: hasWeight,
+    running: 'never',
+  };
+}
+
+function withoutParameters(pattern: string): string {
+  return printPattern({ ...parsePattern(pattern), parameters: null });
+}

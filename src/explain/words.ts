@@ -1,0 +1,72 @@
+// A layout in words. May import errors, kernels and what explain is made of.
+
+import type { Statistics } from '../kernels/kernels.js';
+import type { Layout } from '../plan.js';
+import { digitsOf, type Digit } from './digits.js';
+
+/** `3 means, each over 8 elements`. */
+export function countOf(form: Layout, statistics: Statistics): string {
+  const { k0, r0, k1, r1 } = form.plan;
+  const elements = plural(r0 * r1, 'element');
+  return `${plural(k0 * k1, nouns[statistics])}, ${k0 * k1 === 1 ? '' : 'each '}over ${elements}`;
+}
+
+/** `one mean for each sample and channel (axes 0, 1), over 4 positions (axis 2)`. */
+export function sentenceOf(form: Layout, statistics: Statistics): string {
+  const digits = digitsOf(form);
+  const kept = digits.filter(({ reduced }) => !reduced);
+  const reduced = digits.filter((digit) => digit.reduced);
+  if (reduced.every(({ size }) => size === 1)) return `one ${nouns[statistics]} for each element: none share one`;
+  const each = kept.length === 0 ? '' : ` for each ${list(words(kept, digits).map(({ word }) => word))}${axes(kept)},`;
+  const over = words(reduced, digits).map(({ word, sizes }) => {
+    const extent = sizes.join(' × ');
+    if (!known.has(word)) return `${extent} of ${word}`;
+    return sizes.length > 1 ? `${extent} ${word}s` : plural(sizes[0] ?? 1, word);
+  });
+  return `one ${nouns[statistics]}${each} over ${over.join(' × ')}${axes(reduced)}`;
+}
+
+/** `1 mean`, `3 means`. */
+export function plural(n: number, noun: string): string {
+  return `${n} ${noun}${n === 1 ? '' : 's'}`;
+}
+
+/** `axis 1`, `axes 0, 2`. */
+export function axesOf(axes: readonly number[]): string {
+  return `${axes.length === 1 ? 'axis' : 'axes'} ${[...new Set(axes)].join(', ')}`;
+}
+
+const nouns: Readonly<Record<Statistics, string>> = { moments: 'mean', rms: 'root mean square', l2: 'norm' };
+
+/** What the names of the layers' own patterns stand for; other names speak for themselves. */
+const meanings: ReadonlyMap<string, string> = new Map([
+  ['b', 'sample'], ['n', 'sample'], ['g', 'group'], ['c', 'channel'], ['s', 'position'], ['h', 'row'], ['w', 'column'],
+  ['d', 'slice'],
+]);
+const known: ReadonlySet<string> = new Set([...meanings.values(), 'feature', 'place']);
+
+/** One word for each name, in order, with the sizes that it has. */
+function words(some: readonly Digit[], all: readonly Digit[]): { readonly word: string; readonly sizes: number[] }[] {
+  const found = new Map<string, { readonly word: string; readonly sizes: number[] }>();
+  for (const digit of some) {
+    const entry = found.get(digit.name) ?? { word: wordOf(digit, all), sizes: [] };
+    entry.sizes.push(digit.size);
+    found.set(digit.name, entry);
+  }
+  return [...found.values()];
+}
+
+function wordOf(digit: Digit, all: readonly Digit[]): string {
+  const { name, many, axis } = digit;
+  // The last axis alone is no channel of an image.
+  const isVector = all.every((other) => other === digit || (!other.reduced && other.axis < axis));
+  if (name === 'c' && digit.reduced && isVector) return 'feature';
+  if (name === 'b' && many) return 'place';
+  return meanings.get(name) ?? name;
+}
+
+function list(items: readonly string[]): string {
+  return items.length < 2 ? items.join() : `${items.slice(0, -1).join(', ')} and ${items.at(-1)}`;
+}
+
+const axes = (digits: readonly Digit[]): string => ` (${axesOf([...new Set(digits.map(({ axis }) => axis))])})`;

@@ -1,0 +1,87 @@
+// Sequential and ModuleList: modules under the names 0, 1, 2, ... May import errors, tensor and nn.
+
+import { KeelError } from '../errors.js';
+import type { Tensor } from '../tensor.js';
+import type { Layer } from './layers.js';
+import { Module } from './module.js';
+
+/** Modules by position. */
+abstract class Indexed<T extends Module> extends Module {
+  [index: number]: T;
+
+  get length(): number {
+    let length = 0;
+    while (this[length] !== undefined) length++;
+    return length;
+  }
+
+  /** Adds a module at the end. */
+  append(module: T): this {
+    this[this.length] = module;
+    return this;
+  }
+
+  *[Symbol.iterator](): IterableIterator<T> {
+    for (let i = 0, module = this[0]; module !== undefined; i++, module = this[i]) yield module;
+  }
+}
+
+/**
+ * Modules one after another: each takes the output of the one before it.
+ *
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Sequential.html
+ * @example
+ * const model = new Sequential(new Linear(4, 8), new LayerNorm(8), new ReLU());
+ * model.forward(randn([2, 4])).shape; // [2, 8]
+ * model[1]; // the LayerNorm; its keys are 1.weight and 1.bias
+ */
+export class Sequential extends Indexed<Layer> {
+  constructor(...layers: readonly Layer[]) {
+    super();
+    layers.forEach((layer, i) => {
+      this[i] = layer;
+    });
+  }
+
+  forward(x: Tensor): Tensor {
+    let y = x;
+    for (const layer of this) y = layer.forward(y);
+    return y;
+  }
+}
+
+/**
+ * A list of modules whose parameters belong to the module that holds it; it computes nothing by itself.
+ *
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ModuleList.html
+ * @example
+ * this.blocks = new ModuleList([new Linear(4, 4), new Linear(4, 4)]); // keys blocks.0.weight, ...
+ */
+export class ModuleList<T extends Module = Module> extends Indexed<T> {
+  constructor(modules: readonly T[] = []) {
+    super();
+    modules.forEach((module, i) => {
+      this[i] = module;
+    });
+  }
+
+  forward(): never {
+    throw new KeelError(
+      'argument',
+      `Module [${this.typeName()}] is missing the required "forward" function: call the modules that it holds`,
+    );
+  }
+
+  /** Neighbours with the same text become one line: `(0-1): 2 x Linear(...)`. */
+  protected override reprChildren(): [string, string][] {
+    const runs: { first: number; count: number; text: string }[] = [];
+    [...this].map(String).forEach((text, i) => {
+      const last = runs.at(-1);
+      if (last?.text === text) last.count++;
+      else runs.push({ first: i, count: 1, text });
+    });
+    return runs.map(({ first, count, text }) =>
+      count === 1 ? [`${first}`, text] : [`${first}-${first + count - 1}`, `${count} x ${text}`],
+    );
+  }
+}
