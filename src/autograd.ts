@@ -245,7 +245,9 @@ function walk(seeds: readonly Seed[], wanted: Map<Variable, Tensor | null> | nul
       for (const node of order) {
         const dys = pending.take(node);
         if (dys.some((dy) => dy !== null)) {
-          const dxs = createGraph ? node.run(dys) : scope(() => node.run(dys));
+          // What no input asks for stays in the scope, and goes with it.
+          const run = () => node.run(dys).map((dx, i) => (node.inputs[i] === null ? null : dx));
+          const dxs = createGraph ? run() : scope(run);
           node.inputs.forEach((input, i) => {
             const dx = dxs[i] ?? null;
             if (input !== null && dx !== null) pending.add(input, keep(dx));

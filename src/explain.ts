@@ -3,11 +3,11 @@
 
 import { equivalentsOf, pytorchOf, type Equivalent } from './explain/catalogue.js';
 import { torchCode } from './explain/expression.js';
-import { subjectOf, type Normalizer, type SizedPattern, type Subject } from './explain/subject.js';
+import { subjectOf, type Normalizer, type PatternSettings, type Subject } from './explain/subject.js';
 import { countOf, sentenceOf } from './explain/words.js';
 import { showShape } from './errors.js';
 import type { Statistics } from './kernels/kernels.js';
-import { printPattern } from './notation.js';
+import { printPattern, type AxisNames } from './notation.js';
 import { setOf, type Layout, type Plan } from './plan.js';
 
 /** What {@link explain} finds, as JSON can hold it. */
@@ -52,6 +52,11 @@ export interface Explanation {
   setOf(index: readonly number[]): number[][];
 }
 
+/** The sizes of a pattern's factors, and the settings of `norm` that say what is computed. */
+export type PatternSizes<P extends string> = PatternSettings & {
+  readonly [name in AxisNames<P>]?: string extends name ? unknown : number;
+};
+
 /**
  * Which elements share a statistic when this layer, or pattern, meets a tensor of this shape; nothing is computed.
  *
@@ -64,9 +69,11 @@ export interface Explanation {
  * explain(new InstanceNorm1d(3), [2, 3, 4]).setOf([1, 2, 0]);     // [[1, 2, 0], [1, 2, 1], [1, 2, 2], [1, 2, 3]]
  * explain('b (g [c]) [s...], (g c)', [2, 6, 4], { g: 3 }).text;
  */
-export function explain(
-  layer: Normalizer, shape: readonly number[], sizes?: Omit<SizedPattern, 'pattern'>,
-): Explanation {
+export function explain<const P extends string>(
+  pattern: P, shape: readonly number[], sizes?: PatternSizes<NoInfer<P>>,
+): Explanation;
+export function explain(layer: Normalizer, shape: readonly number[]): Explanation;
+export function explain(layer: Normalizer, shape: readonly number[], sizes?: PatternSizes<string>): Explanation {
   const subject = subjectOf(layer, shape, sizes);
   const data = dataOf(subject);
   const { form } = subject;
@@ -90,7 +97,7 @@ function dataOf(subject: Subject): ExplainData {
     count: k0 * k1,
     elements: r0 * r1,
     statisticShape: form.statisticShape,
-    sentence: sentenceOf(form, statistics),
+    sentence: sentenceOf(subject),
     parameters: { weight: hasWeight ? form.parameterShape : null, bias: hasBias ? form.parameterShape : null },
     running: running === 'never' ? null : { shape: affineForm.parameterShape ?? [], used: running },
     plan: form.plan,
@@ -113,31 +120,31 @@ function pathOf({ permutation, plan }: Layout): ExplainData['path'] {
 }
 
 function torchOf({ layer, form, statistics, eps }: Subject, equivalents: readonly Equivalent[]): string {
-  if (layer !== null) return pytorchOf(layer);
+  const own = layer === null ? null : pytorchOf(layer);
   // What a layer says with its default eps, and its parameters as they are, needs no formula.
   const isDefault = eps === (statistics === 'rms' ? null : 1e-5);
   const named = isDefault ? equivalents.find(({ sameParameters }) => sameParameters) : undefined;
-  return named?.pytorch ?? torchCode(form, statistics, eps);
+  return own ?? named?.pytorch ?? torchCode(form, statistics, eps);
 }
 
-function textOf(data: ExplainData, { form, layer }: Subject): string {
+function textOf(data: ExplainData, subject: Subject): string {
   const { name, shape, sizes, statistics, statisticShape, parameters, running, plan, equivalents } = data;
   const extents = Object.entries(sizes).map(([axis, size]) => `${axis} = ${[size].flat().join(' × ') || 'none'}`);
   const { weight, bias } = parameters;
-  const learned = [weight && `weight ${showShape(weight)}`, bias && `bias ${showShape(bias)}`].filter((part) => part !== null);
+  const learned = [weight && `weight ${showShape(weight)}`, bias && `bias ${showShape(bias)}`];
   const same = equivalents.map((other) => `${other.name}${other.sameParameters ? '' : ', its parameters differ'}`);
   const rows: [label: string, lines: readonly string[]][] = [
-    ['pattern', layer === null ? [] : [data.pattern]],
-    ['sizes', [extents.join(', ')]],
+    ['pattern', subject.layer === null ? [] : [data.pattern]],
+    ['sizes', extents.length === 0 ? [] : [extents.join(', ')]],
     ['statistics', [`${measures[statistics]}, ${showShape(statisticShape)}`]],
     ['running', running === null ? [] : [runningOf(running)]],
-    ['parameters', [learned.join(', ') || 'none']],
+    ['parameters', [learned.filter((part) => part !== null).join(', ') || 'none']],
     ['plan', [`${Object.entries(plan).map(([extent, n]) => `${extent} ${n}`).join(', ')}: ${data.path}`]],
     ['PyTorch', data.pytorch.split('\n')],
     ['same sets', same],
   ];
   return [
-    `${name} on ${showShape(shape)}: ${countOf(form, statistics)}`,
+    `${name} on ${showShape(shape)}: ${countOf(subject)}`,
     `  ${data.sentence}`,
     ...rows.flatMap(([label, lines]) => lines.map((line, i) => `  ${(i === 0 ? label : '').padEnd(10)}  ${line}`)),
   ].join('\n');
@@ -151,7 +158,8 @@ const measures: Readonly<Record<Statistics, string>> = {
 
 function runningOf({ shape, used }: NonNullable<ExplainData['running']>): string {
   const held = `running_mean and running_var, ${showShape(shape)}`;
-  return used === 'now' ? `${held}: used now, not the input's` : `${held}: used in eval; the variance they take is unbiased`;
+  if (used === 'now') return `${held}: used now, not the input's`;
+  return `${held}: used in eval; running_var takes the unbiased variance`;
 }
 
 function indexOf(flat: number, shape: readonly number[]): number[] {

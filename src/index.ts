@@ -4,6 +4,7 @@ import './methods.js';
 
 export { KeelError, type ErrorCode, type ErrorData } from './errors.js';
 export { backends, register, useBackend, type DType, type Kernels, type Statistics } from './kernels/kernels.js';
+export { init, type InitOptions } from './init.js';
 export { memory } from './storage.js';
 export { keep, scope, Tensor, type Nested } from './tensor.js';
 export { arange, full, linspace, ones, tensor, zeros, type Source, type TensorOptions } from './create.js';
@@ -12,7 +13,17 @@ export { where } from './ops/elementwise.js';
 export { cat } from './ops/movement.js';
 export { stack } from './ops/shape.js';
 export { matmul, linear } from './ops/matmul.js';
-export { conv1d, conv2d, conv3d, convTranspose1d, convTranspose2d, convTranspose3d } from './ops/conv.js';
+export {
+  conv1d,
+  conv2d,
+  conv3d,
+  convTranspose1d,
+  convTranspose2d,
+  convTranspose3d,
+  type ConvOptions,
+  type ConvTransposeOptions,
+  type PerAxis,
+} from './ops/conv.js';
 export { logSoftmax, softmax } from './ops/softmax.js';
 export { elu, gelu, leakyRelu, relu6, silu, softplus } from './ops/activation.js';
 export { embedding } from './ops/embedding.js';
@@ -65,3 +76,75 @@ export {
   LazyInstanceNorm2d,
   LazyInstanceNorm3d,
 } from './nn/lazy.js';
+export {
+  bernoulli,
+  bernoulli_,
+  manualSeed,
+  normal_,
+  rand,
+  randint,
+  randn,
+  randperm,
+  truncNormal,
+  uniform_,
+  type RandomOptions,
+  type TruncNormalOptions,
+} from './random.js';
+export {
+  calculateFanInAndFanOut,
+  calculateGain,
+  constant_,
+  kaimingNormal_,
+  kaimingUniform_,
+  ones_,
+  xavierNormal_,
+  xavierUniform_,
+  zeros_,
+  type KaimingOptions,
+  type Nonlinearity,
+  type XavierOptions,
+} from './nn/init.js';
+export {
+  Dropout,
+  Embedding,
+  Flatten,
+  Identity,
+  Linear,
+  type EmbeddingOptions,
+  type FlattenOptions,
+  type InplaceOptions,
+  type Layer,
+  type LinearOptions,
+} from './nn/layers.js';
+export {
+  ELU,
+  GELU,
+  LeakyReLU,
+  LogSoftmax,
+  ReLU,
+  ReLU6,
+  Sigmoid,
+  SiLU,
+  Softmax,
+  Softplus,
+  Tanh,
+  type ELUOptions,
+  type GELUOptions,
+  type LeakyReLUOptions,
+  type SoftplusOptions,
+} from './nn/activation.js';
+export {
+  Conv1d,
+  Conv2d,
+  Conv3d,
+  ConvTranspose1d,
+  ConvTranspose2d,
+  ConvTranspose3d,
+  type ConvLayerOptions,
+  type ConvTransposeLayerOptions,
+} from './nn/conv.js';
+export { ModuleList, Sequential } from './nn/containers.js';
+export { removeWeightNorm, weightNorm, type WeightKeys, type WeightNormOptions } from './nn/weightnorm.js';
+export { removeSpectralNorm, spectralNorm, type SpectralNormOptions } from './nn/spectralnorm.js';
+export { explain, type ExplainData, type Explanation } from './explain.js';
+export { equivalent, type Difference, type Verdict } from './explain/equivalent.js';

@@ -138,9 +138,9 @@ export interface TruncNormalOptions {
  *   [dtype] for int64 and bool.
  * @see https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.trunc_normal_
  * @example
- * truncNormal_(layer.weight, { std: 0.02 });
+ * truncNormal(layer.weight, { std: 0.02 });
  */
-export function truncNormal_<T extends Tensor>(x: T, { mean = 0, std = 1, a = -2, b = 2 }: TruncNormalOptions = {}): T {
+export function truncNormal<T extends Tensor>(x: T, { mean = 0, std = 1, a = -2, b = 2 }: TruncNormalOptions = {}): T {
   return write(x, generator.truncNormal(realsFor('trunc_normal_', x.dtype, x.size), mean, std, a, b));
 }
 

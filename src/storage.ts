@@ -10,6 +10,12 @@ register(reference);
 export const bytesOf: Readonly<Record<DType, number>> = { float32: 4, float64: 8, int64: 8, bool: 1 };
 
 const held = { bytes: 0, tensors: 0 };
+let made = false;
+
+/** @internal Whether any tensor has been made, however long ago. */
+export function anyStorageMade(): boolean {
+  return made;
+}
 
 /**
  * What live tensors hold: bytes of elements, and the number of storages they lie in. Tensors that share elements
@@ -35,6 +41,7 @@ export class Storage {
   #holders = 0;
 
   constructor(dtype: DType, length: number, kernels: Kernels<unknown> = backendFor(dtype)) {
+    made = true;
     this.kernels = kernels;
     this.handle = kernels.alloc(dtype, length);
     this.dtype = dtype;

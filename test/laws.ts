@@ -16,6 +16,7 @@ const buildsOn: Readonly<Record<string, readonly string[]>> = {
   kernels: ['plan'],
   format: ['kernels'],
   storage: ['kernels'],
+  init: ['storage'],
   tensor: ['format', 'storage'],
   create: ['tensor'],
   generator: ['errors'],
@@ -29,7 +30,7 @@ const buildsOn: Readonly<Record<string, readonly string[]>> = {
   explain: ['nn'],
   adapters: ['nn'],
   optim: ['autograd'],
-  index: ['explain', 'optim'],
+  index: ['explain', 'optim', 'init'],
   cli: [],
 };
 

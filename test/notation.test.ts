@@ -58,6 +58,13 @@ test('the same text gives the same object', () => {
   expect(parsePattern('x [y]')).not.toBe(parsePattern('x  [y]'));
 });
 
+test('the cache is bounded', () => {
+  const first = parsePattern('x [y]');
+  for (let i = 0; i < 2000; i++) parsePattern(`x [y${i}]`);
+  expect(parsePattern('x [y]')).not.toBe(first);
+  expect(parsePattern('x [y]')).toEqual(first);
+});
+
 /** Whether a text is a pattern; then its print is stable, else the refusal is a KeelError. */
 function isPattern(text: string): boolean {
   try {

@@ -1,7 +1,13 @@
-// The generator against PyTorch's: every row of random/expected.json, drawn call by call from one seed.
-import { describe, expect, test } from 'vitest';
+// The generator, and the tensors it fills, against PyTorch's: every row of random/expected.json, drawn call by call from one seed.
+import { beforeAll, describe, expect, test } from 'vitest';
+import { full, zeros } from '../src/create.js';
 import { KeelError } from '../src/errors.js';
 import { Generator, type Reals } from '../src/generator.js';
+import type { Data } from '../src/kernels/kernels.js';
+import {
+  bernoulli, bernoulli_, manualSeed, normal_, rand, randint, randn, randperm, truncNormal_, uniform_,
+} from '../src/random.js';
+import type { Tensor } from '../src/tensor.js';
 import expected from './random/expected.json' with { type: 'json' };
 
 // The calls that agree to the last bit; normals go through logarithms and sines of other libraries.
@@ -9,21 +15,28 @@ const exactCalls = new Set(['rand', 'uniform_', 'bernoulli_', 'bernoulli', 'rand
 
 describe.each(expected.rows)('$name', ({ seed, steps }) => {
   const generator = new Generator(BigInt(seed));
-  test.for(steps)('%s', ([call, numbers]) => {
-    const [name = '', ...args] = (call ?? '').split(' ');
-    const wanted = (numbers ?? '').split(' ').filter((text) => text !== '');
-    const drawn = draw(generator, name, args);
-    const got = [...drawn.subarray(-expected.kept)];
-
-    if (drawn instanceof BigInt64Array) return expect(got.map(String)).toEqual(wanted);
-    const values = wanted.map((text) => (drawn instanceof Float32Array ? Math.fround(Number(text)) : Number(text)));
-    if (exactCalls.has(name)) return expect(got).toEqual(values);
-    const [rtol, atol] = drawn instanceof Float32Array ? [2e-6, 1e-7] : [1e-14, 1e-15];
-    expect(got.length).toBe(values.length);
-    const far = values.filter((value, i) => !(Math.abs(Number(got[i]) - value) <= atol + rtol * Math.abs(value)));
-    expect(far).toEqual([]);
-  });
+  test.for(steps)('%s', ([call, numbers]) => expectDrawn(call ?? '', numbers ?? '', (name, args) => draw(generator, name, args)));
 });
+
+describe.each(expected.rows)('tensors: $name', ({ seed, steps }) => {
+  beforeAll(() => manualSeed(BigInt(seed)));
+  test.for(steps)('%s', ([call, numbers]) => expectDrawn(call ?? '', numbers ?? '', (name, args) => drawTensor(name, args).data));
+});
+
+function expectDrawn(call: string, numbers: string, drawBy: (name: string, args: readonly string[]) => Data): void {
+  const [name = '', ...args] = call.split(' ');
+  const wanted = numbers.split(' ').filter((text) => text !== '');
+  const drawn = drawBy(name, args);
+  const got = [...drawn.subarray(-expected.kept)];
+
+  if (drawn instanceof BigInt64Array) return expect(got.map(String)).toEqual(wanted);
+  const values = wanted.map((text) => (drawn instanceof Float32Array ? Math.fround(Number(text)) : Number(text)));
+  if (exactCalls.has(name)) return expect(got).toEqual(values);
+  const [rtol, atol] = drawn instanceof Float32Array ? [2e-6, 1e-7] : [1e-14, 1e-15];
+  expect(got.length).toBe(values.length);
+  const far = values.filter((value, i) => !(Math.abs(Number(got[i]) - value) <= atol + rtol * Math.abs(value)));
+  expect(far).toEqual([]);
+}
 
 describe('getState and setState', () => {
   test.each([0, 1, 2, 15, 16, 17])('around %i normals', (n) => {
@@ -87,6 +100,84 @@ test.each(refusals)('refuses %s', (_, call, words) => {
   expect(generator.getState()).toEqual(before);
   expect(four).toEqual(new Float32Array(4));
 });
+
+const ints = zeros([2], { dtype: 'int64' });
+const bad = (value: unknown) => value as never;
+const tensorRefusals: [string, () => unknown, KeelError['code'], string][] = [
+  ['a shape that is none', () => rand([2, -1]), 'size', '-1'],
+  ['a shape of NaN', () => randint(0, 2, [NaN]), 'size', 'NaN'],
+  ['real numbers as int64', () => rand([2], { dtype: bad('int64') }), 'dtype', '"rand" not implemented for int64'],
+  ['normal numbers as bool', () => randn([2], { dtype: bad('bool') }), 'dtype', '"randn" not implemented for bool'],
+  ['normal numbers into int64', () => normal_(ints), 'dtype', '"normal_" not implemented for int64'],
+  ['uniform numbers into int64', () => uniform_(ints), 'dtype', '"uniform_" not implemented for int64'],
+  ['truncated numbers into int64', () => truncNormal_(ints), 'dtype', '"trunc_normal_" not implemented for int64'],
+  ['chances as int64', () => bernoulli(ints), 'dtype', '"bernoulli" not implemented for int64'],
+  ['a chance above 1', () => bernoulli(full([2], 1.5)), 'argument', 'p to be in [0, 1], but got p=1.5'],
+  ['a chance that is missing', () => bernoulli([2], bad(undefined)), 'argument', 'p to be in [0, 1], but got p=NaN'],
+  ['bounds in the wrong order', () => uniform_(zeros([2]), 1, 0), 'argument', 'found from=1 > to=0'],
+  ['a negative deviation', () => normal_(zeros([0]), 0, -1), 'argument', 'normal expects std >= 0.0, but found std -1'],
+  ['lo above hi', () => randint(3, 2, [0]), 'argument', 'got from=3 >= to=2'],
+  ['a permutation of half an element', () => randperm(0.5), 'size', 'a permutation of 0.5'],
+  ['a seed that is no number', () => manualSeed(NaN), 'argument', "'seed' must be a whole number"],
+];
+
+test.each(tensorRefusals)('tensors: refuses %s and draws nothing', (_, call, code, words) => {
+  manualSeed(5);
+  const next = randn([3]).toArray();
+  manualSeed(5);
+  let raised: unknown;
+  try {
+    call();
+  } catch (error) {
+    raised = error;
+  }
+  expect(raised).toBeInstanceOf(KeelError);
+  expect(raised).toMatchObject({ code });
+  expect(String(raised)).toContain(words);
+  expect(randn([3]).toArray()).toEqual(next);
+});
+
+test('options of random tensors', () => {
+  expect(rand([2, 3], { requiresGrad: true }).requiresGrad).toBe(true);
+  expect([rand([2]).dtype, randn([2], { dtype: 'float64' }).dtype, randint(0, 2, [1]).dtype, randperm(2).dtype]).toEqual([
+    'float32', 'float64', 'int64', 'int64',
+  ]);
+  expect(bernoulli_(zeros([2, 2], { dtype: 'int64' }), 1).toArray()).toEqual([[1, 1], [1, 1]]);
+  expect(bernoulli_(zeros([2], { dtype: 'bool' }), 1).toArray()).toEqual([true, true]);
+});
+
+function drawTensor(name: string, args: readonly string[]): Tensor {
+  if (name === 'manual_seed') {
+    manualSeed(BigInt(args[0] ?? ''));
+    return zeros([0]);
+  }
+  if (name === 'randperm') return randperm(Number(args[0]));
+  if (name === 'randint') return randint(BigInt(args[0] ?? ''), BigInt(args[1] ?? ''), [Number(args[2])]);
+  const [dtype, size, ...rest] = args;
+  const shape = [1, Number(size)];
+  const [first, second, a, b] = rest.map((text) => (text === 'inf' ? Infinity : Number(text)));
+  if (name === 'bernoulli_' && dtype === 'bool') return bernoulli_(zeros(shape, { dtype }), first);
+  const options = { dtype: dtype === 'float64' ? dtype : 'float32' } as const;
+  const x = zeros(shape, options);
+  switch (name) {
+    case 'rand':
+      return rand(shape, options);
+    case 'randn':
+      return randn(shape, options);
+    case 'uniform_':
+      return uniform_(x, first, second);
+    case 'normal_':
+      return normal_(x, first, second);
+    case 'bernoulli_':
+      return bernoulli(shape, first ?? NaN, options);
+    case 'bernoulli':
+      return bernoulli(full(shape, first ?? NaN, options));
+    case 'trunc_normal_':
+      return truncNormal_(x, { mean: first ?? 0, std: second ?? 1, a: a ?? -2, b: b ?? 2 });
+    default:
+      throw new Error(`no such call: ${name}`);
+  }
+}
 
 function draw(generator: Generator, name: string, args: readonly string[]): Reals | Uint8Array | BigInt64Array {
   if (name === 'manual_seed') {

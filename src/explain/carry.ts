@@ -10,117 +10,126 @@ export interface Carry {
   readonly kind: 'same' | 'reshape' | 'expand' | 'impossible';
   /** Method calls on the parameter, such as `.reshape([3, 1, 1]).expand([3, 4, 4])`. */
   readonly steps: string;
-  /** Axes of the first layout's tensor along which its parameter varies and the other's does not. */
+  /** Axes of the first layout's tensor along which its parameter varies and the other's does not; none if all do. */
   readonly lost: readonly number[];
 }
 
 /**
- * How parameters go from `a` to `b`, layouts with parameters on as many elements: possible where two elements that
- * share b's parameter share a's.
+ * How parameters go from `a` to `b`, layouts with parameters on as many elements: possible where elements that share
+ * b's parameter share a's.
  */
 export function carryOf(a: Layout, b: Layout): Carry {
-  const cut = commonDigits(a, b);
-  if (cut === null) return { kind: 'impossible', steps: '', lost: parameterAxes(a) };
-  const lost = cut.filter((digit) => digit.a !== null && digit.b === null);
-  if (lost.length > 0) return { kind: 'impossible', steps: '', lost: unique(lost.map(({ axis }) => axis)) };
-  const steps = stepsOf(a, b, cut);
-  if (cut.some((digit) => digit.a === null && digit.b !== null)) return { kind: 'expand', steps, lost: [] };
-  const isSame = sameParameters(a, b) && a.parameterShape?.join() === b.parameterShape?.join();
+  const [shapeA, shapeB] = [a.parameterShape ?? [], b.parameterShape ?? []];
+  if (shapeA.includes(0) || shapeB.includes(0)) {
+    // No values at all fit the same shape only.
+    return { kind: shapeA.join() === shapeB.join() ? 'same' : 'impossible', steps: '', lost: [] };
+  }
+  const blocks = commonBlocks(a, b);
+  if (blocks === null) return { kind: 'impossible', steps: '', lost: parameterAxes(a) };
+  const lost = blocks.filter(({ inA, inB }) => inA && !inB);
+  if (lost.length > 0) return { kind: 'impossible', steps: '', lost: axesIn(a, lost) };
+  const steps = stepsOf(a, b, blocks);
+  if (blocks.some(({ inA, inB }) => inB && !inA)) return { kind: 'expand', steps, lost: [] };
+  const isSame = sameParameters(a, b) && shapeA.join() === shapeB.join();
   return { kind: isSame ? 'same' : 'reshape', steps, lost: [] };
 }
 
 /** Axes of the tensor along which the parameter varies. */
 export function parameterAxes(form: Layout): number[] {
-  return unique(digitsOf(form).filter(isWide).filter(isParameter).map(({ axis }) => axis));
+  return unique(wideDigits(form).filter(isParameter).map(({ axis }) => axis));
 }
 
-/** A factor of both layouts at once: its size, and its rank among each parameter's factors or null. */
-interface CommonDigit {
+/** Neighbouring factors of both layouts that are the parameter's, or are not, in a and in b. */
+interface Block {
+  /** How many elements lie between two of its places. */
+  readonly step: number;
   readonly size: number;
-  readonly axis: number;
-  readonly a: readonly number[] | null;
-  readonly b: readonly number[] | null;
+  readonly inA: boolean;
+  readonly inB: boolean;
 }
 
-/** Memory cut where either layout has a new factor; null where the cuts do not nest, and nothing carries over. */
-function commonDigits(a: Layout, b: Layout): CommonDigit[] | null {
-  const [ofA, ofB] = [blocks(a), blocks(b)];
-  const cuts = unique([...ofA, ...ofB].map(({ step }) => step)).toSorted((x, y) => y - x);
-  const digits: CommonDigit[] = [];
-  let outer = Math.max(1, ...ofA.map(({ step, size }) => step * size));
-  for (const step of cuts) {
+/** Outermost first; null where the factors of a and b do not nest, so that what one shares cuts across the other's. */
+function commonBlocks(a: Layout, b: Layout, more: readonly number[] = []): Block[] | null {
+  const [runsA, runsB] = [parameterRuns(a), parameterRuns(b)];
+  const steps = unique([...[...runsA, ...runsB].map(({ step }) => step), ...more]).toSorted((x, y) => y - x);
+  const [sizeA, sizeB] = [a, b].map((form) => wideDigits(form).reduce((size, digit) => size * digit.size, 1));
+  // Empty tensors may differ in their other axes.
+  if (sizeA !== sizeB) return null;
+  let outer = sizeA ?? 1;
+  const blocks: Block[] = [];
+  for (const step of steps) {
     if (outer % step !== 0) return null;
-    const [inA, inB] = [ofA, ofB].map((all) => all.find((block) => block.step <= step));
-    digits.push({
-      size: outer / step,
-      axis: inA?.axis ?? 0,
-      a: inA?.rank === undefined ? null : [inA.rank, digits.length],
-      b: inB?.rank === undefined ? null : [inB.rank, digits.length],
-    });
+    blocks.push({ step, size: outer / step, inA: isInside(runsA, step), inB: isInside(runsB, step) });
     outer = step;
   }
-  return digits;
+  return blocks;
 }
 
-interface Block {
-  size: number;
-  step: number;
-  readonly axis: number;
-  /** Place among the parameter's factors. */
-  readonly rank: number | undefined;
+interface Run {
+  readonly step: number;
+  readonly inside: boolean;
 }
 
-/** Factors in memory order with their steps; neighbours that are one factor of the parameter, or of none, are merged. */
-function blocks(form: Layout): Block[] {
-  const found: Block[] = [];
-  let last: Digit | null = null;
-  for (const digit of digitsOf(form).filter(isWide)) {
-    const block = found.at(-1);
-    const follows = last !== null && (digit.parameter === null ? last.parameter === null : last.parameter === digit.parameter - 1);
-    if (block !== undefined && follows) block.size *= digit.size;
-    else found.push({ size: digit.size, step: 1, axis: digit.axis, rank: digit.parameter ?? undefined });
-    last = digit;
+function isInside(runs: readonly Run[], step: number): boolean {
+  return runs.find((run) => run.step <= step)?.inside === true;
+}
+
+/** Where in memory the parameter's factors begin and end, outermost first. */
+function parameterRuns(form: Layout): Run[] {
+  const runs: Run[] = [];
+  let step = 1;
+  for (const digit of wideDigits(form).toReversed()) {
+    if (runs.at(-1)?.inside !== isParameter(digit)) runs.push({ step, inside: isParameter(digit) });
+    step *= digit.size;
   }
-  found.reduceRight((step, block) => {
-    block.step = step;
-    return step * block.size;
-  }, 1);
-  return found;
+  return runs.toReversed();
 }
 
-/** The calls that take a's parameter, in its own order, to b's shape and order. */
-function stepsOf(a: Layout, b: Layout, digits: readonly CommonDigit[]): string {
-  const [inA, inB] = [digits.filter((digit) => digit.a !== null), digits.filter((digit) => digit.b !== null)];
-  const [listedA, listedB] = [inA.toSorted(by('a')), inB.toSorted(by('b'))];
+/** The calls that take a's parameter, in its own shape and order, to b's. */
+function stepsOf(a: Layout, b: Layout, blocks: readonly Block[]): string {
   const calls: string[] = [];
-  let shape = a.parameterShape ?? [];
+  let shape: readonly number[] = a.parameterShape ?? [];
   const reshape = (to: readonly number[]): void => {
     if (to.join() !== shape.join()) calls.push(`.reshape([${to.join(', ')}])`);
     shape = to;
   };
-  const permute = (from: readonly CommonDigit[], to: readonly CommonDigit[]): void => {
+  const reorder = (from: readonly Digit[], to: readonly Digit[]): void => {
     const order = to.map((digit) => from.indexOf(digit));
     if (order.every((place, i) => place === i)) return;
-    reshape(from.map(({ size }) => size));
+    reshape(sizesOf(from));
     calls.push(`.permute([${order.join(', ')}])`);
-    shape = to.map(({ size }) => size);
+    shape = sizesOf(to);
   };
-  permute(listedA, inA);
-  if (inB.length > inA.length) {
-    reshape(inB.map((digit) => (digit.a === null ? 1 : digit.size)));
-    shape = inB.map(({ size }) => size);
+  const [memoryA, memoryB] = [wideDigits(a).filter(isParameter), wideDigits(b).filter(isParameter)];
+
+  reorder(memoryA.toSorted(byPlace), memoryA);
+  // Cut along b's own axes where they nest with the rest.
+  const span = (commonBlocks(a, b, digitSteps(b)) ?? blocks).filter(({ inB }) => inB);
+  if (span.some(({ inA }) => !inA)) {
+    reshape(span.map(({ size, inA }) => (inA ? size : 1)));
+    shape = sizesOf(span);
     calls.push(`.expand([${shape.join(', ')}])`);
   }
-  permute(inB, listedB);
+  reorder(memoryB, memoryB.toSorted(byPlace));
   reshape(b.parameterShape ?? []);
   return calls.join('');
 }
 
-const by = (side: 'a' | 'b') => (x: CommonDigit, y: CommonDigit): number => {
-  const [[rankX = 0, placeX = 0], [rankY = 0, placeY = 0]] = [x[side] ?? [], y[side] ?? []];
-  return rankX - rankY || placeX - placeY;
-};
+function digitSteps(form: Layout): number[] {
+  const sizes = sizesOf(wideDigits(form));
+  return sizes.map((_, i) => sizes.slice(i + 1).reduce((x, y) => x * y, 1));
+}
 
-const unique = (values: readonly number[]): number[] => [...new Set(values)];
-const isWide = ({ size }: Digit): boolean => size > 1;
+/** Axes of the layout's tensor that these blocks reach into. */
+function axesIn(form: Layout, blocks: readonly Block[]): number[] {
+  return form.shape.flatMap((size, axis) => {
+    const step = form.shape.slice(axis + 1).reduce((x, y) => x * y, 1);
+    return blocks.some((block) => block.step < step * size && step < block.step * block.size) ? [axis] : [];
+  });
+}
+
+const wideDigits = (form: Layout): Digit[] => digitsOf(form).filter(({ size }) => size > 1);
+const byPlace = (x: Digit, y: Digit): number => (x.parameter ?? 0) - (y.parameter ?? 0);
 const isParameter = ({ parameter }: Digit): boolean => parameter !== null;
+const sizesOf = (of: readonly { readonly size: number }[]): number[] => of.map(({ size }) => size);
+const unique = (values: readonly number[]): number[] => [...new Set(values)];

@@ -31,19 +31,20 @@ export function equivalentsOf(subject: Subject): Equivalent[] {
       const layer = make(subject.hasWeight || subject.hasBias);
       return {
         name: bare.name,
-        pytorch: pytorchOf(layer),
+        pytorch: pytorchOf(layer) ?? '',
         sameParameters: sameParameters(subjectOf(layer, shape).form, subject.form),
       };
     }),
   );
 }
 
-/** How PyTorch writes this layer: its constructor with the arguments that are not the default. */
-export function pytorchOf(layer: NormLayer): string {
+/** How PyTorch writes this layer: its constructor with the arguments that are not the default; null if it has none. */
+export function pytorchOf(layer: NormLayer): string | null {
   const { type, positional, named } = callOf(layer);
+  const known = defaults[type.replace(/^Lazy|\dd$/g, '')];
   const isDefault = ([name, value]: readonly [string, string]): boolean => {
     if (name === 'bias') return value === 'True' || (layer.weight === null && layer.bias === null);
-    return (defaults[type.replace(/\dd$/, '')] ?? defaults['BatchNorm'])?.includes(`${name}=${value}`) === true;
+    return known?.includes(`${name}=${value}`) === true;
   };
   const options = [...named].filter((argument) => !isDefault(argument)).map(([name, value]) => `${name}=${value}`);
   if (layer instanceof LayerNorm2d) {
@@ -51,9 +52,10 @@ export function pytorchOf(layer: NormLayer): string {
     const eps = options.filter((option) => option.startsWith('eps=')).map((option) => `, ${option}`);
     return `F.layer_norm(x.permute(0, 2, 3, 1), (${positional},)${parameters}${eps.join('')}).permute(0, 3, 1, 2)`;
   }
-  const library = layer instanceof FrozenBatchNorm2d ? 'torchvision.ops' : 'nn';
+  if (known === undefined) return null;
   // A lazy layer takes its number of features from its first input.
-  return `${library}.${type}(${[...(type.startsWith('Lazy') ? [] : [positional]), ...options].join(', ')})`;
+  const call = `${type}(${[...(type.startsWith('Lazy') ? [] : [positional]), ...options].join(', ')})`;
+  return `${layer instanceof FrozenBatchNorm2d ? 'torchvision.ops' : 'nn'}.${call}`;
 }
 
 /** Arguments that PyTorch's constructors need not be given. */
@@ -63,17 +65,19 @@ const defaults: Readonly<Record<string, readonly string[]>> = {
   GroupNorm: ['eps=1e-05', 'affine=True'],
   BatchNorm: ['eps=1e-05', 'momentum=0.1', 'affine=True', 'track_running_stats=True'],
   InstanceNorm: ['eps=1e-05', 'momentum=0.1', 'affine=False', 'track_running_stats=False'],
+  FrozenBatchNorm: ['eps=1e-05'],
 };
 
 type Make = (affine: boolean) => NormLayer;
 
-/** Every layer of the catalogue that takes an input of this shape; those that refuse a single value are left out then. */
+/** Every layer of the catalogue that takes an input of this shape: some refuse statistics of a single value. */
 function candidates(shape: readonly number[]): Make[] {
   const rank = shape.length;
   const size = sizeOf(shape);
   const channels = shape[1] ?? 0;
   const Batch = size === channels ? undefined : [BatchNorm1d, BatchNorm1d, BatchNorm2d, BatchNorm3d][rank - 2];
-  const Instance = sizeOf(shape.slice(2)) === 1 ? undefined : [InstanceNorm1d, InstanceNorm2d, InstanceNorm3d][rank - 3];
+  const isPoint = sizeOf(shape.slice(2)) === 1;
+  const Instance = isPoint ? undefined : [InstanceNorm1d, InstanceNorm2d, InstanceNorm3d][rank - 3];
   const suffixes = shape.map((_, dim) => shape.slice(rank - 1 - dim));
   const divisors = Array.from({ length: channels }, (_, i) => i + 1).filter((g) => channels % g === 0);
   return [

@@ -19,7 +19,8 @@ export interface Digit {
 /** Every factor of every axis, outermost first. */
 export function digitsOf(form: Layout): Digit[] {
   const { pattern, sizes } = form;
-  const names = (pattern.parameters ?? []).flatMap(namesOf).flatMap(({ name }) => (sizes.get(name) ?? []).map(() => name));
+  const parameters = (pattern.parameters ?? []).flatMap(namesOf);
+  const names = parameters.flatMap(({ name }) => (sizes.get(name) ?? []).map(() => name));
   let axis = -1;
   return pattern.axes.flatMap((word) => {
     if (word.kind !== 'ellipsis') axis += 1;

@@ -3,18 +3,22 @@
 
 import { KeelError } from '../errors.js';
 import type { Statistics } from '../kernels/kernels.js';
-import { parsePattern, printPattern } from '../notation.js';
+import { namesOf, printPattern, type Axis, type Factor, type Pattern } from '../notation.js';
 import { FrozenBatchNorm2d, RunningNorm } from '../nn/batchnorm.js';
 import { NormLayer, type LayerPattern } from '../nn/norm.js';
 import { layout, type Layout } from '../plan.js';
 
-/** A pattern with the sizes of its factors, and what else `norm` takes in one object. */
-export interface SizedPattern {
-  readonly pattern: string;
+/** What `norm` takes beside a pattern, as far as it says what is computed. */
+export interface PatternSettings {
   /** Default `moments`. */
   readonly statistics?: Statistics;
   /** Default as in `norm`. */
   readonly eps?: number | null;
+}
+
+/** A pattern with the sizes of its factors: `{ pattern: 'b (g [c])', g: 3 }`. */
+export interface SizedPattern extends PatternSettings {
+  readonly pattern: string;
   readonly [name: string]: unknown;
 }
 
@@ -23,13 +27,16 @@ export type Normalizer = NormLayer | string | SizedPattern;
 
 /** A normalizer on one shape. */
 export interface Subject {
-  /** `GroupNorm(3, 6)`, or the pattern with its sizes. */
+  /** `GroupNorm(3, 6)`, or the pattern in quotes with its sizes. */
   readonly name: string;
   readonly layer: NormLayer | null;
   readonly statistics: Statistics;
   /** null: the machine epsilon of the input's dtype. */
   readonly eps: number | null;
-  /** As it is; a layer without weight and bias has no comma. */
+  /**
+   * As it is: a layer without weight and bias has no comma; where running statistics are used, all elements that one of
+   * them stands for are a set.
+   */
   readonly form: Layout;
   /** With the parameters that the layer would have if it were affine. */
   readonly affineForm: Layout;
@@ -54,12 +61,6 @@ export function subjectOf(of: Normalizer, shape: readonly number[], sizes?: Omit
   throw new KeelError('argument', `${got} has no pattern: ${hint}`, { got });
 }
 
-/** `GroupNorm(3, 6)`: the layer's repr without the arguments that have a name. */
-export function layerName(layer: NormLayer): string {
-  const { type, positional } = callOf(layer);
-  return `${type}(${positional})`;
-}
-
 /** What PyTorch's repr is: a constructor's call. */
 export function callOf(layer: NormLayer): { type: string; positional: string; named: ReadonlyMap<string, string> } {
   const repr = String(layer);
@@ -75,6 +76,12 @@ export function callOf(layer: NormLayer): { type: string; positional: string; na
   return { type: repr.slice(0, open), positional: list, named: new Map(named) };
 }
 
+/** `GroupNorm(3, 6)`: the layer's repr without the arguments that have a name. */
+function layerName(layer: NormLayer): string {
+  const { type, positional } = callOf(layer);
+  return `${type}(${positional})`;
+}
+
 function layerSubject(layer: NormLayer, shape: readonly number[]): Subject {
   const { pattern, sizes, statistics }: LayerPattern = layer.patternFor(shape);
   const affineForm = layout(pattern, shape, sizes);
@@ -88,16 +95,19 @@ function layerSubject(layer: NormLayer, shape: readonly number[]): Subject {
     throw new KeelError('shape', message, { shape, expected: parameterShape, got: parameter.shape });
   }
   const [hasWeight, hasBias] = [layer.weight !== null, layer.bias !== null];
+  const running = runningOf(layer);
+  const parsed = running === 'now' ? sharedByParameter(affineForm.pattern) : affineForm.pattern;
+  const own = printPattern(hasWeight || hasBias ? parsed : { ...parsed, parameters: null });
   return {
     name,
     layer,
     statistics,
     eps: layer.eps,
-    form: hasWeight || hasBias ? affineForm : layout(withoutParameters(pattern), shape, sizes),
+    form: layout(own, shape, sizes),
     affineForm,
     hasWeight,
     hasBias,
-    running: runningOf(layer),
+    running,
   };
 }
 
@@ -109,7 +119,8 @@ function runningOf(layer: NormLayer): Subject['running'] {
 
 const STATISTICS: readonly unknown[] = ['moments', 'rms', 'l2'];
 
-function patternSubject({ pattern, statistics = 'moments', eps, ...rest }: SizedPattern, shape: readonly number[]): Subject {
+function patternSubject(of: SizedPattern, shape: readonly number[]): Subject {
+  const { pattern, statistics = 'moments', eps, ...rest } = of;
   if (!STATISTICS.includes(statistics)) {
     const message = `statistics must be 'moments', 'rms' or 'l2', got '${String(statistics)}'`;
     throw new KeelError('argument', message, { statistics });
@@ -120,7 +131,7 @@ function patternSubject({ pattern, statistics = 'moments', eps, ...rest }: Sized
   const given = Object.entries(sizes).map(([name, size]) => `${name} = ${size}`);
   const hasWeight = form.parameterShape !== null;
   return {
-    name: printPattern(form.pattern) + (given.length === 0 ? '' : ` with ${given.join(', ')}`),
+    name: `'${printPattern(form.pattern)}'` + (given.length === 0 ? '' : ` with ${given.join(', ')}`),
     layer: null,
     statistics,
     eps: eps ?? { moments: 1e-5, rms: null, l2: 1e-12 }[statistics],
@@ -132,6 +143,12 @@ function patternSubject({ pattern, statistics = 'moments', eps, ...rest }: Sized
   };
 }
 
-function withoutParameters(pattern: string): string {
-  return printPattern({ ...parsePattern(pattern), parameters: null });
+/** Running statistics have a value for each of the parameter's, whatever the batch's have. */
+function sharedByParameter(pattern: Pattern): Pattern {
+  const along = new Set((pattern.parameters ?? []).flatMap(namesOf).map(({ name }) => name));
+  const mark = (factor: Factor): Factor => ({ ...factor, reduced: !along.has(factor.name) });
+  const axes = pattern.axes.map((axis): Axis =>
+    axis.kind === 'group' ? { ...axis, factors: axis.factors.map(mark) } : { ...axis, factor: mark(axis.factor) },
+  );
+  return { ...pattern, axes };
 }

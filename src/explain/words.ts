@@ -1,29 +1,30 @@
 // A layout in words. May import errors, kernels and what explain is made of.
 
 import type { Statistics } from '../kernels/kernels.js';
-import type { Layout } from '../plan.js';
 import { digitsOf, type Digit } from './digits.js';
+import type { Subject } from './subject.js';
 
 /** `3 means, each over 8 elements`. */
-export function countOf(form: Layout, statistics: Statistics): string {
+export function countOf({ form, statistics, running }: Subject): string {
   const { k0, r0, k1, r1 } = form.plan;
-  const elements = plural(r0 * r1, 'element');
-  return `${plural(k0 * k1, nouns[statistics])}, ${k0 * k1 === 1 ? '' : 'each '}over ${elements}`;
+  const each = `${k0 * k1 === 1 ? '' : 'each '}${running === 'now' ? 'for' : 'over'}`;
+  return `${plural(k0 * k1, nounOf(statistics, running))}, ${each} ${plural(r0 * r1, 'element')}`;
 }
 
 /** `one mean for each sample and channel (axes 0, 1), over 4 positions (axis 2)`. */
-export function sentenceOf(form: Layout, statistics: Statistics): string {
+export function sentenceOf({ form, statistics, running }: Subject): string {
+  const noun = nounOf(statistics, running);
   const digits = digitsOf(form);
   const kept = digits.filter(({ reduced }) => !reduced);
   const reduced = digits.filter((digit) => digit.reduced);
-  if (reduced.every(({ size }) => size === 1)) return `one ${nouns[statistics]} for each element: none share one`;
+  if (reduced.every(({ size }) => size === 1)) return `one ${noun} for each element, none shared`;
   const each = kept.length === 0 ? '' : ` for each ${list(words(kept, digits).map(({ word }) => word))}${axes(kept)},`;
   const over = words(reduced, digits).map(({ word, sizes }) => {
     const extent = sizes.join(' × ');
     if (!known.has(word)) return `${extent} of ${word}`;
     return sizes.length > 1 ? `${extent} ${word}s` : plural(sizes[0] ?? 1, word);
   });
-  return `one ${nouns[statistics]}${each} over ${over.join(' × ')}${axes(reduced)}`;
+  return `one ${noun}${each} ${running === 'now' ? 'for' : 'over'} ${over.join(' × ')}${axes(reduced)}`;
 }
 
 /** `1 mean`, `3 means`. */
@@ -33,7 +34,12 @@ export function plural(n: number, noun: string): string {
 
 /** `axis 1`, `axes 0, 2`. */
 export function axesOf(axes: readonly number[]): string {
-  return `${axes.length === 1 ? 'axis' : 'axes'} ${[...new Set(axes)].join(', ')}`;
+  const listed = [...new Set(axes)];
+  return `${listed.length === 1 ? 'axis' : 'axes'} ${listed.join(', ')}`;
+}
+
+function nounOf(statistics: Statistics, running: Subject['running']): string {
+  return running === 'now' ? `running ${nouns[statistics]}` : nouns[statistics];
 }
 
 const nouns: Readonly<Record<Statistics, string>> = { moments: 'mean', rms: 'root mean square', l2: 'norm' };
@@ -60,6 +66,8 @@ function wordOf(digit: Digit, all: readonly Digit[]): string {
   const { name, many, axis } = digit;
   // The last axis alone is no channel of an image.
   const isVector = all.every((other) => other === digit || (!other.reduced && other.axis < axis));
+  // Other letters are the caller's own.
+  if (!all.every((other) => meanings.has(other.name))) return name;
   if (name === 'c' && digit.reduced && isVector) return 'feature';
   if (name === 'b' && many) return 'place';
   return meanings.get(name) ?? name;
@@ -69,4 +77,4 @@ function list(items: readonly string[]): string {
   return items.length < 2 ? items.join() : `${items.slice(0, -1).join(', ')} and ${items.at(-1)}`;
 }
 
-const axes = (digits: readonly Digit[]): string => ` (${axesOf([...new Set(digits.map(({ axis }) => axis))])})`;
+const axes = (digits: readonly Digit[]): string => ` (${axesOf(digits.map(({ axis }) => axis))})`;

@@ -1,8 +1,11 @@
-// Activations made of elementwise operations. May import errors, tensor, elementwise and softmax.
+// Activations made of elementwise operations. May import errors, tensor, autograd and elementwise.
 
+import { noGrad } from '../autograd.js';
 import { KeelError } from '../errors.js';
-import type { Tensor } from '../tensor.js';
-import { add, clamp, div, erf, exp, gt, log1p, mul, neg, sigmoid, sub, tanh, where, abs, maximum } from './elementwise.js';
+import { scope, type Tensor } from '../tensor.js';
+import {
+  abs, add, clamp, div, erf, exp, ge, gt, le, log1p, maximum, mul, neg, or, sigmoid, sub, tanh, where,
+} from './elementwise.js';
 
 /**
  * x·Φ(x): with the error function (`none`), or with its approximation by tanh.
@@ -12,11 +15,12 @@ import { add, clamp, div, erf, exp, gt, log1p, mul, neg, sigmoid, sub, tanh, whe
 export function gelu(x: Tensor, approximate: 'none' | 'tanh' = 'none'): Tensor {
   switch (approximate) {
     case 'none':
-      return mul(mul(x, 0.5), add(erf(mul(x, Math.SQRT1_2)), 1));
-    case 'tanh': {
-      const inner = mul(mul(x, add(mul(mul(x, x), 0.044715), 1)), Math.sqrt(2 / Math.PI));
-      return mul(mul(x, 0.5), add(tanh(inner), 1));
-    }
+      return scope(() => mul(mul(x, 0.5), add(erf(mul(x, Math.SQRT1_2)), 1)));
+    case 'tanh':
+      return scope(() => {
+        const inner = mul(mul(x, add(mul(mul(x, x), 0.044715), 1)), Math.sqrt(2 / Math.PI));
+        return mul(mul(x, 0.5), add(tanh(inner), 1));
+      });
     default:
       throw new KeelError('argument', `approximate argument must be either none or tanh, got '${String(approximate)}'`, {
         approximate,
@@ -26,28 +30,30 @@ export function gelu(x: Tensor, approximate: 'none' | 'tanh' = 'none'): Tensor {
 
 /** x·sigmoid(x). @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.silu.html */
 export function silu(x: Tensor): Tensor {
-  return mul(x, sigmoid(x));
+  return scope(() => mul(x, sigmoid(x)));
 }
 
 /** x where positive, slope·x elsewhere. @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.leaky_relu.html */
 export function leakyRelu(x: Tensor, negativeSlope = 0.01): Tensor {
-  return where(gt(x, 0), x, mul(x, negativeSlope));
+  return scope(() => where(gt(x, 0), x, mul(x, negativeSlope)));
 }
 
 /** x where positive, alpha·(eˣ − 1) elsewhere. @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.elu.html */
 export function elu(x: Tensor, alpha = 1): Tensor {
   // exp of a large positive x must not overflow where it is not used: its gradient would be 0·∞.
-  return where(gt(x, 0), x, mul(sub(exp(clamp(x, { max: 0 })), 1), alpha));
+  return scope(() => where(le(x, 0), mul(sub(exp(where(le(x, 0), x, 0)), 1), alpha), x));
 }
 
-/** x limited to 0..6. @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.relu6.html */
+/** x limited to 0..6; dx = 0 at the limits too. @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.relu6.html */
 export function relu6(x: Tensor): Tensor {
-  return clamp(x, { min: 0, max: 6 });
+  return scope(() => where(or(le(x, 0), ge(x, 6)), noGrad(() => clamp(x, { min: 0, max: 6 })), x));
 }
 
 /** log(1 + e^(beta·x))/beta, and x itself where beta·x > threshold. @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.softplus.html */
 export function softplus(x: Tensor, beta = 1, threshold = 20): Tensor {
-  const scaled = mul(x, beta);
-  const smooth = div(add(maximum(scaled, 0), log1p(exp(neg(abs(scaled))))), beta);
-  return where(gt(scaled, threshold), x, smooth);
+  return scope(() => {
+    const scaled = mul(x, beta);
+    const smooth = div(add(maximum(scaled, 0), log1p(exp(neg(abs(scaled))))), beta);
+    return where(gt(scaled, threshold), x, smooth);
+  });
 }

@@ -5,7 +5,7 @@ import { record } from '../autograd.js';
 import { empty } from '../create.js';
 import { KeelError, showShape } from '../errors.js';
 import type { ConvPart, ConvSizes, Extent } from '../kernels/kernels.js';
-import type { Tensor } from '../tensor.js';
+import { scope, type Tensor } from '../tensor.js';
 import { checkFloats } from './check.js';
 import { add } from './elementwise.js';
 import { reshape } from './movement.js';
@@ -32,32 +32,32 @@ export interface ConvTransposeOptions extends ConvOptions {
 
 /** Convolution of (N, C, L) or (C, L) with a weight of (O, C/groups, K). @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv1d.html */
 export function conv1d(x: Tensor, weight: Tensor, options: ConvOptions = {}): Tensor {
-  return convolve(1, x, weight, options);
+  return scope(() => convolve(1, x, weight, options));
 }
 
 /** Convolution of (N, C, H, W) or (C, H, W) with a weight of (O, C/groups, Kh, Kw). @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv2d.html */
 export function conv2d(x: Tensor, weight: Tensor, options: ConvOptions = {}): Tensor {
-  return convolve(2, x, weight, options);
+  return scope(() => convolve(2, x, weight, options));
 }
 
 /** Convolution of (N, C, D, H, W) or (C, D, H, W) with a weight of (O, C/groups, Kd, Kh, Kw). @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv3d.html */
 export function conv3d(x: Tensor, weight: Tensor, options: ConvOptions = {}): Tensor {
-  return convolve(3, x, weight, options);
+  return scope(() => convolve(3, x, weight, options));
 }
 
 /** Transposed convolution of (N, C, L) with a weight of (C, O/groups, K). @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv_transpose1d.html */
 export function convTranspose1d(x: Tensor, weight: Tensor, options: ConvTransposeOptions = {}): Tensor {
-  return convolveTransposed(1, x, weight, options);
+  return scope(() => convolveTransposed(1, x, weight, options));
 }
 
 /** Transposed convolution of (N, C, H, W) with a weight of (C, O/groups, Kh, Kw). @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv_transpose2d.html */
 export function convTranspose2d(x: Tensor, weight: Tensor, options: ConvTransposeOptions = {}): Tensor {
-  return convolveTransposed(2, x, weight, options);
+  return scope(() => convolveTransposed(2, x, weight, options));
 }
 
 /** Transposed convolution of (N, C, D, H, W) with a weight of (C, O/groups, Kd, Kh, Kw). @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv_transpose3d.html */
 export function convTranspose3d(x: Tensor, weight: Tensor, options: ConvTransposeOptions = {}): Tensor {
-  return convolveTransposed(3, x, weight, options);
+  return scope(() => convolveTransposed(3, x, weight, options));
 }
 
 function convolve(rank: number, x: Tensor, weight: Tensor, options: ConvOptions): Tensor {

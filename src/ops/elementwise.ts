@@ -1,11 +1,11 @@
 // Elementwise arithmetic with PyTorch's broadcasting: each function lies beside its derivative, which is made of the
 // same functions and so can be differentiated again. May import errors, kernels, create, tensor, autograd, check and movement.
 
-import { record, useArithmetic } from '../autograd.js';
+import { noGrad, record, useArithmetic } from '../autograd.js';
 import { constant, empty, ones } from '../create.js';
 import { KeelError } from '../errors.js';
 import type { BinaryOp, PointwiseOp, UnaryOp } from '../kernels/kernels.js';
-import { sameShape, Tensor } from '../tensor.js';
+import { sameShape, scope, Tensor } from '../tensor.js';
 import { broadcastShape, checkBackend, checkDtype, checkFloats } from './check.js';
 import { clone, contiguous, runPointwise, stretched, sumTo, to } from './movement.js';
 
@@ -51,7 +51,7 @@ export function sqrt(x: Tensor): Tensor {
 
 /** 1/√x. */
 export function rsqrt(x: Tensor): Tensor {
-  return div(1, sqrt(x));
+  return scope(() => div(1, sqrt(x)));
 }
 
 /** x². */
@@ -89,9 +89,9 @@ export function erf(x: Tensor): Tensor {
   return unary('erf', x, 'x', (dy, saved) => mul(dy, mul(exp(neg(square(saved))), 2 / Math.sqrt(Math.PI))));
 }
 
-/** max(x, 0); dx = dy where x > 0. */
+/** max(x, 0); dx = dy but where x ≤ 0. */
 export function relu(x: Tensor): Tensor {
-  return unary('relu', x, 'x', (dy, saved) => where(gt(saved, 0), dy, 0));
+  return unary('relu', x, 'x', (dy, saved) => where(le(saved, 0), 0, dy));
 }
 
 /** Largest whole number not above x; dx = 0. */
@@ -206,14 +206,22 @@ export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
     backward: ([dy], [chosen]) =>
       dy && chosen ? [sumTo(where(chosen, dy, 0), shapes[0]), sumTo(where(chosen, 0, dy), shapes[1])] : [],
   });
+  disposeConstants([a, b], [x, y]);
   return out;
 }
 
 /** x limited to at least `min` and at most `max`; dx = dy where it is within. @see https://docs.pytorch.org/docs/stable/generated/torch.clamp.html */
 export function clamp(x: Tensor, { min = -Infinity, max = Infinity }: { min?: number; max?: number }): Tensor {
-  // A NaN is neither below nor above, and stays.
-  const floored = min === -Infinity ? x : where(lt(x, min), min, x);
-  return max === Infinity ? floored : where(gt(floored, max), max, floored);
+  const y = noGrad(() => scope(() => minimum(maximum(x, min), max)));
+  record({
+    name: 'ClampBackward',
+    inputs: [x],
+    outputs: [y],
+    saved: [x],
+    // A NaN stays, but is not within.
+    backward: ([dy], [saved = x]) => [dy ? where(and(ge(saved, min), le(saved, max)), dy, 0) : null],
+  });
+  return y;
 }
 
 function unary(op: UnaryOp, x: Tensor, save: 'x' | 'y' | 'nothing', dx: (dy: Tensor, saved: Tensor) => Tensor): Tensor {
@@ -246,19 +254,22 @@ function binary(op: BinaryOp, a: Operand, b: Operand, save: 'operands' | 'nothin
     backward: ([dy], [savedX = x, savedY = y]) =>
       dy ? partials(dy, savedX, savedY).map((partial, i) => (needs[i] ? sumTo(partial(), shapes[i] ?? []) : null)) : [],
   });
+  disposeConstants([a, b], [x, y]);
   return out;
 }
 
-/** 1 where a > b, a half where they are equal, 0 elsewhere. */
+/** 0 where a < b, a half where they are equal, 1 elsewhere: PyTorch gives both of a NaN and its partner the whole. */
 function portion(a: Tensor, b: Tensor): Tensor {
-  return add(mul(to(gt(a, b), a.dtype), 1), mul(to(eq(a, b), a.dtype), 0.5));
+  return sub(sub(1, to(lt(a, b), a.dtype)), mul(to(eq(a, b), a.dtype), 0.5));
 }
 
 function compare(op: BinaryOp, a: Operand, b: Operand): Tensor {
   const [x, y] = operands(op, a, b);
   checkBackend(op, [x, y]);
   checkDtype(op, [x, y]);
-  return evaluate(op, [x, y], 'bool');
+  const out = evaluate(op, [x, y], 'bool');
+  disposeConstants([a, b], [x, y]);
+  return out;
 }
 
 function logic(op: PointwiseOp, inputs: readonly Tensor[]): Tensor {
@@ -281,6 +292,13 @@ function operands(op: PointwiseOp, a: Operand, b: Operand, like?: Tensor): [Tens
     throw new KeelError('argument', `${op} needs a tensor among its operands, got ${String(a)} and ${String(b)}`, { a, b });
   };
   return [asTensor(a), asTensor(b)];
+}
+
+/** Gives back the scalars that stood for numbers; what the tape saved of them stays. */
+function disposeConstants(given: readonly Operand[], used: readonly Tensor[]): void {
+  used.forEach((tensor, i) => {
+    if (tensor !== given[i]) tensor.dispose();
+  });
 }
 
 function evaluate(op: PointwiseOp, inputs: readonly Tensor[], dtype: Tensor['dtype']): Tensor {

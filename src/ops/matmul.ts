@@ -3,7 +3,7 @@
 import { record } from '../autograd.js';
 import { empty } from '../create.js';
 import { KeelError, showShape } from '../errors.js';
-import { sameShape, sizeOf, type Tensor } from '../tensor.js';
+import { sameShape, scope, sizeOf, type Tensor } from '../tensor.js';
 import { broadcastShape, checkFloats } from './check.js';
 import { add } from './elementwise.js';
 import { expand, reshape, sumTo } from './movement.js';
@@ -18,6 +18,10 @@ import { expand, reshape, sumTo } from './movement.js';
  * matmul(tensor([[1, 2], [3, 4]]), tensor([1, 1])).toArray(); // [3, 7]
  */
 export function matmul(a: Tensor, b: Tensor): Tensor {
+  return scope(() => multiply(a, b));
+}
+
+function multiply(a: Tensor, b: Tensor): Tensor {
   checkFloats('matmul', [a, b]);
   if (a.rank === 0 || b.rank === 0) {
     throw new KeelError(
@@ -62,10 +66,12 @@ export function linear(x: Tensor, weight: Tensor, bias: Tensor | null = null): T
       { x: x.shape, weight: weight.shape },
     );
   }
-  const leading = x.shape.slice(0, -1);
-  const rows = product(reshape(x, [1, sizeOf(leading), inFeatures]), reshape(weight, [1, ...weight.shape]), false, true);
-  const y = reshape(rows, [...leading, outFeatures]);
-  return bias === null ? y : add(y, bias);
+  return scope(() => {
+    const leading = x.shape.slice(0, -1);
+    const rows = product(reshape(x, [1, sizeOf(leading), inFeatures]), reshape(weight, [1, ...weight.shape]), false, true);
+    const y = reshape(rows, [...leading, outFeatures]);
+    return bias === null ? y : add(y, bias);
+  });
 }
 
 /** Operands as (batch, rows, columns); one matrix for a whole batch stays one. */

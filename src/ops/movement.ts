@@ -6,7 +6,7 @@ import { constant, convert, empty } from '../create.js';
 import { KeelError, showShape } from '../errors.js';
 import type { DType, PointwiseOp, ReduceOp, Strided } from '../kernels/kernels.js';
 import { reduction, type Permutation } from '../plan.js';
-import { sameShape, sizeOf, Tensor } from '../tensor.js';
+import { sameShape, scope, sizeOf, Tensor } from '../tensor.js';
 import { dimension } from './check.js';
 
 /** A stretch of an operand: where its first element lies and how far apart its neighbours are along each axis. */
@@ -56,13 +56,13 @@ export function inverseOrder(order: readonly number[]): number[] {
 
 /** Brings the elements of x into the order of a plan that needs them moved. */
 export function arrange(x: Tensor, { view, order }: Permutation): Tensor {
-  return permute(reshape(x, view), order);
+  return scope(() => permute(reshape(x, view), order));
 }
 
 /** Undoes {@link arrange}. */
 export function arrangeBack(x: Tensor, { view, order }: Permutation, shape: readonly number[]): Tensor {
   const arranged = order.map((axis) => view[axis] ?? 1);
-  return reshape(permute(reshape(x, arranged), inverseOrder(order)), shape);
+  return scope(() => reshape(permute(reshape(x, arranged), inverseOrder(order)), shape));
 }
 
 /**

@@ -4,9 +4,9 @@
 import { record } from '../autograd.js';
 import { KeelError, showShape } from '../errors.js';
 import type { ReduceOp } from '../kernels/kernels.js';
-import type { Tensor } from '../tensor.js';
+import { scope, type Tensor } from '../tensor.js';
 import { checkFloats, dimensionMask } from './check.js';
-import { abs, div, eq, mul, ne, pow, sub, where } from './elementwise.js';
+import { abs, div, eq, mul, ne, pow, sign, sub, where } from './elementwise.js';
 import { expand, reduceBy, reshape, sumTo, to } from './movement.js';
 
 /** One dimension or several, negative ones from the end; none means all. */
@@ -20,7 +20,7 @@ export interface ReduceOptions {
 /** Σx over dims. @see https://docs.pytorch.org/docs/stable/generated/torch.sum.html */
 export function sum(x: Tensor, dims?: Dims | null, options?: ReduceOptions): Tensor {
   const axes = plan('sum', x, dims, options);
-  return reshape(sumTo(x, axes.kept), axes.shape);
+  return scope(() => reshape(sumTo(x, axes.kept), axes.shape));
 }
 
 /** Σx/n over dims; NaN over no elements. @see https://docs.pytorch.org/docs/stable/generated/torch.mean.html */
@@ -64,10 +64,15 @@ export function vectorNorm(x: Tensor, p = 2, dims?: Dims | null, options?: Reduc
   if (typeof p !== 'number' || Number.isNaN(p)) {
     throw new KeelError('argument', `vectorNorm: p must be a number or ±Infinity, got ${String(p)}`, { p });
   }
+  return scope(() => lengthOf(x, p, dims, options));
+}
+
+function lengthOf(x: Tensor, p: number, dims: Dims | null | undefined, options: ReduceOptions | undefined): Tensor {
   if (p === Infinity) return max(abs(x), dims, options);
   if (p === -Infinity) return min(abs(x), dims, options);
   if (p === 1) return sum(abs(x), dims, options);
-  if (p === 0) return sum(to(ne(x, 0), x.dtype), dims, options);
+  // Recorded, with a gradient of zeros; NaN counts as not 0.
+  if (p === 0) return sum(abs(sign(where(ne(x, x), 1, x))), dims, options);
   if (p === 2) {
     return reduced('l2', x, dims, options, (dy, _, { x: saved, y }) =>
       mul(dy, where(eq(y, 0), 0, div(saved, where(eq(y, 0), 1, y)))),
@@ -123,7 +128,9 @@ function reduced(
       dy ? expand(spread(dy, count, { x: savedX, y: savedY, mask }), savedX.shape) : null,
     ],
   });
-  return reshape(y, shape);
+  const result = reshape(y, shape);
+  y.dispose();
+  return result;
 }
 
 function sharedByEqual(dy: Tensor, _: number, { x, y, mask }: Parameters<Spread>[2]): Tensor {

@@ -1,7 +1,7 @@
 // Axes added, dropped, swapped, repeated and cut: thin over movement. May import errors, create, tensor, check and movement.
 
 import { KeelError, showShape } from '../errors.js';
-import type { Tensor } from '../tensor.js';
+import { scope, type Tensor } from '../tensor.js';
 import { dimension, dimensionMask } from './check.js';
 import { cat, expand, permute, reshape, span, take } from './movement.js';
 
@@ -52,12 +52,12 @@ export function repeat(x: Tensor, counts: readonly number[]): Tensor {
   const paired = shape.flatMap((extent) => [1, extent]);
   const target = shape.flatMap((extent, axis) => [counts[axis] ?? 1, extent]);
   const result = shape.map((extent, axis) => extent * (counts[axis] ?? 1));
-  return reshape(expand(reshape(x, paired), target), result);
+  return scope(() => reshape(expand(reshape(x, paired), target), result));
 }
 
 /** Tensors of equal shape along a new axis. @see https://docs.pytorch.org/docs/stable/generated/torch.stack.html */
 export function stack(tensors: readonly Tensor[], dim = 0): Tensor {
-  return cat(tensors.map((x) => unsqueeze(x, dim)), dim);
+  return scope(() => cat(tensors.map((x) => unsqueeze(x, dim)), dim));
 }
 
 /**
@@ -131,7 +131,7 @@ export function select(x: Tensor, dim: number, index: number): Tensor {
     );
   }
   const at = index < 0 ? index + extent : index;
-  return reshape(slice(x, axis, at, at + 1), x.shape.filter((_, i) => i !== axis));
+  return scope(() => reshape(slice(x, axis, at, at + 1), x.shape.filter((_, i) => i !== axis)));
 }
 
 function evenly(extent: number, size: number): number[] {

@@ -51,9 +51,11 @@ export function reparametrize(
         keys,
       });
     }
-    case 'remove_weight_norm': {
+    case 'remove_weight_norm':
+    case 'remove_spectral_norm': {
       const { module, name } = arranged(callee, ['module', 'name'], args, keywords);
-      return evenkeel.removeWeightNorm(asModule(module), asText(name, 'weight'));
+      const remove = baseName(callee) === 'remove_weight_norm' ? evenkeel.removeWeightNorm : evenkeel.removeSpectralNorm;
+      return remove(asModule(module), asText(name, 'weight'));
     }
     default:
       return null;
@@ -92,6 +94,10 @@ const signatures: Readonly<Record<string, readonly [positional: string, options:
     '',
     'eps momentum affine track_running_stats device dtype bias',
   ]),
+  ...sameFor(['LazyInstanceNorm1d', 'LazyInstanceNorm2d', 'LazyInstanceNorm3d'], [
+    '',
+    'eps momentum affine track_running_stats device dtype bias',
+  ]),
   FrozenBatchNorm2d: ['num_features', 'eps'],
   Linear: ['in_features out_features', 'bias'],
   ...sameFor(['Conv1d', 'Conv2d', 'Conv3d'], [
@@ -104,10 +110,14 @@ const signatures: Readonly<Record<string, readonly [positional: string, options:
   ]),
   Embedding: ['num_embeddings embedding_dim', 'padding_idx max_norm norm_type scale_grad_by_freq sparse'],
   Dropout: ['p', 'inplace'],
+  Flatten: ['', 'start_dim end_dim'],
   ...sameFor(['Identity', 'Sigmoid', 'Tanh'], ['', '']),
-  ...sameFor(['ReLU', 'SiLU'], ['', 'inplace']),
+  ...sameFor(['ReLU', 'ReLU6', 'SiLU'], ['', 'inplace']),
+  ELU: ['', 'alpha inplace'],
   GELU: ['', 'approximate'],
-  Softmax: ['dim', ''],
+  LeakyReLU: ['', 'negative_slope inplace'],
+  Softplus: ['', 'beta threshold'],
+  ...sameFor(['Softmax', 'LogSoftmax'], ['dim', '']),
 };
 
 /** An op for each class: construct, load the parameters, set the mode, call, differentiate. */

@@ -8,7 +8,8 @@ const functions: Readonly<Record<PointwiseOp, Elementwise>> = {
   copy: (a) => a,
   neg: (a) => -a,
   abs: Math.abs,
-  sign: Math.sign,
+  // 0 for NaN and for -0, as in PyTorch.
+  sign: (a) => Number(a > 0) - Number(a < 0),
   exp: Math.exp,
   log: Math.log,
   log1p: Math.log1p,

@@ -1,0 +1,222 @@
+// Two ways to compute a module's parameter from others: anew on each access, and anew before each forward pass.
+// May import errors, autograd, tensor, ops and nn.
+
+import { noGrad } from '../autograd.js';
+import { KeelError, showShape } from '../errors.js';
+import { checkDtype, checkSameShape } from '../ops/check.js';
+import { copyInto } from '../ops/movement.js';
+import type { Tensor } from '../tensor.js';
+import { ModuleList } from './containers.js';
+import { Buffer, Module, Parameter } from './module.js';
+
+/** A parameter as a function of original tensors, or of the value that the parametrization before it gives. */
+export abstract class Parametrization extends Module {
+  abstract override forward(...originals: readonly Tensor[]): Tensor;
+
+  /** Originals whose value this is. */
+  abstract rightInverse(value: Tensor): readonly Tensor[];
+}
+
+/**
+ * Makes `module[name]` the value of a parametrization, computed on each access, as `torch.nn.utils.parametrize` does.
+ * What it is computed from moves to `parametrizations.<name>.original`, or `original0`, `original1`, ...; a further
+ * parametrization takes the value of those before it. Assigning a tensor to `module[name]` sets the originals.
+ *
+ * @throws KeelError [name] when the module has no parameter or buffer of this name; nothing has changed then.
+ */
+export function registerParametrization(module: Module, name: string, parametrization: Parametrization): void {
+  parametrization.train(module.training);
+  const held = parametrizationsOf(module, name);
+  if (held !== null) {
+    held.append(parametrization);
+    return;
+  }
+  const original: unknown = Reflect.get(module, name);
+  if (!(original instanceof Parameter || original instanceof Buffer)) {
+    throw new KeelError(
+      'name',
+      `Module '${String(module)}' does not have a parameter, a buffer, or a parametrized element with name '${name}'`,
+      { name },
+    );
+  }
+  const list = new ParametrizationList(parametrization, original);
+  Reflect.deleteProperty(module, name);
+  Object.defineProperty(module, name, {
+    get: () => list.value(),
+    set: (value: Tensor) => {
+      list.assign(value);
+    },
+    configurable: true,
+  });
+  const lists: unknown = Reflect.get(module, PARAMETRIZATIONS);
+  if (lists instanceof ModuleDict) lists.set(name, list);
+  else {
+    const text = `Parametrized${module.constructor.name}`;
+    Object.defineProperty(module, 'typeName', { value: () => text, configurable: true });
+    Reflect.set(module, PARAMETRIZATIONS, new ModuleDict().set(name, list));
+  }
+}
+
+/** Makes a parametrized property a parameter again, with the value that it has now; false where it is not parametrized. */
+export function removeParametrizations(module: Module, name: string): boolean {
+  const list = parametrizationsOf(module, name);
+  const lists: unknown = Reflect.get(module, PARAMETRIZATIONS);
+  if (list === null || !(lists instanceof ModuleDict)) return false;
+  const value = list.settle();
+  Reflect.deleteProperty(lists, name);
+  restore(module, name, value);
+  if (lists.children().length === 0) {
+    Reflect.deleteProperty(module, PARAMETRIZATIONS);
+    Reflect.deleteProperty(module, 'typeName');
+  }
+  return true;
+}
+
+/** The parametrizations of a property, in order; null where it has none. */
+export function parametrizationsOf(module: Module, name: string): ParametrizationList | null {
+  const lists: unknown = Reflect.get(module, PARAMETRIZATIONS);
+  return lists instanceof ModuleDict ? lists.at(name) : null;
+}
+
+/** The parameter of this name; refuses what is none. */
+export function parameterAt(module: Module, name: string): Parameter {
+  const value: unknown = Reflect.get(module, name);
+  if (value instanceof Parameter) return value;
+  throw new KeelError(
+    'name',
+    `'${module.constructor.name}' object has no attribute '${name}' that is a parameter: ${String(module)} has ` +
+      `${module.namedParameters().map(([key]) => key).join(', ') || 'none'}`,
+    { name },
+  );
+}
+
+/** Makes a property hold a parameter, as the last of its module. */
+export function restore(module: Module, name: string, value: Parameter | Buffer): void {
+  Reflect.deleteProperty(module, name);
+  Reflect.set(module, name, value);
+}
+
+/** Makes a property hold a computed tensor; refuses to write over a parameter that was assigned meanwhile. */
+export function setComputed(module: Module, name: string, value: Tensor): void {
+  if (Reflect.get(module, name) instanceof Parameter) {
+    throw new KeelError(
+      'argument',
+      `cannot assign a computed tensor as parameter '${name}' (torch.nn.Parameter or None expected): '${name}' is computed ` +
+        'before each forward pass; assign to what it is computed from, or remove the normalization first',
+      { name },
+    );
+  }
+  Reflect.set(module, name, value);
+}
+
+/** What runs before each forward pass of a module, and what undoes it. */
+export interface ForwardHook {
+  before(): void;
+  remove(): void;
+}
+
+/**
+ * Runs a hook before each forward pass of a module, hooks in the order in which they came.
+ *
+ * @throws KeelError [argument] when the module has a hook of this kind on this property.
+ */
+export function hookForward(module: Module, kind: string, name: string, makeHook: () => ForwardHook): void {
+  const held = forwardHooks.get(module) ?? wrapForward(module);
+  const key = `${kind} ${name}`;
+  if (held.has(key)) {
+    throw new KeelError('argument', `Cannot register two ${kind} hooks on the same parameter ${name}`, { kind, name });
+  }
+  held.set(key, makeHook());
+}
+
+/** Takes a hook away again and undoes what it did; false where there is none. */
+export function unhookForward(module: Module, kind: string, name: string): boolean {
+  const held = forwardHooks.get(module);
+  const hook = held?.get(`${kind} ${name}`);
+  if (held === undefined || hook === undefined) return false;
+  hook.remove();
+  held.delete(`${kind} ${name}`);
+  return true;
+}
+
+const PARAMETRIZATIONS = 'parametrizations';
+const forwardHooks = new WeakMap<Module, Map<string, ForwardHook>>();
+
+/** Gives a module its hooks; with none left the wrapper only passes on. */
+function wrapForward(module: Module): Map<string, ForwardHook> {
+  const hooks = new Map<string, ForwardHook>();
+  forwardHooks.set(module, hooks);
+  const { forward } = module;
+  const value = (...inputs: never[]): unknown => {
+    for (const hook of hooks.values()) hook.before();
+    return Reflect.apply(forward, module, inputs);
+  };
+  Object.defineProperty(module, 'forward', { value, configurable: true, writable: true });
+  return hooks;
+}
+
+/** The originals of one property, as own parameters or buffers, and the parametrizations that make its value of them. */
+class ParametrizationList extends ModuleList<Parametrization> {
+  constructor(parametrization: Parametrization, original: Parameter | Buffer) {
+    super([parametrization]);
+    const originals = noGrad(() => parametrization.rightInverse(original));
+    const { requiresGrad } = original;
+    const own = (value: Tensor) =>
+      original instanceof Parameter ? new Parameter(value, { requiresGrad }) : new Buffer(value);
+    // A single original stays the object that it was, which an optimizer may hold.
+    if (originals.length === 1) Reflect.set(this, 'original', original);
+    else originals.forEach((value, i) => Reflect.set(this, `original${i}`, own(value)));
+  }
+
+  value(): Tensor {
+    const [first, ...rest] = this;
+    if (first === undefined) throw new KeelError('argument', 'ParametrizationList requires one or more modules.');
+    return rest.reduce((value, parametrization) => parametrization.forward(value), first.forward(...this.originals()));
+  }
+
+  assign(value: Tensor): void {
+    noGrad(() => {
+      const inverses = [...this].reverse();
+      const values = inverses.reduce<readonly Tensor[]>((held, each) => held.flatMap((one) => each.rightInverse(one)), [value]);
+      const pairs = this.originals().map((original, i) => [original, values[i] ?? value] as const);
+      for (const [original, source] of pairs) {
+        checkSameShape(`${showShape(value.shape)} assigned: the original`, source, original.shape);
+        checkDtype('parametrization', [source, original]);
+      }
+      for (const [original, source] of pairs) copyInto(original, source);
+    });
+  }
+
+  /** The present value in place of the originals: in the single one where there is one, else in a new tensor. */
+  settle(): Parameter | Buffer {
+    const [first, second] = this.originals();
+    const value = noGrad(() => this.value());
+    if (first !== undefined && second === undefined) {
+      copyInto(first, value);
+      return first;
+    }
+    if (first instanceof Buffer) return new Buffer(value);
+    return new Parameter(value, { requiresGrad: this.originals().some(({ requiresGrad }) => requiresGrad) });
+  }
+
+  originals(): (Parameter | Buffer)[] {
+    return [...this.ownParameters(), ...this.ownBuffers()].map(([, original]) => original);
+  }
+}
+
+/** Parametrization lists by property. */
+class ModuleDict extends Module {
+  at(name: string): ParametrizationList | null {
+    const list: unknown = Object.getOwnPropertyDescriptor(this, name)?.value;
+    return list instanceof ParametrizationList ? list : null;
+  }
+
+  set(name: string, list: ParametrizationList): this {
+    Object.defineProperty(this, name, { value: list, enumerable: true, configurable: true });
+    return this;
+  }
+
+  forward(): never {
+    throw new KeelError('argument', 'Module [ModuleDict] is missing the required "forward" function');
+  }
+}

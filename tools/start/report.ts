@@ -1,0 +1,177 @@
+// The table that `npm start` prints: every row beside its stored results. May import 'evenkeel'.
+
+import { styleText } from 'node:util';
+import { equivalent, InstanceNorm2d, LayerNorm, manualSeed, randn, scope, type Tensor } from 'evenkeel';
+import { inputTitles, loadInputs, type InputName } from './inputs.js';
+import { measure, rows, type Measured } from './rows.js';
+import type { Expected, Stored, StoredPair, StoredRow, StoredTable } from './stored.js';
+
+type Print = (line: string) => void;
+
+/** Prints the whole report; returns what deviates from the stored results, a line each. */
+export async function report(stored: Stored, print: Print): Promise<string[]> {
+  for (const text of introduction(stored)) print(text);
+  const deviations = [...(await layerTable(stored, print)), ...printedTables(stored.tables, print), ...pairs(stored.pairs, print)];
+  print('');
+  const outputs = stored.rows.reduce((total, row) => total + row.outputs.size, 0);
+  if (deviations.length === 0) {
+    const limits = "3 times PyTorch's own error, or 2e-6 of the largest element if that is more";
+    print(paint('green', `All ${outputs} results of ${stored.rows.length} rows are within their limits:`));
+    print(`${limits}.`);
+  } else {
+    print(paint('red', `${deviations.length} deviations from the stored results:`));
+    for (const deviation of deviations) print(paint('red', `✗ ${deviation}`));
+  }
+  return deviations;
+}
+
+function introduction({ torch }: Stored): string[] {
+  return [
+    'evenkeel normalizes 3 photos, 1797 handwritten digits and a small worked example with every layer,',
+    `forward and backward, and compares the results with those of PyTorch ${torch}.`,
+    '',
+    '  statistics × elements  how many means or norms there are, and how many elements share each;',
+    '                         stored: the running ones, which BatchNorm uses in evaluation',
+    '  result                 largest distance from the truth, which is PyTorch in float64',
+    '  gradient               the same for the gradient of the input; of the weight for weight_norm and',
+    '                         spectral_norm',
+    "  torch                  PyTorch's own distance from the truth, in float32",
+    '  ms                     forward and backward',
+    '',
+    'Gradients of all parameters and running statistics are compared too. Of a tensor of more than 512',
+    'elements every 11th to 887th is.',
+  ];
+}
+
+async function layerTable(stored: Stored, print: Print): Promise<string[]> {
+  const inputs = await loadInputs();
+  const known = new Map(stored.rows.map((row) => [`${row.input}: ${row.layer}`, row]));
+  const deviations: string[] = [];
+  print('');
+  for (const heading of headings) print(paint('bold', heading));
+  // Object.entries gives the keys of the record, and loses their type.
+  for (const [input, layers] of Object.entries(rows) as [InputName, (typeof rows)[InputName]][]) {
+    print(paint('dim', ` ${inputTitles[input]}`));
+    for (const [layer, make] of Object.entries(layers)) {
+      const name = `${input}: ${layer}`;
+      const expected = known.get(name);
+      known.delete(name);
+      deviations.push(
+        ...(expected === undefined
+          ? [`${name} has no stored results`]
+          : scope(() => layerRow(expected, measure(layer, make, inputs[input]), inputs[input].shape, print))),
+      );
+    }
+  }
+  return [...deviations, ...[...known.keys()].map((name) => `${name} is stored, and is no row here`)];
+}
+
+function layerRow(stored: StoredRow, measured: Measured, shape: readonly number[], print: Print): string[] {
+  const compared = [...stored.outputs].map(([name, expected]) => ({
+    name,
+    expected,
+    error: distance(measured.outputs.get(name), expected),
+  }));
+  // NaN is no distance within the limit either.
+  const beyond = compared.filter(({ error, expected }) => !(error <= expected.limit));
+  const errors = ['y', gradientOf(stored)].flatMap((name) => {
+    const found = compared.find((each) => each.name === name);
+    return [found?.error ?? NaN, found?.expected.torchError ?? NaN].map(short);
+  });
+  const mark = beyond.length > 0 ? '✗' : '';
+  const ms = String(Math.round(measured.millis));
+  const text = line([mark, stored.layer, measured.pattern, shape.join('×'), measured.sets, ...errors, ms]);
+  print(beyond.length > 0 ? paint('red', text) : text);
+  return beyond.map(
+    ({ name, error, expected }) =>
+      `${stored.input}: ${stored.layer}: ${name} is ${short(error)} off; the limit is ${short(expected.limit)}`,
+  );
+}
+
+/** The gradient that the table shows. */
+function gradientOf({ outputs }: StoredRow): string {
+  return ['dweight_v', 'dweight_orig'].find((name) => outputs.has(name)) ?? 'dx';
+}
+
+/** The largest distance over the stored elements; NaN where the shapes differ or a number is none. */
+function distance(actual: Tensor | undefined, { shape, step, values }: Expected): number {
+  if (actual === undefined || actual.shape.join() !== shape.join()) return NaN;
+  const { data } = actual;
+  const distances = Array.from({ length: values.length }, (_, i) => Math.abs(Number(data[i * step]) - Number(values[i])));
+  return distances.reduce((largest, each) => (each <= largest ? largest : each), 0);
+}
+
+/** The layers' results on two draws of PyTorch's generator, as they were published. */
+function printedTables(tables: readonly StoredTable[], print: Print): string[] {
+  print('');
+  print(paint('bold', 'The published tables: manualSeed(123), then randn([2, 3, 4]) twice'));
+  manualSeed(123);
+  const draws = new Map(['first draw', 'second draw'].map((draw) => [draw, randn([2, 3, 4])]));
+  return tables.flatMap(({ draw, normalizedShape, printed }) => {
+    const x = draws.get(draw);
+    if (x === undefined) return [`there is no ${draw}`];
+    const y = new LayerNorm(normalizedShape, { elementwiseAffine: false }).forward(x);
+    const title = `${draw}, LayerNorm([${normalizedShape.join(', ')}], { elementwiseAffine: false })`;
+    // Four decimals say no more than half a unit of the last, and the generator is exact to 2e-6.
+    const error = distance(y, { shape: x.shape, step: 1, values: Float64Array.from(printed), torchError: 0, limit: 0 });
+    const ok = error <= 6e-5;
+    print('');
+    print(` ${title}`);
+    for (const text of String(y).split('\n')) if (text !== '') print(ok ? `   ${text}` : paint('red', ` ✗ ${text}`));
+    return ok ? [] : [`${title} is ${short(error)} off what was published`];
+  });
+}
+
+/** Where LayerNorm is InstanceNorm, by the plans and by the numbers. */
+function pairs(expected: readonly StoredPair[], print: Print): string[] {
+  print('');
+  print(paint('bold', 'Is LayerNorm InstanceNorm?'));
+  return expected.flatMap(({ shape, layerNorm, same }) => {
+    const [instance, layer] = [new InstanceNorm2d(3), new LayerNorm(layerNorm, { elementwiseAffine: false })];
+    const rowShape = shape.at(-1) === 1 ? shape.slice(0, -1) : shape;
+    const verdict = equivalent(instance, layer, shape, rowShape);
+    const x = randn(shape);
+    const difference = largest(instance.forward(x).sub(layer.forward(x.reshape(rowShape)).reshape(shape)));
+    const answer = `${verdict.same ? 'Yes' : 'No'} on ${shape.join(' × ')}: ${verdict.reason}.`;
+    const ok = verdict.same === same && difference < 1e-5 === same;
+    for (const text of wrap(answer)) print(ok ? ` ${text}` : paint('red', ` ✗ ${text}`));
+    print(`   Largest difference between the two results: ${short(difference)}`);
+    return ok ? [] : [`on ${shape.join(' × ')} PyTorch says ${same ? 'the same' : 'not the same'}`];
+  });
+}
+
+function largest(x: Tensor): number {
+  return x.abs().max().item();
+}
+
+const widths = [1, 22, 23, 11, 8, 6, 6, 6, 6, 3];
+/** The heading of the statistics reaches over the shapes, and two more stand over two columns each. */
+const headings = [
+  line(['', '', '', '', 'statistics', 'result', 'gradient', ''], [1, 22, 23, 9, 10, 13, 13, 3]),
+  line(['', 'layer', 'pattern', 'shape', '× elements', 'error', 'torch', 'error', 'torch', 'ms'], widths.with(3, 9).with(4, 10)),
+];
+
+/** Cells in columns: text to the left, numbers to the right. */
+function line(cells: readonly string[], columns = widths): string {
+  const padded = cells.map((cell, i) => (i < 4 ? cell.padEnd(columns[i] ?? 0) : cell.padStart(columns[i] ?? 0)));
+  return `${padded[0]}${padded.slice(1).join(' ')}`.trimEnd();
+}
+
+/** Lines of at most 98 characters. */
+function wrap(text: string): string[] {
+  return text.split(' ').reduce<string[]>((lines, word) => {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + word.length < 98) return [...lines.slice(0, -1), `${last} ${word}`];
+    return [...lines, last === undefined ? word : `  ${word}`];
+  }, []);
+}
+
+/** A small number with two digits. */
+function short(value: number): string {
+  return value === 0 ? '0' : Number.isNaN(value) ? '-' : value.toExponential(1);
+}
+
+/** Colour where a person looks; styleText leaves it out of pipes and where NO_COLOR is set. */
+function paint(style: 'bold' | 'dim' | 'red' | 'green', text: string): string {
+  return styleText(style, text);
+}
