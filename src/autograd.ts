@@ -19,6 +19,8 @@ export interface Operation {
 /** What the tape itself computes on gradients; ops bring it, as it is recorded like all else. */
 export interface Arithmetic {
   add(a: Tensor, b: Tensor): Tensor;
+  /** a += b, in place. */
+  addInto(a: Tensor, b: Tensor): void;
   copy(x: Tensor): Tensor;
   onesLike(x: Tensor): Tensor;
 }
@@ -81,7 +83,7 @@ class Node implements GradNode {
   readonly sequence = sequence++;
   readonly inputs: readonly (Variable | null)[];
   readonly outputShapes: readonly (readonly number[])[];
-  readonly #backward: Backward;
+  #backward: Backward;
   #saved: readonly Saved[] | null;
 
   constructor({ name, inputs, outputs, saved = [], backward }: Operation) {
@@ -117,6 +119,8 @@ class Node implements GradNode {
   free(): void {
     for (const { tensor } of this.#saved ?? []) tensor.dispose();
     this.#saved = null;
+    // Its closure may hold what went in.
+    this.#backward = () => [];
   }
 }
 
@@ -197,6 +201,7 @@ export function grad(
 }
 
 function seed(y: Tensor, dy: Tensor | null): Tensor {
+  const { kernels } = y.storage;
   if (!y.requiresGrad) {
     throw new KeelError(
       'graph',
@@ -219,6 +224,12 @@ function seed(y: Tensor, dy: Tensor | null): Tensor {
       { expected: y.shape, got: dy.shape },
     );
   }
+  if (dy.storage.kernels !== kernels) {
+    const names = [kernels.name, dy.storage.kernels.name];
+    throw new KeelError('backend', `Expected all tensors to be on the same device, but y is on ${names[0]} and dy on ${names[1]}`, {
+      backends: names,
+    });
+  }
   return alias(dy);
 }
 
@@ -235,8 +246,8 @@ interface Seed {
 /** Visits nodes from the newest to the oldest, so that each has all its gradients when its turn comes. */
 function walk(seeds: readonly Seed[], wanted: Map<Variable, Tensor | null> | null, options: BackwardOptions): void {
   const { createGraph = false, retainGraph = createGraph } = options;
-  const pending = new Gradients(wanted);
   const order = reachable(seeds, wanted);
+  const pending = new Gradients(wanted, new Set(order));
   const before = createsGraph;
   createsGraph = createGraph;
   try {
@@ -248,12 +259,8 @@ function walk(seeds: readonly Seed[], wanted: Map<Variable, Tensor | null> | nul
           // What no input asks for stays in the scope, and goes with it.
           const run = () => node.run(dys).map((dx, i) => (node.inputs[i] === null ? null : dx));
           const dxs = createGraph ? run() : scope(run);
-          node.inputs.forEach((input, i) => {
-            const dx = dxs[i] ?? null;
-            if (input !== null && dx !== null) pending.add(input, keep(dx));
-          });
+          pending.hand(dxs, node.inputs, dys);
         }
-        if (!createGraph) pending.drop(dys);
         if (!retainGraph) node.free();
       }
       if (!createGraph) pending.drop(seeds.map(({ dy }) => dy));
@@ -293,25 +300,42 @@ class Gradients {
   readonly #pending = new Map<Node, (Tensor | null)[]>();
   readonly #owners = new Map<Tensor, number>();
   readonly #wanted: Map<Variable, Tensor | null> | null;
+  readonly #visited: ReadonlySet<GradNode>;
 
-  constructor(wanted: Map<Variable, Tensor | null> | null) {
+  constructor(wanted: Map<Variable, Tensor | null> | null, visited: ReadonlySet<GradNode>) {
     this.#wanted = wanted;
+    this.#visited = visited;
   }
 
   /** The seed stays the caller's: a leaf gets a copy of it. */
   start(variable: Variable, dy: Tensor): void {
     this.#own(dy);
-    this.add(variable, dy);
+    this.hand([dy], [variable], []);
   }
 
-  add(variable: Variable, dy: Tensor): void {
+  /** Gives each variable its gradient, made from `used`. All are owned meanwhile, as several may be one tensor. */
+  hand(
+    dys: readonly (Tensor | null)[],
+    variables: readonly (Variable | null)[],
+    used: readonly (Tensor | null)[],
+  ): void {
+    for (const dy of dys) if (dy !== null) this.#own(keep(dy));
+    if (!createsGraph) this.drop(used);
+    variables.forEach((variable, i) => {
+      const dy = dys[i] ?? null;
+      if (variable !== null && dy !== null) this.#add(variable, dy);
+    });
+    if (!createsGraph) this.drop(dys);
+  }
+
+  #add(variable: Variable, dy: Tensor): void {
     if (this.#wanted?.has(variable) === true) {
       this.#own(dy);
       this.#wanted.set(variable, this.#sum(this.#wanted.get(variable) ?? null, dy));
     } else if (this.#wanted === null && variable.node === null) {
       this.#accumulate(variable, dy);
     }
-    if (!(variable.node instanceof Node)) return;
+    if (!(variable.node instanceof Node) || !this.#visited.has(variable.node)) return;
     const slots = this.#pending.get(variable.node) ?? variable.node.outputShapes.map(() => null);
     this.#own(dy);
     slots[variable.output] = this.#sum(slots[variable.output] ?? null, dy);
@@ -348,14 +372,15 @@ class Gradients {
     return total;
   }
 
-  /** A leaf's gradient is its own: what other owners see too is copied. */
+  /** A leaf's gradient is its own: what others than the walk hold too is copied. */
   #accumulate(leafVariable: Variable, dy: Tensor): void {
     const held = leafVariable.grad;
-    const shared = this.#owners.has(dy);
-    if (held !== null) leafVariable.grad = keep(bound().add(held, dy));
-    else leafVariable.grad = shared ? keep(bound().copy(dy)) : dy;
-    if (held === null && !shared) this.#own(dy);
-    else if (!shared && !createsGraph) dy.dispose();
+    if (held === null && this.#owners.get(dy) === 1 && !dy.storage.isShared) {
+      leafVariable.grad = dy;
+      this.#own(dy);
+    } else if (held === null) leafVariable.grad = keep(bound().copy(dy));
+    else if (createsGraph) leafVariable.grad = keep(bound().add(held, dy));
+    else bound().addInto(held, dy);
   }
 }
 

@@ -146,5 +146,7 @@ export {
 export { ModuleList, Sequential } from './nn/containers.js';
 export { removeWeightNorm, weightNorm, type WeightKeys, type WeightNormOptions } from './nn/weightnorm.js';
 export { removeSpectralNorm, spectralNorm, type SpectralNormOptions } from './nn/spectralnorm.js';
-export { explain, type ExplainData, type Explanation } from './explain.js';
+export { explain, type ExplainData, type Explanation, type PatternSizes } from './explain.js';
+export type { Equivalent } from './explain/catalogue.js';
+export type { Normalizer, PatternSettings, SizedPattern } from './explain/subject.js';
 export { equivalent, type Difference, type Verdict } from './explain/equivalent.js';

@@ -173,7 +173,7 @@ function realsFor(name: string, dtype: DType, length: number): Reals {
 }
 
 function refuseDtype(name: string, dtype: DType): never {
-  throw new KeelError('dtype', `"${name}" not implemented for ${dtype}: draw float32 or float64, and convert with .to()`, {
+  throw new KeelError('dtype', `"${name}" not implemented for ${dtype}: draw float32 and convert with .to()`, {
     operation: name,
     dtype,
   });

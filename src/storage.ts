@@ -7,7 +7,7 @@ import { reference } from './kernels/reference/reference.js';
 register(reference);
 
 /** Bytes of one element. */
-export const bytesOf: Readonly<Record<DType, number>> = { float32: 4, float64: 8, int64: 8, bool: 1 };
+const bytesOf: Readonly<Record<DType, number>> = { float32: 4, float64: 8, int64: 8, bool: 1 };
 
 const held = { bytes: 0, tensors: 0 };
 let made = false;
@@ -52,6 +52,11 @@ export class Storage {
     if (this.#holders++ > 0) return;
     held.tensors += 1;
     held.bytes += this.length * bytesOf[this.dtype];
+  }
+
+  /** Whether more than one tensor holds it. */
+  get isShared(): boolean {
+    return this.#holders > 1;
   }
 
   release(): void {

@@ -183,8 +183,8 @@ const forgotten = new FinalizationRegistry<Storage>((storage) => storage.release
 const scopes: Set<Tensor>[] = [];
 
 /**
- * Runs `f` and disposes every tensor made inside, but those it returns: alone, or in arrays, maps, objects and modules
- * at any depth. Gradients accumulated into tensors from outside stay too. Scopes nest.
+ * Runs `f` and disposes every tensor made inside, but those it returns: alone, or in arrays, maps, sets, objects and
+ * modules at any depth. Gradients accumulated into tensors from outside stay too. Scopes nest.
  *
  * @example
  * const total = scope(() => zeros([2, 3]).add(1).sum()); // the zeros and the sum before reduction are gone
@@ -216,7 +216,7 @@ function* tensorsIn(value: unknown, seen: Set<unknown>): Generator<Tensor> {
   if (typeof value !== 'object' || value === null || seen.has(value) || ArrayBuffer.isView(value)) return;
   seen.add(value);
   if (value instanceof Tensor) yield value;
-  else if (value instanceof Map) for (const item of value.values()) yield* tensorsIn(item, seen);
+  else if (value instanceof Map || value instanceof Set) for (const item of value.values()) yield* tensorsIn(item, seen);
   else for (const item of Object.values(value)) yield* tensorsIn(item, seen);
 }
 

@@ -1,6 +1,7 @@
 // Files: what is read and written, bit for bit, and what is refused with its facts.
 
 import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -35,7 +36,6 @@ describe('malformed files are refused', () => {
 });
 
 describe('malformed safetensors', () => {
-  const entry = (dtype: string, rest: string) => `{"a":{"dtype":"${dtype}",${rest}}}`;
   // What is wrong, the header, the bytes of data, the message.
   const rows = [
     ['a header that is no object', '[1]', [], 'not a JSON object'],
@@ -50,8 +50,8 @@ describe('malformed safetensors', () => {
     ['a repeated field', entry('U8', '"shape":[],"shape":[],"data_offsets":[0,1]'), [0], "duplicate key 'shape'"],
   ] as const;
 
-  test.each(rows)('%s', async (_, header, bytes, message) => {
-    await refused(() => readSafetensors(safetensors(header, bytes)), message);
+  test.each(rows)('%s', async (_, json, bytes, message) => {
+    await refused(() => readSafetensors(safetensors(json, bytes)), message);
   });
 
   test('no header length, and a header that is no UTF-8', async () => {
@@ -65,7 +65,6 @@ describe('malformed safetensors', () => {
 });
 
 describe('malformed .npy', () => {
-  const header = (descr: string, shape: string) => `{'descr': ${descr}, 'fortran_order': False, 'shape': ${shape}, }`;
   // What is wrong, the header, how many bytes of data, the message.
   const rows = [
     ['no shape', "{'descr': '<f4', 'fortran_order': False, }", 0, 'malformed .npy header'],
@@ -140,24 +139,22 @@ describe('formats that no dtype is equal to convert exactly', () => {
 
   test.each(rows)('%s', (dtype, bits, values) => {
     const bytes = new Uint8Array(Uint16Array.from(bits).buffer);
-    const header = `{"a":{"dtype":"${dtype}","shape":[${bits.length}],"data_offsets":[0,${bytes.length}]}}`;
-    const read = readSafetensors(safetensors(header, [...bytes]));
+    const json = entry(dtype, `"shape":[${bits.length}],"data_offsets":[0,${bytes.length}]`);
+    const read = readSafetensors(safetensors(json, [...bytes]));
     expect([...(read.get('a')?.data ?? [])]).toEqual([...values]);
   });
 });
 
 describe('.npy variants', () => {
   const bytes = Uint8Array.of(0, 1, 0, 2, 255, 255);
-  const header = (descr: string, order: string, shape: string) =>
-    `{'descr': '${descr}', 'fortran_order': ${order}, 'shape': ${shape}, }`;
   const matrix = [[0, 1, 0], [2, 255, 255]];
   const rows = [
-    ['big-endian int16', npy(header('>i2', 'False', '(3,)'), bytes), 'int64', [1, 2, -1]],
-    ['version 2', npy(header('|u1', 'False', '(2, 3)'), bytes, 2), 'int64', matrix],
-    ['version 3, Fortran order', npy(header('|u1', 'True', '(2, 3)'), bytes, 3), 'int64', [[0, 0, 255], [1, 2, 255]]],
+    ['big-endian int16', npy(header("'>i2'", '(3,)'), bytes), 'int64', [1, 2, -1]],
+    ['version 2', npy(header("'|u1'", '(2, 3)'), bytes, 2), 'int64', matrix],
+    ['version 3, Fortran order', npy(header("'|u1'", '(2, 3)', 'True'), bytes, 3), 'int64', [[0, 0, 255], [1, 2, 255]]],
     ['other spacing', npy("{'shape':(2,3),'fortran_order':False,'descr':'|u1'}", bytes), 'int64', matrix],
-    ['half precision', npy(header('<f2', 'False', '(1,)'), Uint8Array.of(0, 0x3c)), 'float32', [1]],
-    ['a scalar', npy(header('|b1', 'False', '()'), Uint8Array.of(1)), 'bool', true],
+    ['half precision', npy(header("'<f2'", '(1,)'), Uint8Array.of(0, 0x3c)), 'float32', [1]],
+    ['a scalar', npy(header("'|b1'", '()'), Uint8Array.of(1)), 'bool', true],
   ] as const;
 
   test.each(rows)('%s', (_, file, dtype, values) => {
@@ -182,7 +179,7 @@ describe('files', () => {
   });
 
   test('the photographs', async () => {
-    const photos = (await load(data('photos_nchw.npy'))).get('array');
+    const photos = (await load(data('../../data/photos_nchw.npy'))).get('array');
     expect(photos).toMatchObject({ dtype: 'int64', shape: [3, 3, 224, 224] });
   });
 
@@ -200,6 +197,22 @@ describe('files', () => {
     await save(kind === 'a file URL' ? pathToFileURL(path) : path, new Map(tensors));
     const read = await load(await source(path));
     for (const [name, x] of tensors) same(read.get(name), x);
+  });
+
+  test('load from a server, or its refusal', async () => {
+    const bytes = writeNpy(full([2], 7));
+    const server = createServer(({ url }, response) => {
+      response.writeHead(url === '/x.npy' ? 200 : 404).end(url === '/x.npy' ? bytes : 'none');
+    });
+    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+    const address = server.address();
+    const origin = `http://127.0.0.1:${typeof address === 'object' ? address?.port : address}`;
+    try {
+      same((await load(`${origin}/x.npy`)).get('array'), full([2], 7));
+      await refused(() => load(new URL('y.npy', origin)), `cannot read '${origin}/y.npy': the server answered 404`);
+    } finally {
+      server.close();
+    }
   });
 
   test('save replaces a file and leaves nothing else behind', async () => {
@@ -237,17 +250,25 @@ function same(actual: Tensor | undefined, expected: Tensor): void {
   expect(actual?.data).toStrictEqual(expected.data);
 }
 
+function entry(dtype: string, rest: string): string {
+  return `{"a":{"dtype":"${dtype}",${rest}}}`;
+}
+
+function header(descr: string, shape: string, fortran: 'True' | 'False' = 'False'): string {
+  return `{'descr': ${descr}, 'fortran_order': ${fortran}, 'shape': ${shape}, }`;
+}
+
 /** A safetensors file of a header and bytes of data. */
-function safetensors(header: string, bytes: readonly number[]): Uint8Array {
-  const text = new TextEncoder().encode(header);
+function safetensors(json: string, bytes: readonly number[]): Uint8Array {
+  const text = new TextEncoder().encode(json);
   const length = new Uint8Array(8);
   new DataView(length.buffer).setBigUint64(0, BigInt(text.length), true);
   return Uint8Array.from([...length, ...text, ...bytes]);
 }
 
 /** A .npy file of a header and its elements. */
-function npy(header: string, elements: Uint8Array, version = 1): Uint8Array {
-  const text = new TextEncoder().encode(header);
+function npy(dict: string, elements: Uint8Array, version = 1): Uint8Array {
+  const text = new TextEncoder().encode(dict);
   const length = [text.length & 255, text.length >> 8, ...(version === 1 ? [] : [0, 0])];
   return Uint8Array.from([0x93, ...new TextEncoder().encode('NUMPY'), version, 0, ...length, ...text, ...elements]);
 }

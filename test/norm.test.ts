@@ -49,6 +49,10 @@ const values = (count: number, seed: number): number[] =>
 
 const flat = (x: Tensor | null | undefined): number[] => (x ? Array.from(x.data, Number) : []);
 
+function leaf(data: number[], shape: readonly number[]): Tensor {
+  return tensor(Float32Array.from(data), shape, { requiresGrad: true });
+}
+
 function close(actual: number[], expected: number[], what: string): void {
   const scale = Math.max(1, ...expected.map(Math.abs));
   expect(actual.length, what).toBe(expected.length);
@@ -70,8 +74,6 @@ describe.each(backends())('%s', (backend) => {
         });
         const count = parameterShape.reduce((a, b) => a * b, 1);
         const [x, dy, w, b] = [values(size, seed), values(size, seed + 1), values(count, seed + 2), values(count, seed + 3)];
-        const leaf = (data: number[], shape: readonly number[]) =>
-          tensor(Float32Array.from(data), shape, { requiresGrad: true });
         const [tx, tw, tb] = [leaf(x, sample.shape), leaf(w, parameterShape), leaf(b, parameterShape)];
         // Large eps: a set of one element is sensitive to nothing then.
         const options = { statistics: kind, eps: 0.1, ...(has && { weight: tw, bias: tb }), ...sample.given };

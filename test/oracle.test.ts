@@ -3,6 +3,7 @@
 
 import { fileURLToPath } from 'node:url';
 import { backends, useBackend } from 'evenkeel';
+import type { Elements } from 'evenkeel/io';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { compare } from '../tools/oracle/compare.js';
 import { missingFacts } from '../tools/oracle/errors.js';
@@ -30,14 +31,13 @@ describe.each(backends())('%s', (backend) => {
 
 describe('the comparison', () => {
   const limits = { rtol: 1e-3, atol: 1e-3, strictAtol: 1e-6 };
-  const vector = (...values: number[]) => ({ dtype: 'float32', shape: [values.length], data: new Float32Array(values) }) as const;
-  const counter = (value: bigint) => ({ dtype: 'int64', shape: [], data: BigInt64Array.of(value) }) as const;
   const rows = [
     ['equal values', vector(1, -2, 0), vector(1, -2, 0), 'strict'],
     ['within the stricter limit', vector(1000.5), vector(1000), 'strict'],
     ['within the limit', vector(5e-4), vector(0), 'passes'],
     ['beyond the limit at one element', vector(1, 2, 3.1), vector(1, 2, 3), 'fails'],
-    ['NaN for NaN, infinity for the same infinity', vector(NaN, Infinity, -Infinity), vector(NaN, Infinity, -Infinity), 'strict'],
+    ['NaN for NaN', vector(NaN, 1), vector(NaN, 1), 'strict'],
+    ['infinity for the same infinity', vector(Infinity, -Infinity), vector(Infinity, -Infinity), 'strict'],
     ['a number for NaN', vector(1), vector(NaN), 'fails'],
     ['NaN for a number', vector(NaN), vector(1), 'fails'],
     ['infinity for a large number', vector(Infinity), vector(3e38), 'fails'],
@@ -68,18 +68,14 @@ describe("PyTorch's words and numbers in a message", () => {
 });
 
 describe('Python constructor text', () => {
-  const call = (callee: string, args: unknown[], keywords: Record<string, unknown> = {}) => ({
-    callee,
-    args,
-    keywords: new Map(Object.entries(keywords)),
-  });
+  const linear = call('nn.Linear', [5, 4]);
   test.each([
-    ['nn.Linear(5, 4)', call('nn.Linear', [5, 4])],
-    ['BatchNorm2d(3, eps=1e-3, momentum=None, affine=False)', call('BatchNorm2d', [3], { eps: 1e-3, momentum: null, affine: false })],
+    ['nn.Linear(5, 4)', linear],
+    ['BatchNorm2d(3, eps=1e-3, momentum=None)', call('BatchNorm2d', [3], { eps: 1e-3, momentum: null })],
     ['LayerNorm((3,), bias=True)', call('LayerNorm', [[3]], { bias: true })],
     ['LayerNorm([2, 3],)', call('LayerNorm', [[2, 3]])],
     ['F((4), ())', call('F', [4, []])],
-    ["weight_norm(nn.Linear(5, 4), name='weight', dim=-1)", call('weight_norm', [call('nn.Linear', [5, 4])], { name: 'weight', dim: -1 })],
+    ["f(nn.Linear(5, 4), name='weight', dim=-1)", call('f', [linear], { name: 'weight', dim: -1 })],
     ["f(torch.relu, float('inf'), .5, +2.)", call('f', [{ name: 'torch.relu' }, Infinity, 0.5, 2])],
   ])('%s', (text, value) => {
     expect(parsePython(text)).toEqual(value);
@@ -89,3 +85,15 @@ describe('Python constructor text', () => {
     expect(() => parsePython(text)).toThrow('cannot read the Python');
   });
 });
+
+function vector(...values: number[]): Elements {
+  return { dtype: 'float32', shape: [values.length], data: new Float32Array(values) };
+}
+
+function counter(value: bigint): Elements {
+  return { dtype: 'int64', shape: [], data: BigInt64Array.of(value) };
+}
+
+function call(callee: string, args: unknown[], keywords: Record<string, unknown> = {}) {
+  return { callee, args, keywords: new Map(Object.entries(keywords)) };
+}

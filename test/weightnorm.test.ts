@@ -6,7 +6,7 @@ import { KeelError } from '../src/errors.js';
 import { Conv2d, ConvTranspose2d } from '../src/nn/conv.js';
 import { zeros_ } from '../src/nn/init.js';
 import { Linear } from '../src/nn/layers.js';
-import { Module, Parameter } from '../src/nn/module.js';
+import { Parameter, type Module } from '../src/nn/module.js';
 import { removeSpectralNorm, spectralNorm, type SpectralNormOptions } from '../src/nn/spectralnorm.js';
 import { removeWeightNorm, weightNorm, weightNormPattern, type WeightNormOptions } from '../src/nn/weightnorm.js';
 import { copyInto } from '../src/ops/movement.js';
@@ -75,7 +75,7 @@ test.each(tables.removals)('removed: $module', ({ module: text, repr, state }) =
   expect(String(module)).toBe(repr);
   expectState(module, state);
   expect(module.parameters().every((parameter) => parameter instanceof Parameter && parameter.requiresGrad)).toBe(true);
-  expect(() => remove(module)).toThrow(/_norm of 'weight' not found in Linear\(in_features=4, out_features=3, bias=True\)/);
+  expect(() => remove(module)).toThrow(`_norm of 'weight' not found in ${repr}`);
 });
 
 test.each(tables.assignments)('assigned: $module', ({ module: text, state }) => {
@@ -117,7 +117,7 @@ test('the parametrized kind loads the keys of the old one', () => {
   const x = rand([2, 4]);
   expect(layer.forward(x).toArray()).toEqual(source.forward(x).toArray());
   expect(() => source.loadStateDict(layer.stateDict())).toThrow(
-    /Unexpected key\(s\) in state_dict: "parametrizations.weight.original0", "parametrizations.weight.original1".*\n.*Missing key/,
+    'Unexpected key(s) in state_dict: "parametrizations.weight.original0", "parametrizations.weight.original1". ',
   );
 });
 
@@ -162,7 +162,11 @@ test('a weight that requires no gradient', () => {
 });
 
 test.each([
-  [2, 0, 'o [i...], o'], [2, 1, '[a0] o [i...], o'], [4, -2, '[a0] [a1] o [i...], o'], [3, null, '[i...],'], [3, -1, '[i...],'],
+  [2, 0, 'o [i...], o'],
+  [2, 1, '[a0] o [i...], o'],
+  [4, -2, '[a0] [a1] o [i...], o'],
+  [3, null, '[i...],'],
+  [3, -1, '[i...],'],
 ] as const)('the pattern for rank %i and dim %s', (rank, dim, pattern) => {
   expect(weightNormPattern(rank, dim)).toBe(pattern);
 });
@@ -176,31 +180,40 @@ const refusals: [string, () => unknown, KeelError['code'], string][] = [
     'Dimension out of range (expected to be in range of [-1, 0], but got 1)'],
   ['an axis beyond the matrix', () => spectralNorm(linear(), { dim: 2 }), 'dimension',
     'Dimension out of range (expected to be in range of [-2, 1] but got 2)'],
-  ['an axis from the end, old', () => spectralNorm(linear(), { dim: -1, keys: 'old' }), 'dimension', 'does not match the length'],
+  ['an axis from the end, old', () => spectralNorm(linear(), { dim: -1, keys: 'old' }), 'dimension',
+    'does not match the length'],
   ['no parameter of the name', () => weightNorm(linear(), { name: 'w' }), 'name',
-    "Module 'Linear(in_features=4, out_features=3, bias=True)' does not have a parameter, a buffer, or a parametrized " +
-    "element with name 'w'"],
+    "Module 'Linear(in_features=4, out_features=3, bias=True)' does not have a parameter, a buffer, or a " +
+    "parametrized element with name 'w'"],
   ['no parameter of the name, old', () => weightNorm(linear(), { name: 'w', keys: 'old' }), 'name',
     "'Linear' object has no attribute 'w'"],
   ['no tensor of the name', () => spectralNorm(linear(), { name: 'w' }), 'name',
     "Module 'Linear(in_features=4, out_features=3, bias=True)' has no parameter or buffer with name 'w'"],
-  ['no tensor of the name, old', () => spectralNorm(linear(), { name: 'w', keys: 'old' }), 'name', "has no attribute 'w'"],
-  ['a bias that is off', () => weightNorm(new Linear(4, 3, { bias: false }), { name: 'bias' }), 'name', "with name 'bias'"],
+  ['no tensor of the name, old', () => spectralNorm(linear(), { name: 'w', keys: 'old' }), 'name',
+    "has no attribute 'w'"],
+  ['a bias that is off', () => weightNorm(new Linear(4, 3, { bias: false }), { name: 'bias' }), 'name',
+    "with name 'bias'"],
   ['two old hooks', () => weightNorm(weightNorm(linear(), { keys: 'old' }), { keys: 'old' }), 'argument',
     'Cannot register two weight_norm hooks on the same parameter weight'],
-  ['two old hooks of the other kind', () => spectralNorm(spectralNorm(linear(), { keys: 'old' }), { keys: 'old' }), 'argument',
+  ['two old hooks of the other kind', () =>
+    spectralNorm(spectralNorm(linear(), { keys: 'old' }), { keys: 'old' }), 'argument',
     'Cannot register two spectral_norm hooks on the same parameter weight'],
   ['an old hook on a parametrized weight', () => weightNorm(weightNorm(linear()), { keys: 'old' }), 'name', "'weight'"],
-  ['a parametrization of a hooked weight', () => weightNorm(weightNorm(linear(), { keys: 'old' })), 'name', "with name 'weight'"],
+  ['a parametrization of a hooked weight', () => weightNorm(weightNorm(linear(), { keys: 'old' })), 'name',
+    "with name 'weight'"],
   ['two parametrizations by weight_norm, on access', () => weightNorm(weightNorm(linear())).weight, 'argument',
     "missing 1 required positional argument: 'weight_v'"],
+  // A caller without types may ask for anything.
+  ['keys of a third kind', () => weightNorm(linear(), { keys: 'new' as never }), 'argument',
+    "keys must be 'old' or 'parametrized', got 'new'"],
   ['no iterations', () => spectralNorm(linear(), { nPowerIterations: 0 }), 'argument',
     'Expected n_power_iterations to be positive, but got n_power_iterations=0'],
   ['half an iteration, old', () => spectralNorm(linear(), { nPowerIterations: 0.5, keys: 'old' }), 'argument',
     'Expected n_power_iterations to be positive'],
   ['removing what is not there', () => removeWeightNorm(linear()), 'name',
     "weight_norm of 'weight' not found in Linear(in_features=4, out_features=3, bias=True)"],
-  ['removing another kind', () => removeSpectralNorm(weightNorm(linear())), 'name', "spectral_norm of 'weight' not found in"],
+  ['removing another kind', () => removeSpectralNorm(weightNorm(linear())), 'name',
+    "spectral_norm of 'weight' not found in"],
   ['a parameter over a hooked weight', () => {
     const layer = weightNorm(linear(), { keys: 'old' });
     layer.weight = new Parameter(zeros([3, 4]));

@@ -5,8 +5,9 @@ import {
   BatchNorm1d, BatchNorm2d, BatchNorm3d, FrozenBatchNorm2d, InstanceNorm1d, InstanceNorm2d, InstanceNorm3d,
 } from '../nn/batchnorm.js';
 import { GroupNorm, LayerNorm, LayerNorm2d, RMSNorm, type NormLayer } from '../nn/norm.js';
-import { sameParameters, sameSets } from '../plan.js';
+import { sameSets } from '../plan.js';
 import { scope, sizeOf } from '../tensor.js';
+import { carryOf } from './carry.js';
 import { callOf, subjectOf, type Subject } from './subject.js';
 
 /** A layer that shares the same statistics on this shape. */
@@ -32,7 +33,7 @@ export function equivalentsOf(subject: Subject): Equivalent[] {
       return {
         name: bare.name,
         pytorch: pytorchOf(layer) ?? '',
-        sameParameters: sameParameters(subjectOf(layer, shape).form, subject.form),
+        sameParameters: isBare(layer) || carryOf(bare.affineForm, subject.form).kind === 'same',
       };
     }),
   );
@@ -43,7 +44,7 @@ export function pytorchOf(layer: NormLayer): string | null {
   const { type, positional, named } = callOf(layer);
   const known = defaults[type.replace(/^Lazy|\dd$/g, '')];
   const isDefault = ([name, value]: readonly [string, string]): boolean => {
-    if (name === 'bias') return value === 'True' || (layer.weight === null && layer.bias === null);
+    if (name === 'bias') return value === 'True' || isBare(layer);
     return known?.includes(`${name}=${value}`) === true;
   };
   const options = [...named].filter((argument) => !isDefault(argument)).map(([name, value]) => `${name}=${value}`);
@@ -57,6 +58,8 @@ export function pytorchOf(layer: NormLayer): string | null {
   const call = `${type}(${[...(type.startsWith('Lazy') ? [] : [positional]), ...options].join(', ')})`;
   return `${layer instanceof FrozenBatchNorm2d ? 'torchvision.ops' : 'nn'}.${call}`;
 }
+
+const isBare = ({ weight, bias }: NormLayer): boolean => weight === null && bias === null;
 
 /** Arguments that PyTorch's constructors need not be given. */
 const defaults: Readonly<Record<string, readonly string[]>> = {

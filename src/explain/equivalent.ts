@@ -53,20 +53,21 @@ export function equivalent(
       + `${sizeOf(shapeB)}: give two shapes of the same elements`;
     throw new KeelError('shape', message, { shape, shapeB });
   }
-  const computed = computation(first, second);
-  const isOneShape = shape.join() === shapeB.join();
   const { kind, carry } = parameters(first, second);
+  const others = parameterDifference(first, second, kind);
+  const { reason, difference } = computation(first, second, others === null ? '' : ' but for the parameters');
+  const isOneShape = shape.join() === shapeB.join();
   return {
-    same: computed.difference === null,
-    reason: computed.reason,
+    same: difference === null,
+    reason,
     parameters: kind,
     carry,
     differences: [
-      computed.difference,
+      difference,
       epsDifference(first, second),
-      parameterDifference(first, second, kind),
+      others,
       evalDifference(first, second),
-      computed.difference === null && isOneShape ? shapeDifference(a, b, shape) : null,
+      difference === null && isOneShape ? shapeDifference(a, b, shape) : null,
     ].filter((found) => found !== null),
   };
 }
@@ -78,8 +79,8 @@ interface Finding {
 
 const differ = (what: Difference['in'], text: string): Finding => ({ reason: text, difference: { in: what, text } });
 
-/** Sets and statistics of the two. */
-function computation(a: Subject, b: Subject): Finding {
+/** Sets and statistics of the two; `but` goes into the reason why they are the same. */
+function computation(a: Subject, b: Subject, but = ''): Finding {
   if (sizeOf(a.form.shape) === 0) {
     return { reason: `${showShape(a.form.shape)} has no elements: there is nothing to normalize`, difference: null };
   }
@@ -96,7 +97,7 @@ function computation(a: Subject, b: Subject): Finding {
     return differ('statistics', text);
   }
   const [onA, onB] = [a, b].map(({ form }) => ` on ${showShape(form.shape)}`);
-  return { reason: `${a.name}${onA === onB ? '' : onA} is ${b.name}${onB}: ${setsOf(a)}`, difference: null };
+  return { reason: `${a.name}${onA === onB ? '' : onA} is ${b.name}${onB}${but}: ${setsOf(a)}`, difference: null };
 }
 
 /** `the same 6 sets of 4 elements` */
@@ -139,12 +140,12 @@ function runningComputation(a: Subject, b: Subject): Finding {
 /** Larger sets are not listed for an example. */
 const MOST_LISTED = 100_000;
 
-/** An element that shares with the first one in a or in b alone: sets are told by the one that element 0 is in. */
+/** An element that shares with the first one in a alone: where any sets differ, those of the first element do. */
 function witness(a: Subject, b: Subject): string {
   if (a.form.plan.r0 * a.form.plan.r1 > MOST_LISTED || a.form.shape.join() !== b.form.shape.join()) return '';
   const origin = a.form.shape.map(() => 0);
-  const [inA, inB] = [setOf(a.form, origin), setOf(b.form, origin)];
-  const other = inA.find((flat) => !inB.includes(flat));
+  const inB = new Set(setOf(b.form, origin));
+  const other = setOf(a.form, origin).find((flat) => !inB.has(flat));
   if (other === undefined) return '';
   const steps = a.form.shape.map((_, axis) => sizeOf(a.form.shape.slice(axis + 1)));
   const index = steps.map((step, axis) => Math.floor(other / step) % (a.form.shape[axis] ?? 1));
@@ -193,17 +194,19 @@ function parameters(a: Subject, b: Subject): ParameterFinding {
   const couldHave = a.affineForm.parameterShape !== null && b.affineForm.parameterShape !== null;
   const { kind, carry } = couldHave ? relation(a, b) : { kind: 'impossible' as const, carry: '' };
   const ifBoth = couldHave ? `; if both had parameters, ${carry}` : '';
-  if (!hasA) {
-    return { kind: 'none', carry: `${a.name} has no parameters: leave ${b.name}'s weight at 1 and bias at 0${ifBoth}` };
-  }
+  if (!hasA) return { kind: 'none', carry: `${a.name} has no parameters: leave ${b.name}'s at ${initial(b)}${ifBoth}` };
   if (!hasB) {
-    const only = `${b.name} has no parameters: ${a.name}'s must be weight 1 and bias 0`;
+    const only = `${b.name} has no parameters: ${a.name}'s must be ${initial(a)}`;
     return { kind: 'impossible', carry: only + ifBoth };
   }
   // A pattern takes a bias or none.
   if (a.layer === null || b.layer === null || a.hasBias === b.hasBias) return { kind, carry };
   if (b.hasBias) return { kind, carry: `${carry}; leave ${b.name}'s bias at 0` };
   return { kind: 'impossible', carry: `${carry}; ${b.name} has no bias, so ${a.name}'s must be 0` };
+}
+
+function initial({ hasWeight, hasBias }: Subject): string {
+  return [hasWeight ? 'weight 1' : '', hasBias ? 'bias 0' : ''].filter((value) => value !== '').join(' and ');
 }
 
 function parameterDifference(a: Subject, b: Subject, kind: Verdict['parameters']): Difference | null {

@@ -4,8 +4,7 @@
 import { KeelError } from '../errors.js';
 import type { Statistics } from '../kernels/kernels.js';
 import { namesOf, printPattern, type Axis, type Factor, type Pattern } from '../notation.js';
-import { FrozenBatchNorm2d, RunningNorm } from '../nn/batchnorm.js';
-import { NormLayer, type LayerPattern } from '../nn/norm.js';
+import { NormLayer } from '../nn/norm.js';
 import { layout, type Layout } from '../plan.js';
 
 /** What `norm` takes beside a pattern, as far as it says what is computed. */
@@ -49,7 +48,7 @@ export interface Subject {
 /** Reads a layer by its own `patternFor`, a pattern by `layout`. */
 export function subjectOf(of: Normalizer, shape: readonly number[], sizes?: Omit<SizedPattern, 'pattern'>): Subject {
   if (of instanceof NormLayer) {
-    if (sizes === undefined) return layerSubject(of, shape);
+    if (Object.keys(sizes ?? {}).length === 0) return layerSubject(of, shape);
     throw new KeelError('argument', `${layerName(of)} has its sizes already: give sizes to a pattern only`, { sizes });
   }
   if (typeof of === 'string') return patternSubject({ ...sizes, pattern: of }, shape);
@@ -83,19 +82,10 @@ function layerName(layer: NormLayer): string {
 }
 
 function layerSubject(layer: NormLayer, shape: readonly number[]): Subject {
-  const { pattern, sizes, statistics }: LayerPattern = layer.patternFor(shape);
+  const { pattern, sizes, statistics, running } = layer.patternFor(shape);
   const affineForm = layout(pattern, shape, sizes);
   const name = layerName(layer);
-  const { parameterShape } = affineForm;
-  for (const parameter of [layer.weight, layer.bias]) {
-    // A lazy layer's are empty until its first input.
-    if (parameter === null || parameter.size === 0 || parameter.shape.join() === parameterShape?.join()) continue;
-    const message = `${name} has parameters of shape [${parameter.shape.join(', ')}], but on an input of shape `
-      + `[${shape.join(', ')}] they would be [${parameterShape?.join(', ')}]: give a shape that the layer takes`;
-    throw new KeelError('shape', message, { shape, expected: parameterShape, got: parameter.shape });
-  }
   const [hasWeight, hasBias] = [layer.weight !== null, layer.bias !== null];
-  const running = runningOf(layer);
   const parsed = running === 'now' ? sharedByParameter(affineForm.pattern) : affineForm.pattern;
   const own = printPattern(hasWeight || hasBias ? parsed : { ...parsed, parameters: null });
   return {
@@ -109,12 +99,6 @@ function layerSubject(layer: NormLayer, shape: readonly number[]): Subject {
     hasBias,
     running,
   };
-}
-
-function runningOf(layer: NormLayer): Subject['running'] {
-  if (layer instanceof FrozenBatchNorm2d) return 'now';
-  if (!(layer instanceof RunningNorm) || layer.runningMean === null) return 'never';
-  return layer.training ? 'eval' : 'now';
 }
 
 const STATISTICS: readonly unknown[] = ['moments', 'rms', 'l2'];

@@ -61,7 +61,7 @@ async function bytesFrom(source: string | URL | Blob | ArrayBuffer | Uint8Array)
 
 async function fetched(source: string | URL): Promise<Uint8Array> {
   const response = await fetch(source);
-  if (!response.ok) throw new Error(`the server answered ${response.status} ${response.statusText}`);
+  if (!response.ok) throw cannot('read', source, `the server answered ${response.status} ${response.statusText}`);
   return new Uint8Array(await response.arrayBuffer());
 }
 
@@ -111,10 +111,11 @@ function builtins(): typeof process.getBuiltinModule | null {
 function fileSystem() {
   const fs = builtins()?.('node:fs/promises');
   if (fs !== undefined) return fs;
-  throw new Error('there is no file system here: use fetch, and writeSafetensors or writeNpy for the bytes');
+  throw fileError('there is no file system here: load from a URL, write with writeSafetensors or writeNpy', {});
 }
 
 function cannot(what: 'read' | 'write', path: string | URL, error: unknown): KeelError {
+  if (error instanceof KeelError) return error;
   const reason = error instanceof Error ? error.message : String(error);
   return fileError(`cannot ${what} '${String(path)}': ${reason}`, { path: String(path), reason });
 }

@@ -5,7 +5,7 @@ import { ones, zeros } from '../create.js';
 import { KeelError } from '../errors.js';
 import { fill, reshape } from '../ops/movement.js';
 import type { Tensor } from '../tensor.js';
-import { checkCount, checkNumber, pythonNumber } from './check.js';
+import { checkAxes, checkCount, checkLengths, checkNumber, pythonNumber } from './check.js';
 import { batchNorm, instanceNorm, patterns } from './functional.js';
 import { Buffer, Parameter, pythonBool } from './module.js';
 import { NormLayer, type LayerPattern } from './norm.js';
@@ -62,12 +62,18 @@ export abstract class RunningNorm extends NormLayer {
   }
 
   /** Refuses an input of a rank that the layer does not take. */
-  protected abstract checkInput(x: Tensor): void;
+  protected abstract checkInput(shape: readonly number[]): void;
 
-  protected checkInputRank(x: Tensor, ...allowed: readonly number[]): void {
-    if (allowed.includes(x.rank)) return;
+  protected checkRank(shape: readonly number[], ...allowed: readonly number[]): void {
+    if (allowed.includes(shape.length)) return;
     const expected = allowed.map((rank) => `${rank}D`).join(' or ');
-    throw new KeelError('rank', `expected ${expected} input (got ${x.rank}D input)`, { shape: x.shape, allowed });
+    throw new KeelError('rank', `expected ${expected} input (got ${shape.length}D input)`, { shape, allowed });
+  }
+
+  /** Where running statistics take the place of the input's, if the layer now uses its input's or not. */
+  protected runningUse(usesInput: boolean): LayerPattern['running'] {
+    if (this.runningMean === null) return 'never';
+    return usesInput ? 'eval' : 'now';
   }
 
   /** A checkpoint without metadata, such as a safetensors file, may come from a time before the counter. */
@@ -90,7 +96,7 @@ abstract class BatchNorm extends RunningNorm {
   }
 
   forward(x: Tensor): Tensor {
-    this.checkInput(x);
+    this.checkInput(x.shape);
     const { training, trackRunningStats, weight, bias, eps } = this;
     const counter = training && trackRunningStats ? this.numBatchesTracked : null;
     const batches = counter === null ? 0 : counter.item() + 1;
@@ -108,8 +114,12 @@ abstract class BatchNorm extends RunningNorm {
     return y;
   }
 
-  patternFor(_shape: readonly number[]): LayerPattern {
-    return { pattern: patterns.batch, sizes: {}, statistics: 'moments' };
+  patternFor(shape: readonly number[]): LayerPattern {
+    this.checkInput(shape);
+    const { weight, bias, runningMean: running_mean, runningVar: running_var } = this;
+    // A lazy layer has no features before its first input.
+    if (this.numFeatures > 0) checkLengths({ running_mean, running_var, weight, bias }, shape[1] ?? 0);
+    return { pattern: patterns.batch, sizes: {}, statistics: 'moments', running: this.runningUse(this.training) };
   }
 }
 
@@ -129,8 +139,8 @@ abstract class BatchNorm extends RunningNorm {
  * new BatchNorm1d(3).forward(randn([2, 3, 4])); // 3 means over 8 elements each
  */
 export class BatchNorm1d extends BatchNorm {
-  protected override checkInput(x: Tensor): void {
-    this.checkInputRank(x, 2, 3);
+  protected override checkInput(shape: readonly number[]): void {
+    this.checkRank(shape, 2, 3);
   }
 }
 
@@ -143,8 +153,8 @@ export class BatchNorm1d extends BatchNorm {
  * new BatchNorm2d(3, { momentum: null }).forward(randn([8, 3, 4, 4]));
  */
 export class BatchNorm2d extends BatchNorm {
-  protected override checkInput(x: Tensor): void {
-    this.checkInputRank(x, 4);
+  protected override checkInput(shape: readonly number[]): void {
+    this.checkRank(shape, 4);
   }
 }
 
@@ -157,8 +167,8 @@ export class BatchNorm2d extends BatchNorm {
  * new BatchNorm3d(2).forward(randn([2, 2, 3, 3, 3]));
  */
 export class BatchNorm3d extends BatchNorm {
-  protected override checkInput(x: Tensor): void {
-    this.checkInputRank(x, 5);
+  protected override checkInput(shape: readonly number[]): void {
+    this.checkRank(shape, 5);
   }
 }
 
@@ -170,14 +180,14 @@ abstract class InstanceNorm extends RunningNorm {
     super(numFeatures, options, false);
   }
 
-  protected override checkInput(x: Tensor): void {
-    this.checkInputRank(x, this.positions + 1, this.positions + 2);
+  protected override checkInput(shape: readonly number[]): void {
+    this.checkRank(shape, this.positions + 1, this.positions + 2);
   }
 
   forward(x: Tensor): Tensor {
-    this.checkInput(x);
+    this.checkInput(x.shape);
     const unbatched = x.rank === this.positions + 1;
-    this.#checkFeatures(x, unbatched ? 0 : 1);
+    this.#checkFeatures(x.shape, unbatched ? 0 : 1);
     const { weight, bias, eps, runningMean, runningVar } = this;
     const useInputStats = this.training || !this.trackRunningStats;
     // A null momentum freezes the averages here; it is no cumulative average as in BatchNorm.
@@ -187,13 +197,16 @@ abstract class InstanceNorm extends RunningNorm {
   }
 
   patternFor(shape: readonly number[]): LayerPattern {
+    this.checkInput(shape);
     const unbatched = shape.length === this.positions + 1;
-    return { pattern: unbatched ? patterns.instances.slice(2) : patterns.instances, sizes: {}, statistics: 'moments' };
+    if (this.numFeatures > 0) this.#checkFeatures(shape, unbatched ? 0 : 1);
+    const running = this.runningUse(this.training || !this.trackRunningStats);
+    return { pattern: unbatched ? patterns.sample : patterns.instances, sizes: {}, statistics: 'moments', running };
   }
 
   /** Without parameters or buffers the number of channels is free. */
-  #checkFeatures(x: Tensor, dim: number): void {
-    const channels = x.shape[dim] ?? 0;
+  #checkFeatures(shape: readonly number[], dim: number): void {
+    const channels = shape[dim] ?? 0;
     if (channels === this.numFeatures || !this.affine) return;
     throw new KeelError(
       'shape',
@@ -202,16 +215,17 @@ abstract class InstanceNorm extends RunningNorm {
     );
   }
 
-  protected override adaptState(state: Map<string, Tensor>, prefix: string): void {
+  protected override adaptState(state: Map<string, Tensor>, prefix: string): readonly string[] {
     const stray = ['running_mean', 'running_var'].filter((key) => !this.trackRunningStats && state.has(prefix + key));
-    if (stray.length === 0) return;
-    throw new KeelError(
-      'state_dict',
-      `Unexpected running stats buffer(s) ${stray.map((key) => `"${prefix}${key}"`).join(' and ')} for ${this.typeName()} with ` +
+    if (stray.length === 0) return [];
+    const type = this.typeName();
+    return [
+      `Unexpected running stats buffer(s) ${stray.map((key) => `"${prefix}${key}"`).join(' and ')} for ${type} with ` +
         'track_running_stats=False. If state_dict is a checkpoint saved before 0.4.0, this may be expected because ' +
-        `${this.typeName()} does not track running stats by default since 0.4.0. Delete these keys, or set trackRunningStats`,
-      { unexpectedKeys: stray.map((key) => prefix + key) },
-    );
+        `${type} does not track running stats by default since 0.4.0. Please remove these keys from state_dict. If the ` +
+        `running stats are actually needed, instead set track_running_stats=True in ${type} to enable them. See the ` +
+        `documentation of ${type} for details.`,
+    ];
   }
 }
 
@@ -287,12 +301,14 @@ export class FrozenBatchNorm2d extends NormLayer {
     return batchNorm(x, this.runningMean, this.runningVar, { weight: this.weight, bias: this.bias, eps: this.eps });
   }
 
-  patternFor(_shape: readonly number[]): LayerPattern {
-    return { pattern: patterns.batch, sizes: {}, statistics: 'moments' };
+  patternFor(shape: readonly number[]): LayerPattern {
+    checkAxes(shape);
+    return { pattern: patterns.batch, sizes: {}, statistics: 'moments', running: 'now' };
   }
 
-  protected override adaptState(state: Map<string, Tensor>, prefix: string): void {
+  protected override adaptState(state: Map<string, Tensor>, prefix: string): readonly string[] {
     state.delete(`${prefix}num_batches_tracked`);
+    return [];
   }
 
   protected override extraRepr(): string {

@@ -4,7 +4,7 @@ import { KeelError } from '../errors.js';
 import { sameShape, sizeOf, type Tensor } from '../tensor.js';
 
 /** `[2, 3]` */
-export function list(shape: readonly number[]): string {
+function list(shape: readonly number[]): string {
   return `[${shape.join(', ')}]`;
 }
 
@@ -20,14 +20,21 @@ export function checkNumber(name: string, value: number): void {
   throw new KeelError('argument', `${name} must be a number, got ${String(value)}`, { [name]: value });
 }
 
-/** x must end in normalizedShape, and the parameters must have it. `any` is how PyTorch prints what stands before it. */
+/** The parameters of a layer: null for one that it does not have. */
+interface Parameters {
+  readonly weight: Tensor | null;
+  readonly bias: Tensor | null;
+}
+
+/** A shape must end in normalizedShape, and the parameters must have it. `any` is how PyTorch prints what stands before. */
 export function checkTrailing(
-  x: Tensor,
+  shape: readonly number[],
   normalizedShape: readonly number[],
-  parameters: { readonly weight: Tensor | null; readonly bias: Tensor | null },
+  parameters: Parameters,
   any: '*, ' | '*',
 ): void {
-  if (normalizedShape.length === 0) {
+  const rank = normalizedShape.length;
+  if (rank === 0) {
     throw new KeelError(
       'shape',
       'Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, but got ' +
@@ -44,57 +51,53 @@ export function checkTrailing(
       { parameter: name, expected: normalizedShape, got: parameter.shape },
     );
   }
-  if (x.rank >= normalizedShape.length && sameShape(x.shape.slice(x.rank - normalizedShape.length), normalizedShape)) return;
+  if (sameShape(shape.slice(-rank), normalizedShape)) return;
+  // PyTorch's words for RMSNorm, in case somebody searches for them.
+  const few = any === '*' && shape.length < rank;
   throw new KeelError(
     'shape',
     `Given normalized_shape=${list(normalizedShape)}, expected input with shape [${any}${normalizedShape.join(', ')}], but ` +
-      `got input of size${list(x.shape)}`,
-    { normalizedShape, shape: x.shape },
+      `got input of size${list(shape)}` +
+      (few ? `: Input tensor must have at least ${rank} dimensions, but got ${shape.length}` : ''),
+    { normalizedShape, shape },
   );
 }
 
-/** (N, C, H, W), and parameters of C values. */
-export function checkPixels(x: Tensor, parameters: Readonly<Record<string, Tensor | null>>): void {
-  if (x.rank !== 4) {
+/** (N, C, H, W) with C as normalizedShape has it. */
+export function checkPixels(shape: readonly number[], normalizedShape: readonly number[]): void {
+  if (shape.length !== 4) {
     throw new KeelError(
       'rank',
-      `LayerNorm2d only supports inputs with shape (N, C, H, W), but got tensor with shape ${list(x.shape)}`,
-      { shape: x.shape },
+      `LayerNorm2d only supports inputs with shape (N, C, H, W), but got tensor with shape ${list(shape)}`,
+      { shape },
     );
   }
-  const channels = x.shape[1] ?? 0;
-  for (const [name, parameter] of Object.entries(parameters)) {
-    if (parameter === null || sameShape(parameter.shape, [channels])) continue;
-    throw new KeelError(
-      'shape',
-      `Given normalized_shape=${list(parameter.shape)}, expected input with ${parameter.shape.join(' × ')} channels at dim 1, ` +
-        `but got input of size${list(x.shape)}: ${name} has one value for each channel`,
-      { parameter: name, expected: [channels], got: parameter.shape },
-    );
-  }
+  if (sameShape(shape.slice(1, 2), normalizedShape)) return;
+  throw new KeelError(
+    'shape',
+    `Given normalized_shape=${list(normalizedShape)}, expected input with shape [N, ${normalizedShape.join(', ')}, H, W], but ` +
+      `got input of size${list(shape)}`,
+    { normalizedShape, shape },
+  );
 }
 
 /** (N, C, *) with C divisible by the groups, more than one value, and parameters of C values. */
-export function checkGroups(
-  x: Tensor,
-  numGroups: number,
-  parameters: { readonly weight: Tensor | null; readonly bias: Tensor | null },
-): void {
+export function checkGroups(shape: readonly number[], numGroups: number, parameters: Parameters): void {
   checkGroupCount(numGroups);
-  if (x.rank < 2) {
-    throw new KeelError('rank', `Expected at least 2 dimensions for input tensor but received ${x.rank}: (N, C, *)`, {
-      shape: x.shape,
+  if (shape.length < 2) {
+    throw new KeelError('rank', `Expected at least 2 dimensions for input tensor but received ${shape.length}: (N, C, *)`, {
+      shape,
     });
   }
-  const [batch = 0, channels = 0] = x.shape;
-  if (Math.floor((batch * channels) / numGroups) * sizeOf(x.shape.slice(2)) === 1) {
-    throw tooFew('value per channel', list(x.shape), x.shape);
-  }
+  const [batch = 0, channels = 0, ...positions] = shape;
+  // PyTorch counts the values of each group over the whole batch.
+  const folded = [Math.floor((batch * channels) / numGroups), numGroups, ...positions];
+  if ((folded[0] ?? 0) * sizeOf(positions) === 1) throw tooFew('value per channel', list(folded), shape);
   if (channels % numGroups !== 0) {
     throw new KeelError(
       'indivisible',
       'Expected number of channels in input to be divisible by num_groups, but got input of shape ' +
-        `${list(x.shape)} and num_groups=${numGroups}`,
+        `${list(shape)} and num_groups=${numGroups}`,
       { channels, numGroups },
     );
   }
@@ -103,7 +106,7 @@ export function checkGroups(
     throw new KeelError(
       'shape',
       `Expected ${name} to be a vector of size equal to the number of channels in input, but got ${name} of shape ` +
-        `${list(parameter.shape)} and input of shape ${list(x.shape)}`,
+        `${list(parameter.shape)} and input of shape ${list(shape)}`,
       { parameter: name, expected: [channels], got: parameter.shape },
     );
   }
@@ -114,15 +117,21 @@ export function checkGroupCount(numGroups: number): void {
   throw new KeelError('argument', `Expected num groups to be greater than 0, got ${String(numGroups)}`, { numGroups });
 }
 
+/** (N, C, *) */
+export function checkAxes(shape: readonly number[]): void {
+  if (shape.length >= 2) return;
+  throw new KeelError('rank', `expected at least 2D input (got ${shape.length}D input): (N, C, *)`, { shape });
+}
+
 /** Batch statistics need more than one value for each channel. */
-export function checkBatch(x: Tensor): void {
-  const values = (x.shape[0] ?? 0) * sizeOf(x.shape.slice(2));
-  if (values === 1) throw tooFew('value per channel', `torch.Size(${list(x.shape)})`, x.shape);
+export function checkBatch(shape: readonly number[]): void {
+  const [batch = 0, , ...positions] = shape;
+  if (batch * sizeOf(positions) === 1) throw tooFew('value per channel', `torch.Size(${list(shape)})`, shape);
 }
 
 /** Instance statistics need more than one position. */
-export function checkPositions(x: Tensor): void {
-  if (sizeOf(x.shape.slice(2)) === 1) throw tooFew('spatial element', `torch.Size(${list(x.shape)})`, x.shape);
+export function checkPositions(shape: readonly number[]): void {
+  if (sizeOf(shape.slice(2)) === 1) throw tooFew('spatial element', `torch.Size(${list(shape)})`, shape);
 }
 
 function tooFew(what: string, size: string, shape: readonly number[]): KeelError {
@@ -146,7 +155,7 @@ export function checkBatchEps(eps: number, training: boolean): void {
 export function checkLengths(vectors: Readonly<Record<string, Tensor | null>>, expected: number): void {
   for (const [name, vector] of Object.entries(vectors)) {
     if (vector === null || (vector.rank === 1 && vector.size === expected)) continue;
-    throw new KeelError('shape', `${name} should contain ${expected} elements not ${vector.size}`, {
+    throw new KeelError('shape', `${name} should contain ${expected} elements not ${vector.size}: the input has ${expected} channels`, {
       vector: name,
       expected,
       got: vector.shape,

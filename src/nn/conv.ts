@@ -65,7 +65,7 @@ abstract class ConvBase extends Module {
     super();
     checkChannels(inChannels, outChannels, groups);
     if (paddingMode !== 'zeros') {
-      throw new KeelError('argument', `padding_mode must be 'zeros' here, but got padding_mode='${String(paddingMode)}'`, {
+      throw new KeelError('argument', `padding_mode must be 'zeros', but got padding_mode='${String(paddingMode)}'`, {
         paddingMode,
       });
     }
@@ -130,7 +130,8 @@ abstract class Conv extends ConvBase {
  * L′ = ⌊(L + 2·padding − dilation·(kernelSize − 1) − 1)/stride⌋ + 1. State: `weight` (outChannels, inChannels/groups,
  * kernelSize) and `bias` (outChannels), drawn from ±1/√(inChannels/groups · kernelSize).
  *
- * @throws KeelError [size], [indivisible], [argument] for sizes and options that do not fit; [rank], [shape] for inputs.
+ * @throws KeelError [size], [indivisible], [argument] for sizes and options that do not fit; [rank], [shape] for an
+ *   input that does not.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv1d.html
  * @example
  * new Conv1d(4, 8, 3, { padding: 'same' }).forward(randn([2, 4, 10])).shape; // [2, 8, 10]
@@ -214,7 +215,8 @@ abstract class ConvTranspose extends ConvBase {
  * L′ = (L − 1)·stride − 2·padding + dilation·(kernelSize − 1) + outputPadding + 1. State: `weight` (inChannels,
  * outChannels/groups, kernelSize) and `bias` (outChannels), drawn from ±1/√(outChannels/groups · kernelSize).
  *
- * @throws KeelError [size], [indivisible], [argument] for sizes and options that do not fit; [rank], [shape] for inputs.
+ * @throws KeelError [size], [indivisible], [argument] for sizes and options that do not fit; [rank], [shape] for an
+ *   input that does not.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ConvTranspose1d.html
  * @example
  * new ConvTranspose1d(4, 2, 3, { stride: 2 }).forward(randn([1, 4, 5])).shape; // [1, 2, 11]
@@ -272,7 +274,7 @@ function checkChannels(inChannels: number, outChannels: number, groups: number):
   for (const [name, channels] of [['in_channels', inChannels], ['out_channels', outChannels]] as const) {
     checkCount(name, channels, 0);
     if (channels % groups === 0) continue;
-    throw new KeelError('indivisible', `${name} must be divisible by groups: ${channels} channels in ${groups} groups`, {
+    throw new KeelError('indivisible', `${name} must be divisible by groups: ${channels} by ${groups}`, {
       [name]: channels,
       groups,
     });
@@ -283,10 +285,10 @@ function checkPadding(padding: PerAxis | string, rank: number, stride: PerAxis):
   if (padding === 'valid') return padding;
   if (padding === 'same') {
     if (perAxis('stride', stride, rank, 1).every((step) => step === 1)) return padding;
-    throw new KeelError('argument', "padding='same' is not supported for strided convolutions: give numbers", { stride });
+    throw new KeelError('argument', "padding='same' is not supported for strided convolutions", { stride });
   }
   if (typeof padding !== 'string') return perAxis('padding', padding, rank, 0);
-  throw new KeelError('argument', `Invalid padding string '${padding}', should be one of {'same', 'valid'}`, { padding });
+  throw new KeelError('argument', `Invalid padding string '${padding}', should be one of 'same', 'valid'`, { padding });
 }
 
 /** One number for each spatial axis. */

@@ -13,6 +13,7 @@ import { mean, vectorNorm, type Dims } from '../ops/reduce.js';
 import { layout } from '../plan.js';
 import { scope, sizeOf, type Tensor } from '../tensor.js';
 import {
+  checkAxes,
   checkBatch,
   checkBatchEps,
   checkCount,
@@ -35,6 +36,8 @@ export const patterns = {
   groups: 'b (g [c]) [s...], (g c)',
   batch: '[b] c [s...], c',
   instances: 'b c [s...], c',
+  /** One of the instances, without a batch. */
+  sample: 'c [s...], c',
 } as const;
 
 export interface AffineOptions {
@@ -62,7 +65,7 @@ export function layerNorm(
   normalizedShape: readonly number[],
   { weight = null, bias = null, eps = 1e-5 }: AffineOptions = {},
 ): Tensor {
-  checkTrailing(x, normalizedShape, { weight, bias }, '*, ');
+  checkTrailing(x.shape, normalizedShape, { weight, bias }, '*, ');
   return run(x, patterns.trailing(normalizedShape.length), { weight, bias, eps }).y;
 }
 
@@ -82,7 +85,7 @@ export function rmsNorm(
   normalizedShape: readonly number[],
   { weight = null, eps = null }: { readonly weight?: Tensor | null; readonly eps?: number | null } = {},
 ): Tensor {
-  checkTrailing(x, normalizedShape, { weight, bias: null }, '*');
+  checkTrailing(x.shape, normalizedShape, { weight, bias: null }, '*');
   return run(x, patterns.trailing(normalizedShape.length), { statistics: 'rms', weight, eps }).y;
 }
 
@@ -96,7 +99,7 @@ export function rmsNorm(
  * layerNorm2d(randn([1, 96, 8, 8]), { eps: 1e-6 });
  */
 export function layerNorm2d(x: Tensor, { weight = null, bias = null, eps = 1e-5 }: AffineOptions = {}): Tensor {
-  checkPixels(x, { weight, bias });
+  for (const parameter of [weight, bias]) checkPixels(x.shape, parameter?.shape ?? x.shape.slice(1, 2));
   return run(x, patterns.pixels, { weight, bias, eps }).y;
 }
 
@@ -115,7 +118,7 @@ export function groupNorm(
   numGroups: number,
   { weight = null, bias = null, eps = 1e-5 }: AffineOptions = {},
 ): Tensor {
-  checkGroups(x, numGroups, { weight, bias });
+  checkGroups(x.shape, numGroups, { weight, bias });
   return run(x, patterns.groups, { weight, bias, eps }, { g: numGroups }).y;
 }
 
@@ -143,10 +146,13 @@ export function batchNorm(
   x: Tensor,
   runningMean: Tensor | null,
   runningVar: Tensor | null,
-  { weight = null, bias = null, training = false, momentum = 0.1, eps = 1e-5 }: BatchNormOptions = {},
+  options: BatchNormOptions = {},
 ): Tensor {
-  checkAxes(x);
-  if (training) checkBatch(x);
+  const { weight = null, bias = null, training = false, momentum = 0.1, eps = 1e-5 } = options;
+  // PyTorch takes a vector of no elements.
+  if (x.rank === 1 && x.size === 0) return reshape(batchNorm(reshape(x, [0, 0]), runningMean, runningVar, options), [0]);
+  checkAxes(x.shape);
+  if (training) checkBatch(x.shape);
   checkBatchEps(eps, training);
   checkNumber('momentum', momentum);
   const channels = x.shape[1] ?? 0;
@@ -182,8 +188,8 @@ export interface InstanceNormOptions extends AffineOptions {
 export function instanceNorm(x: Tensor, options: InstanceNormOptions = {}): Tensor {
   const { runningMean = null, runningVar = null, weight = null, bias = null } = options;
   const { useInputStats = true, momentum = 0.1, eps = 1e-5 } = options;
-  checkAxes(x);
-  if (useInputStats) checkPositions(x);
+  checkAxes(x.shape);
+  if (useInputStats) checkPositions(x.shape);
   checkNumber('momentum', momentum);
   const [batch = 0, channels = 0] = x.shape;
   checkInstanceLengths({ running_mean: runningMean, running_var: runningVar, weight, bias }, batch, channels);
@@ -295,11 +301,6 @@ function run(x: Tensor, pattern: string, settings: Normalization, sizes: Readonl
 
 function axisNames(rank: number): string {
   return Array.from({ length: rank }, (_, axis) => `n${axis}`).join(' ');
-}
-
-function checkAxes(x: Tensor): void {
-  if (x.rank >= 2) return;
-  throw new KeelError('rank', `expected at least 2D input (got ${x.rank}D input): (N, C, *)`, { shape: x.shape });
 }
 
 /** PyTorch folds the batch into the channels and counts N·C of each. */

@@ -1,5 +1,5 @@
-// PyTorch's initializers: each writes into a tensor, outside the tape, and returns it. May import errors, tensor, random
-// and movement.
+// PyTorch's initializers: each writes into a tensor, outside the tape, and returns it. May import errors, tensor,
+// random and movement.
 
 import { KeelError } from '../errors.js';
 import { fill } from '../ops/movement.js';
@@ -128,7 +128,8 @@ export function calculateGain(nonlinearity: Nonlinearity, slope = 0.01): number 
     case 'selu':
       return 3 / 4;
     default:
-      throw new KeelError('argument', `Unsupported nonlinearity ${String(nonlinearity satisfies never)}`, { nonlinearity });
+      nonlinearity satisfies never;
+      throw new KeelError('argument', `Unsupported nonlinearity ${String(nonlinearity)}`, { nonlinearity });
   }
 }
 
@@ -153,8 +154,8 @@ export function calculateFanInAndFanOut({ shape }: Tensor): { fanIn: number; fan
 }
 
 /**
- * Fills a weight and then a bias as PyTorch's Linear and Conv layers begin: weight `kaiming_uniform_` with a = √5, which
- * is ±1/√fanIn, and bias the same.
+ * Fills a weight and then a bias as PyTorch's Linear and Conv layers begin: weight `kaiming_uniform_` with a = √5,
+ * which is ±1/√fanIn, and bias the same.
  */
 export function initializeLinear(weight: Tensor, bias: Tensor | null): void {
   kaimingUniform_(weight, { a: Math.sqrt(5) });
@@ -174,7 +175,7 @@ function kaimingDeviation(x: Tensor, { a = 0, mode = 'fan_in', nonlinearity = 'l
   const fans = new Map<unknown, number>([['fan_in', fanIn], ['fan_out', fanOut]]);
   const fan = fans.get(mode);
   if (fan === undefined) {
-    throw new KeelError('argument', `Mode ${String(mode)} not supported, please use one of ['fan_in', 'fan_out']`, { mode });
+    throw new KeelError('argument', `Mode ${String(mode)} not supported, please use one of fan_in, fan_out`, { mode });
   }
   return calculateGain(nonlinearity, a) / Math.sqrt(fan);
 }

@@ -8,7 +8,7 @@ import { embedding } from '../ops/embedding.js';
 import { linear } from '../ops/matmul.js';
 import { flatten, unsqueeze } from '../ops/shape.js';
 import { bernoulli, randn } from '../random.js';
-import type { Tensor } from '../tensor.js';
+import { scope, type Tensor } from '../tensor.js';
 import { checkCount, pythonNumber } from './check.js';
 import { initializeLinear } from './init.js';
 import { Module, Parameter, pythonBool } from './module.js';
@@ -71,8 +71,8 @@ export interface EmbeddingOptions {
  *
  * Input int64 (*), output (*, embeddingDim). State: `weight` (numEmbeddings, embeddingDim), normal numbers.
  *
- * @throws KeelError [size] for sizes that are no counts; [dimension] for a padding row or an index that the table lacks;
- *   [dtype] for an index that is not int64.
+ * @throws KeelError [size] for sizes that are no counts; [dimension] for a padding row or an index that the table
+ *   lacks; [dtype] for an index that is not int64.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Embedding.html
  * @example
  * new Embedding(10, 4).forward(randint(0, 10, [2, 3])).shape; // [2, 3, 4]
@@ -95,8 +95,12 @@ export class Embedding extends Module {
   }
 
   forward(index: Tensor): Tensor {
-    const rows = embedding(index, this.weight);
-    return this.paddingIdx === null ? rows : where(unsqueeze(eq(index, this.paddingIdx), -1), detach(rows), rows);
+    const { paddingIdx, weight } = this;
+    if (paddingIdx === null) return embedding(index, weight);
+    return scope(() => {
+      const rows = embedding(index, weight);
+      return where(unsqueeze(eq(index, paddingIdx), -1), detach(rows), rows);
+    });
   }
 
   #paddingRow(): Tensor {
@@ -114,7 +118,7 @@ function rowOf(paddingIdx: number, rows: number): number {
   if (Number.isInteger(paddingIdx) && paddingIdx >= -rows && paddingIdx < rows) {
     return paddingIdx < 0 ? paddingIdx + rows : paddingIdx;
   }
-  throw new KeelError('dimension', `Padding_idx must be within num_embeddings: ${paddingIdx} in a table of ${rows} rows`, {
+  throw new KeelError('dimension', `Padding_idx must be within num_embeddings: ${paddingIdx} of ${rows} rows`, {
     paddingIdx,
     rows,
   });
@@ -166,7 +170,7 @@ export class Flatten extends Module {
 }
 
 export interface InplaceOptions {
-  /** PyTorch's option, kept for its repr: results are new tensors, and the input stays, in either case. Default false. */
+  /** PyTorch's option, shown by the repr: the result is a new tensor, and the input stays, anyway. Default false. */
   readonly inplace?: boolean;
 }
 
@@ -200,7 +204,7 @@ export class Dropout extends Module {
     const { p, training } = this;
     // PyTorch draws nothing where the result is certain.
     if (!training || p === 0 || x.size === 0) return x;
-    return mul(x, p === 1 ? 0 : dropoutMask(x, 1 - p));
+    return scope(() => mul(x, p === 1 ? 0 : dropoutMask(x, 1 - p)));
   }
 
   protected override extraRepr(): string {

@@ -26,12 +26,12 @@ export class LazyBatchNorm1d extends BatchNorm1d {
   }
 
   override forward(x: Tensor): Tensor {
-    this.checkInput(x);
+    this.checkInput(x.shape);
     return settle(this, BatchNorm1d, x.shape[1] ?? 0).forward(x);
   }
 
-  protected override adaptState(state: Map<string, Tensor>, prefix: string): void {
-    settleFrom(this, BatchNorm1d, state, prefix);
+  protected override adaptState(state: Map<string, Tensor>, prefix: string): readonly string[] {
+    return settleFrom(this, BatchNorm1d, state, prefix);
   }
 }
 
@@ -47,12 +47,12 @@ export class LazyBatchNorm2d extends BatchNorm2d {
   }
 
   override forward(x: Tensor): Tensor {
-    this.checkInput(x);
+    this.checkInput(x.shape);
     return settle(this, BatchNorm2d, x.shape[1] ?? 0).forward(x);
   }
 
-  protected override adaptState(state: Map<string, Tensor>, prefix: string): void {
-    settleFrom(this, BatchNorm2d, state, prefix);
+  protected override adaptState(state: Map<string, Tensor>, prefix: string): readonly string[] {
+    return settleFrom(this, BatchNorm2d, state, prefix);
   }
 }
 
@@ -68,12 +68,12 @@ export class LazyBatchNorm3d extends BatchNorm3d {
   }
 
   override forward(x: Tensor): Tensor {
-    this.checkInput(x);
+    this.checkInput(x.shape);
     return settle(this, BatchNorm3d, x.shape[1] ?? 0).forward(x);
   }
 
-  protected override adaptState(state: Map<string, Tensor>, prefix: string): void {
-    settleFrom(this, BatchNorm3d, state, prefix);
+  protected override adaptState(state: Map<string, Tensor>, prefix: string): readonly string[] {
+    return settleFrom(this, BatchNorm3d, state, prefix);
   }
 }
 
@@ -90,12 +90,12 @@ export class LazyInstanceNorm1d extends InstanceNorm1d {
   }
 
   override forward(x: Tensor): Tensor {
-    this.checkInput(x);
+    this.checkInput(x.shape);
     return settle(this, InstanceNorm1d, x.shape[1] ?? 0).forward(x);
   }
 
-  protected override adaptState(state: Map<string, Tensor>, prefix: string): void {
-    settleFrom(this, InstanceNorm1d, state, prefix);
+  protected override adaptState(state: Map<string, Tensor>, prefix: string): readonly string[] {
+    return settleFrom(this, InstanceNorm1d, state, prefix);
   }
 }
 
@@ -112,12 +112,12 @@ export class LazyInstanceNorm2d extends InstanceNorm2d {
   }
 
   override forward(x: Tensor): Tensor {
-    this.checkInput(x);
+    this.checkInput(x.shape);
     return settle(this, InstanceNorm2d, x.shape[1] ?? 0).forward(x);
   }
 
-  protected override adaptState(state: Map<string, Tensor>, prefix: string): void {
-    settleFrom(this, InstanceNorm2d, state, prefix);
+  protected override adaptState(state: Map<string, Tensor>, prefix: string): readonly string[] {
+    return settleFrom(this, InstanceNorm2d, state, prefix);
   }
 }
 
@@ -134,12 +134,12 @@ export class LazyInstanceNorm3d extends InstanceNorm3d {
   }
 
   override forward(x: Tensor): Tensor {
-    this.checkInput(x);
+    this.checkInput(x.shape);
     return settle(this, InstanceNorm3d, x.shape[1] ?? 0).forward(x);
   }
 
-  protected override adaptState(state: Map<string, Tensor>, prefix: string): void {
-    settleFrom(this, InstanceNorm3d, state, prefix);
+  protected override adaptState(state: Map<string, Tensor>, prefix: string): readonly string[] {
+    return settleFrom(this, InstanceNorm3d, state, prefix);
   }
 }
 
@@ -161,8 +161,9 @@ function settleFrom<T extends RunningNorm>(
   settled: { readonly prototype: T },
   state: ReadonlyMap<string, Tensor>,
   prefix: string,
-): void {
+): readonly string[] {
   const vector = state.get(`${prefix}weight`) ?? state.get(`${prefix}running_mean`);
   const [channels] = vector?.shape ?? [];
   if (channels !== undefined) settle(layer, settled, channels);
+  return [];
 }

@@ -149,7 +149,7 @@ export abstract class Module {
     { strict = true }: { readonly strict?: boolean } = {},
   ): LoadReport {
     const given = new Map(state instanceof Map ? state : Object.entries(state));
-    for (const [path, module] of this.namedModules()) module.adaptState(given, path === '' ? '' : `${path}.`);
+    const found = this.namedModules().flatMap(([path, module]) => module.adaptState(given, path === '' ? '' : `${path}.`));
     const own = this.stateEntries();
     const keys = new Set(own.map(([key]) => key));
     const optional = new Set(this.namedModules().flatMap(([path, module]) => module.optionalKeys().map((key) => join(path, key))));
@@ -161,8 +161,9 @@ export abstract class Module {
     });
     const mismatches = copies.filter(({ target, source }) => !sameShape(target.shape, source.shape));
     const complaints = [
-      ...(strict && unexpectedKeys.length > 0 ? [`Unexpected key(s) in state_dict: ${quoted(unexpectedKeys)}. `] : []),
       ...(strict && missingKeys.length > 0 ? [`Missing key(s) in state_dict: ${quoted(missingKeys)}. `] : []),
+      ...(strict && unexpectedKeys.length > 0 ? [`Unexpected key(s) in state_dict: ${quoted(unexpectedKeys)}. `] : []),
+      ...found,
       ...mismatches.map(
         ({ key, target, source }) =>
           `size mismatch for ${key}: copying a param with shape torch.Size([${source.shape.join(', ')}]) from checkpoint, ` +
@@ -209,8 +210,13 @@ export abstract class Module {
     return [];
   }
 
-  /** Lets a module rename or drop entries of an older or foreign checkpoint below `prefix` before they are matched. */
-  protected adaptState(_state: Map<string, Tensor>, _prefix: string): void {}
+  /**
+   * Lets a module rename or drop entries of an older or foreign checkpoint below `prefix` before they are matched.
+   * Returns what it finds wrong with them.
+   */
+  protected adaptState(_state: Map<string, Tensor>, _prefix: string): readonly string[] {
+    return [];
+  }
 
   /** Own parameters by key, in order. */
   protected ownParameters(): Named<Tensor>[] {
@@ -241,17 +247,6 @@ export abstract class Module {
 /** `runningMean` is `running_mean`; a name with an underscore or without capitals stays. */
 export function snakeCase(name: string): string {
   return name.replace(/[A-Z]/g, (letter, at: number) => (at === 0 ? letter : '_') + (at === 0 ? '' : letter.toLowerCase()));
-}
-
-/** A float as Python prints it: `1e-05`, `0.1`, `1.0`. */
-export function pythonFloat(value: number): string {
-  if (Number.isNaN(value)) return 'nan';
-  if (!Number.isFinite(value)) return value > 0 ? 'inf' : '-inf';
-  const magnitude = Math.abs(value);
-  if (magnitude !== 0 && (magnitude < 1e-4 || magnitude >= 1e16)) {
-    return value.toExponential().replace(/e([+-])(\d)$/, 'e$10$2');
-  }
-  return Number.isInteger(value) ? value.toFixed(1) : String(value);
 }
 
 /** `True` and `False`. */

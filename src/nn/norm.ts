@@ -4,7 +4,7 @@ import { ones, zeros } from '../create.js';
 import { KeelError } from '../errors.js';
 import type { Statistics } from '../kernels/kernels.js';
 import type { Tensor } from '../tensor.js';
-import { checkCount, checkGroupCount, checkNumber, checkPixels, pythonNumber } from './check.js';
+import { checkCount, checkGroupCount, checkGroups, checkNumber, checkPixels, checkTrailing, pythonNumber } from './check.js';
 import { groupNorm, layerNorm, layerNorm2d, localResponseNorm, patterns, rmsNorm } from './functional.js';
 import { Module, Parameter, pythonBool, pythonTuple } from './module.js';
 
@@ -13,6 +13,8 @@ export interface LayerPattern {
   readonly pattern: string;
   readonly sizes: Readonly<Record<string, number>>;
   readonly statistics: Statistics;
+  /** Whether running statistics take the place of the input's: never, in evaluation only, or as the layer is now. */
+  readonly running: 'never' | 'eval' | 'now';
 }
 
 /** Base of the layers that share statistics: each is a pattern on the shape of its input. */
@@ -23,7 +25,11 @@ export abstract class NormLayer extends Module {
 
   abstract override forward(x: Tensor): Tensor;
 
-  /** The pattern that this layer is on an input of this shape, with batch statistics where it has running ones. */
+  /**
+   * The pattern that this layer is on an input of this shape, with the input's statistics where it has running ones.
+   *
+   * @throws KeelError for a shape that the layer does not take.
+   */
   abstract patternFor(shape: readonly number[]): LayerPattern;
 }
 
@@ -71,8 +77,9 @@ export class LayerNorm extends NormLayer {
     return layerNorm(x, this.normalizedShape, this);
   }
 
-  patternFor(_shape: readonly number[]): LayerPattern {
-    return { pattern: patterns.trailing(this.normalizedShape.length), sizes: {}, statistics: 'moments' };
+  patternFor(shape: readonly number[]): LayerPattern {
+    checkTrailing(shape, this.normalizedShape, { weight: this.weight, bias: this.bias }, '*, ');
+    return { pattern: patterns.trailing(this.normalizedShape.length), sizes: {}, statistics: 'moments', running: 'never' };
   }
 
   protected override extraRepr(): string {
@@ -101,22 +108,13 @@ export class LayerNorm2d extends LayerNorm {
   }
 
   override forward(x: Tensor): Tensor {
-    checkPixels(x, { weight: this.weight, bias: this.bias });
-    const [, channels] = x.shape;
-    const [expected] = this.normalizedShape;
-    if (channels !== expected) {
-      throw new KeelError(
-        'shape',
-        `Given normalized_shape=[${expected}], expected input with shape [N, ${expected}, H, W], but got input of ` +
-          `size[${x.shape.join(', ')}]`,
-        { expected, shape: x.shape },
-      );
-    }
+    checkPixels(x.shape, this.normalizedShape);
     return layerNorm2d(x, this);
   }
 
-  override patternFor(_shape: readonly number[]): LayerPattern {
-    return { pattern: patterns.pixels, sizes: {}, statistics: 'moments' };
+  override patternFor(shape: readonly number[]): LayerPattern {
+    checkPixels(shape, this.normalizedShape);
+    return { pattern: patterns.pixels, sizes: {}, statistics: 'moments', running: 'never' };
   }
 }
 
@@ -159,8 +157,9 @@ export class RMSNorm extends NormLayer {
     return rmsNorm(x, this.normalizedShape, this);
   }
 
-  patternFor(_shape: readonly number[]): LayerPattern {
-    return { pattern: patterns.trailing(this.normalizedShape.length), sizes: {}, statistics: 'rms' };
+  patternFor(shape: readonly number[]): LayerPattern {
+    checkTrailing(shape, this.normalizedShape, { weight: this.weight, bias: null }, '*');
+    return { pattern: patterns.trailing(this.normalizedShape.length), sizes: {}, statistics: 'rms', running: 'never' };
   }
 
   protected override extraRepr(): string {
@@ -223,8 +222,9 @@ export class GroupNorm extends NormLayer {
     return groupNorm(x, this.numGroups, this);
   }
 
-  patternFor(_shape: readonly number[]): LayerPattern {
-    return { pattern: patterns.groups, sizes: { g: this.numGroups }, statistics: 'moments' };
+  patternFor(shape: readonly number[]): LayerPattern {
+    checkGroups(shape, this.numGroups, { weight: this.weight, bias: this.bias });
+    return { pattern: patterns.groups, sizes: { g: this.numGroups }, statistics: 'moments', running: 'never' };
   }
 
   protected override extraRepr(): string {

@@ -57,7 +57,7 @@ export function registerParametrization(module: Module, name: string, parametriz
   }
 }
 
-/** Makes a parametrized property a parameter again, with the value that it has now; false where it is not parametrized. */
+/** Makes a parametrized property a parameter again, with the value that it has now; false where it is none. */
 export function removeParametrizations(module: Module, name: string): boolean {
   const list = parametrizationsOf(module, name);
   const lists: unknown = Reflect.get(module, PARAMETRIZATIONS);
@@ -101,8 +101,8 @@ export function setComputed(module: Module, name: string, value: Tensor): void {
   if (Reflect.get(module, name) instanceof Parameter) {
     throw new KeelError(
       'argument',
-      `cannot assign a computed tensor as parameter '${name}' (torch.nn.Parameter or None expected): '${name}' is computed ` +
-        'before each forward pass; assign to what it is computed from, or remove the normalization first',
+      `cannot assign a computed tensor as parameter '${name}' (torch.nn.Parameter or None expected): '${name}' is ` +
+        'computed before each forward pass; assign to what it is computed from, or remove the normalization first',
       { name },
     );
   }
@@ -155,7 +155,7 @@ function wrapForward(module: Module): Map<string, ForwardHook> {
   return hooks;
 }
 
-/** The originals of one property, as own parameters or buffers, and the parametrizations that make its value of them. */
+/** The originals of one property as own parameters or buffers, and the parametrizations that make its value of them. */
 class ParametrizationList extends ModuleList<Parametrization> {
   constructor(parametrization: Parametrization, original: Parameter | Buffer) {
     super([parametrization]);
@@ -176,8 +176,8 @@ class ParametrizationList extends ModuleList<Parametrization> {
 
   assign(value: Tensor): void {
     noGrad(() => {
-      const inverses = [...this].reverse();
-      const values = inverses.reduce<readonly Tensor[]>((held, each) => held.flatMap((one) => each.rightInverse(one)), [value]);
+      let values: readonly Tensor[] = [value];
+      for (const each of [...this].reverse()) values = values.flatMap((one) => each.rightInverse(one));
       const pairs = this.originals().map((original, i) => [original, values[i] ?? value] as const);
       for (const [original, source] of pairs) {
         checkSameShape(`${showShape(value.shape)} assigned: the original`, source, original.shape);

@@ -3,7 +3,7 @@
 
 import { detach, noGrad } from '../autograd.js';
 import { KeelError } from '../errors.js';
-import { clone, copyInto, permute, reshape } from '../ops/movement.js';
+import { copyInto, permute, reshape, to } from '../ops/movement.js';
 import { div, mul } from '../ops/elementwise.js';
 import { matmul } from '../ops/matmul.js';
 import { norm } from '../ops/norm.js';
@@ -24,7 +24,7 @@ import {
   unhookForward,
   type ForwardHook,
 } from './parametrize.js';
-import type { WeightKeys } from './weightnorm.js';
+import { isParametrized, type WeightKeys } from './weightnorm.js';
 
 export interface SpectralNormOptions {
   /** Default `weight`. */
@@ -44,9 +44,10 @@ export interface SpectralNormOptions {
  * others as one. u and v are buffers that power iterations in training bring closer to the singular vectors; no
  * gradient flows through them. Returns the module.
  *
- * With keys `parametrized`, as `torch.nn.utils.parametrizations.spectral_norm`, 15 iterations are done at first and w is
- * computed on each access, u before v; a vector is divided by its length. With `old`, as `torch.nn.utils.spectral_norm`,
- * w is computed before each forward pass, v before u. Neither loads the other's keys. A W of zeros gives NaN.
+ * With keys `parametrized`, as `torch.nn.utils.parametrizations.spectral_norm`, 15 iterations are done at first and w
+ * is computed on each access, u before v; a vector is divided by its length. With `old`, as
+ * `torch.nn.utils.spectral_norm`, w is computed before each forward pass, v before u. Neither loads the other's keys.
+ * A W of zeros gives NaN.
  *
  * @throws KeelError [argument] for a number of iterations that is not positive, or a second `old` one on a parameter;
  *   [dimension] for an axis that the weight lacks; [name] for a parameter that the module lacks.
@@ -60,8 +61,8 @@ export function spectralNorm<T extends Module>(module: T, options: SpectralNormO
   const { name = 'weight', nPowerIterations = 1, eps = 1e-12, keys = 'parametrized' } = options;
   const isTransposed = [ConvTranspose1d, ConvTranspose2d, ConvTranspose3d].some((kind) => module instanceof kind);
   const settings = { iterations: nPowerIterations, eps, dim: options.dim ?? (isTransposed ? 1 : 0) };
-  if (keys === 'parametrized') parametrize(module, name, settings);
-  else hookForward(module, KIND, name, () => hookOn(module, name, settings));
+  if (isParametrized(keys)) parametrize(module, name, { ...settings, first: 'u' });
+  else hookForward(module, KIND, name, () => hookOn(module, name, { ...settings, first: 'v' }));
   return module;
 }
 
@@ -86,6 +87,8 @@ interface Settings {
   readonly iterations: number;
   readonly eps: number;
   readonly dim: number;
+  /** Which vector an iteration improves first. */
+  readonly first: 'u' | 'v';
 }
 
 class SpectralNorm extends Parametrization {
@@ -94,8 +97,9 @@ class SpectralNorm extends Parametrization {
   readonly _u: Buffer | null = null;
   readonly _v: Buffer | null = null;
 
-  constructor(weight: Tensor, { iterations, eps, dim }: Settings) {
+  constructor(weight: Tensor, settings: Settings) {
     super();
+    const { dim, iterations } = settings;
     const { rank } = weight;
     if (!Number.isInteger(dim) || dim >= rank || dim < -rank) {
       throw new KeelError(
@@ -105,20 +109,17 @@ class SpectralNorm extends Parametrization {
       );
     }
     checkIterations(iterations);
-    this.settings = { iterations, eps, dim: dim < 0 ? dim + rank : dim };
+    this.settings = { ...settings, dim: dim < 0 ? dim + rank : dim };
     if (rank < 2) return;
-    const matrix = noGrad(() => matrixOf(weight, this.settings.dim));
-    [this._u, this._v] = unitVectors(matrix, eps);
-    iterate(matrix, this._u, this._v, 'u first', FIRST_ITERATIONS, eps);
+    const [u, v] = unitVectors(weight, this.settings);
+    [this._u, this._v] = [u, v];
+    noGrad(() => divided(weight, u, v, { ...this.settings, iterations: FIRST_ITERATIONS })).dispose();
   }
 
   forward(weight: Tensor): Tensor {
-    const { _u: u, _v: v, training } = this;
-    const { iterations, eps, dim } = this.settings;
-    if (u === null || v === null) return unit(weight, eps);
-    return divided(weight, dim, u, v, (matrix) => {
-      if (training) iterate(matrix, u, v, 'u first', iterations, eps);
-    });
+    const { _u: u, _v: v, settings, training } = this;
+    if (u === null || v === null) return unit(weight, settings.eps);
+    return divided(weight, u, v, training ? settings : { ...settings, iterations: 0 });
   }
 
   rightInverse(value: Tensor): readonly Tensor[] {
@@ -136,22 +137,20 @@ function parametrize(module: Module, name: string, settings: Settings): void {
     throw new KeelError('name', `Module '${String(module)}' has no parameter or buffer with name '${name}'`, { name });
   }
   registerParametrization(module, name, new SpectralNorm(weight, settings));
-  // PyTorch checks the value's shape and dtype once, which in training is one more iteration.
-  noGrad(() => Reflect.get(module, name));
+  // PyTorch looks at the value once, which in training is one more iteration.
+  scope(() => void Reflect.get(module, name));
 }
 
-function hookOn(module: Module, name: string, { iterations, eps, dim }: Settings): ForwardHook {
-  checkIterations(iterations);
+function hookOn(module: Module, name: string, settings: Settings): ForwardHook {
+  checkIterations(settings.iterations);
   const weight = parameterAt(module, name);
-  const [u, v] = unitVectors(noGrad(() => matrixOf(weight, dim)), eps);
+  const [u, v] = unitVectors(weight, settings);
   Reflect.deleteProperty(module, name);
   Reflect.set(module, `${name}Orig`, weight);
   Reflect.set(module, `${name}U`, u);
   Reflect.set(module, `${name}V`, v);
   const compute = (training: boolean) =>
-    divided(parameterAt(module, `${name}Orig`), dim, u, v, (matrix) => {
-      if (training) iterate(matrix, u, v, 'v first', iterations, eps);
-    });
+    divided(parameterAt(module, `${name}Orig`), u, v, training ? settings : { ...settings, iterations: 0 });
   Reflect.set(module, name, detach(weight));
   return {
     before() {
@@ -167,9 +166,11 @@ function hookOn(module: Module, name: string, { iterations, eps, dim }: Settings
 
 function checkIterations(iterations: number): void {
   if (Number.isInteger(iterations) && iterations > 0) return;
-  throw new KeelError('argument', `Expected n_power_iterations to be positive, but got n_power_iterations=${iterations}`, {
-    nPowerIterations: iterations,
-  });
+  throw new KeelError(
+    'argument',
+    `Expected n_power_iterations to be positive, but got n_power_iterations=${iterations}`,
+    { nPowerIterations: iterations },
+  );
 }
 
 /** W with axis `dim` first and the others as one. */
@@ -181,40 +182,47 @@ function matrixOf(weight: Tensor, dim: number): Tensor {
   return reshape(moved, [height, sizeOf(rest)]);
 }
 
-/** Random u and v of length 1 for a matrix. */
-function unitVectors(matrix: Tensor, eps: number): [u: Buffer, v: Buffer] {
-  const dtype = matrix.dtype === 'float64' ? 'float64' : 'float32';
-  const [height = 1, width = 1] = matrix.shape;
+/** Random u and v of length 1. */
+function unitVectors(weight: Tensor, { dim, eps }: Settings): [u: Buffer, v: Buffer] {
+  const dtype = weight.dtype === 'float64' ? 'float64' : 'float32';
+  const [height = 1, width = 1] = noGrad(() => matrixOf(weight, dim)).shape;
   const [u, v] = [randn([height], { dtype }), randn([width], { dtype })];
   return [new Buffer(unit(u, eps)), new Buffer(unit(v, eps))];
 }
 
-/** Power iterations on u and v in place: u ← Wv and v ← Wᵀu, each brought to length 1. */
+/** W/(uᵀWv), after power iterations that are written into u and v. */
+function divided(weight: Tensor, u: Tensor, v: Tensor, settings: Settings): Tensor {
+  return scope(() => {
+    // In float64, for products of small u, W and v leave float32's range.
+    const wide = to(weight, 'float64');
+    const matrix = matrixOf(wide, settings.dim);
+    const [left, right] = noGrad(() => iterate(matrix, u, v, settings));
+    return to(div(wide, sum(mul(left, matmul(matrix, right)))), weight.dtype);
+  });
+}
+
+/** Power iterations, u ← Wv and v ← Wᵀu, each brought to length 1; in place, and in float64 as the result. */
 function iterate(
   matrix: Tensor,
   u: Tensor,
   v: Tensor,
-  order: 'u first' | 'v first',
-  iterations: number,
-  eps: number,
-): void {
-  const improveU = () => copyInto(u, unit(matmul(matrix, v), eps));
-  const improveV = () => copyInto(v, unit(matmul(u, matrix), eps));
-  const steps = order === 'u first' ? [improveU, improveV] : [improveV, improveU];
-  noGrad(() => {
-    for (let i = 0; i < iterations; i++) for (const step of steps) scope(step);
-  });
+  { iterations, eps, first }: Settings,
+): [left: Tensor, right: Tensor] {
+  // Copies: the next pass writes into u and v, and this one may still be differentiated then.
+  let [left, right] = [to(u, 'float64'), to(v, 'float64')];
+  for (let i = 0; i < iterations; i++) {
+    if (first === 'u') left = unit(matmul(matrix, right), eps);
+    right = unit(matmul(left, matrix), eps);
+    if (first === 'v') left = unit(matmul(matrix, right), eps);
+  }
+  if (iterations > 0) {
+    copyInto(u, to(left, u.dtype));
+    copyInto(v, to(right, v.dtype));
+  }
+  return [left, right];
 }
 
 /** x/max(‖x‖, eps) of a vector. */
 function unit(x: Tensor, eps: number): Tensor {
   return norm(x, '[i]', { statistics: 'l2', eps });
-}
-
-/** W/(uᵀWv), after `improve` has had the matrix. */
-function divided(weight: Tensor, dim: number, u: Tensor, v: Tensor, improve: (matrix: Tensor) => void): Tensor {
-  const matrix = matrixOf(weight, dim);
-  improve(matrix);
-  // Copies: the next iteration writes into u and v, and this pass may still be differentiated then.
-  return div(weight, sum(mul(clone(u), matmul(matrix, clone(v)))));
 }

@@ -7,7 +7,7 @@ import { dimension } from '../ops/check.js';
 import { norm } from '../ops/norm.js';
 import { reshape } from '../ops/movement.js';
 import { vectorNorm } from '../ops/reduce.js';
-import type { Tensor } from '../tensor.js';
+import { scope, type Tensor } from '../tensor.js';
 import { Parameter, snakeCase, type Module } from './module.js';
 import {
   hookForward,
@@ -28,9 +28,9 @@ export type WeightKeys = 'old' | 'parametrized';
 export interface WeightNormOptions {
   /** Default `weight`. */
   readonly name?: string;
-  /** The axis along which lengths differ, negative ones from the end; null, and -1 as in PyTorch: one length. Default 0. */
+  /** The axis along which lengths differ, -2 the last but one; null and, as in PyTorch, -1: one length. Default 0. */
   readonly dim?: number | null;
-  /** `old`: weight_g, weight_v; `parametrized`: parametrizations.weight.original0, original1. Default `parametrized`. */
+  /** `old`: weight_g, weight_v; `parametrized`, the default: parametrizations.weight.original0, original1. */
   readonly keys?: WeightKeys;
 }
 
@@ -54,7 +54,7 @@ export function weightNorm<T extends Module>(
   module: T,
   { name = 'weight', dim = 0, keys = 'parametrized' }: WeightNormOptions = {},
 ): T {
-  if (keys === 'parametrized') registerParametrization(module, name, new WeightNorm(name, dim));
+  if (isParametrized(keys)) registerParametrization(module, name, new WeightNorm(name, dim));
   else hookForward(module, KIND, name, () => hookOn(module, name, dim));
   return module;
 }
@@ -70,6 +70,19 @@ export function removeWeightNorm<T extends Module>(module: T, name = 'weight'): 
   const parametrized = [...(parametrizationsOf(module, name) ?? [])].some((each) => each instanceof WeightNorm);
   if (parametrized && removeParametrizations(module, name)) return module;
   throw new KeelError('name', `weight_norm of '${name}' not found in ${String(module)}`, { name });
+}
+
+/** Which of the two kinds the keys ask for. */
+export function isParametrized(keys: WeightKeys): boolean {
+  switch (keys) {
+    case 'old':
+      return false;
+    case 'parametrized':
+      return true;
+    default:
+      keys satisfies never;
+      throw new KeelError('argument', `keys must be 'old' or 'parametrized', got '${String(keys)}'`, { keys });
+  }
 }
 
 /** The pattern of weight_norm on a weight of this rank: `o [i...], o` for dim 0, `[i...],` for one length. */
@@ -103,16 +116,17 @@ class WeightNorm extends Parametrization {
   }
 
   /** Takes the keys of the old kind as its own. */
-  protected override adaptState(state: Map<string, Tensor>, prefix: string): void {
+  protected override adaptState(state: Map<string, Tensor>, prefix: string): readonly string[] {
     const name = snakeCase(this.weightName);
     const own = `parametrizations.${name}.`;
     const host = prefix.slice(0, prefix.lastIndexOf(own));
     const [g, v] = [state.get(`${host}${name}_g`), state.get(`${host}${name}_v`)];
-    if (g === undefined || v === undefined) return;
+    if (g === undefined || v === undefined) return [];
     state.delete(`${host}${name}_g`);
     state.delete(`${host}${name}_v`);
     state.set(`${host}${own}original0`, g);
     state.set(`${host}${own}original1`, v);
+    return [];
   }
 
   protected override typeName(): string {
@@ -143,8 +157,10 @@ function hookOn(module: Module, name: string, dim: number | null): ForwardHook {
 
 /** g · v/‖v‖. */
 function weightOf(g: Tensor, v: Tensor, dim: number | null): Tensor {
-  const scale = isWhole(dim) ? g : reshape(g, [g.size]);
-  return norm(v, weightNormPattern(v.rank, dim), { statistics: 'l2', weight: scale, eps: 0 });
+  return scope(() => {
+    const weight = isWhole(dim) ? g : reshape(g, [g.size]);
+    return norm(v, weightNormPattern(v.rank, dim), { statistics: 'l2', weight, eps: 0 });
+  });
 }
 
 /** ‖v‖ over all axes but `dim`, those left with extent 1; a scalar over all. */

@@ -85,6 +85,7 @@ function convolve(rank: number, x: Tensor, weight: Tensor, options: ConvOptions)
       { input: x.shape, weight: weight.shape },
     );
   }
+  checkPositions(batched);
   const output = each((axis) => Math.floor((reach[axis] - 1) / stride[axis]) + 1);
   const y = part('y', { ...spatial, batch, groups, inChannels, outChannels, output }, batched, weight, [
     batch,
@@ -117,8 +118,14 @@ function convolveTransposed(rank: number, x: Tensor, weight: Tensor, options: Co
   const grown = each(
     (axis) => (input[axis] - 1) * stride[axis] - 2 * padding[axis] + dilation[axis] * (kernel[axis] - 1) + extra[axis] + 1,
   );
-  if (grown.some((size) => size < 0)) {
-    throw new KeelError('shape', `${name}: padding leaves an output of ${showShape(grown.slice(-rank))}`, { output: grown });
+  checkPositions(batched);
+  if (grown.some((size) => size < 1)) {
+    const [given, left] = [input, grown].map((sizes) => sizes.slice(-Math.max(2, rank)).join(' x '));
+    throw new KeelError(
+      'shape',
+      `Given input size per channel: (${given}). Calculated output size per channel: (${left}). Output size is too small`,
+      { input, output: grown },
+    );
   }
   // The transposed convolution is the gradient of a convolution from the larger tensor to x.
   const outChannels = perGroup * groups;
@@ -186,6 +193,16 @@ function prepare(name: string, rank: number, x: Tensor, weight: Tensor, options:
     dilation: extent(`${name}: dilation`, options.dilation ?? 1, rank, 1, 1),
   };
   return { batched, spatial, groups };
+}
+
+/** A batch or channels may be empty, positions not. */
+function checkPositions({ shape }: Tensor): void {
+  if (shape.slice(2).every((size) => size > 0)) return;
+  throw new KeelError(
+    'shape',
+    `Only zero batch or zero channel inputs are supported, but got input shape: [${shape.join(', ')}]`,
+    { input: shape },
+  );
 }
 
 function finish(name: string, y: Tensor, unbatched: boolean, bias: Tensor | null, channels: number, rank: number): Tensor {

@@ -2,17 +2,26 @@
 // same functions and so can be differentiated again. May import errors, kernels, create, tensor, autograd, check and movement.
 
 import { noGrad, record, useArithmetic } from '../autograd.js';
-import { constant, empty, ones } from '../create.js';
+import { constant, empty } from '../create.js';
 import { KeelError } from '../errors.js';
 import type { BinaryOp, PointwiseOp, UnaryOp } from '../kernels/kernels.js';
 import { sameShape, scope, Tensor } from '../tensor.js';
 import { broadcastShape, checkBackend, checkDtype, checkFloats } from './check.js';
-import { clone, contiguous, runPointwise, stretched, sumTo, to } from './movement.js';
+import { clone, contiguous, copyInto, fill, runPointwise, stretched, sumTo, to } from './movement.js';
 
 /** A tensor, or a number that broadcasts to the other operand. */
 export type Operand = Tensor | number;
 
-useArithmetic({ add: (a, b) => add(a, b), copy: clone, onesLike: (x) => ones(x.shape, { dtype: x.dtype }) });
+useArithmetic({
+  add: (a, b) => add(a, b),
+  addInto: (a, b) => scope(() => copyInto(a, add(a, b))),
+  copy: clone,
+  onesLike: (x) => {
+    const y = empty(x.shape, x.dtype, x);
+    fill(y, 1);
+    return y;
+  },
+});
 
 /** −x; dx = −dy. */
 export function neg(x: Tensor): Tensor {
@@ -116,7 +125,7 @@ export function mul(a: Operand, b: Operand): Tensor {
 
 /** a/b; da = dy/b, db = −dy·a/b². */
 export function div(a: Operand, b: Operand): Tensor {
-  return binary('div', a, b, 'operands', (dy, x, y) => [() => div(dy, y), () => neg(mul(dy, div(div(x, y), y)))]);
+  return binary('div', a, b, 'operands', (dy, x, y) => [() => div(dy, y), () => neg(mul(div(dy, y), div(x, y)))]);
 }
 
 /** aᵇ; da = dy·b·aᵇ⁻¹, 0 where b = 0; db = dy·aᵇ·ln a, 0 where a = 0 and b ≥ 0. */

@@ -50,7 +50,7 @@ export function permute(x: Tensor, dims: readonly number[]): Tensor {
 }
 
 /** The order that undoes an order. */
-export function inverseOrder(order: readonly number[]): number[] {
+function inverseOrder(order: readonly number[]): number[] {
   return order.map((_, axis) => order.indexOf(axis));
 }
 

@@ -7,7 +7,7 @@ import { KeelError, showShape } from '../errors.js';
 import type { Statistics } from '../kernels/kernels.js';
 import type { AxisNames } from '../notation.js';
 import { layout, type Layout, type Plan } from '../plan.js';
-import type { Tensor } from '../tensor.js';
+import { scope, type Tensor } from '../tensor.js';
 import { checkBackend, checkDtype, checkFloats, checkSameShape } from './check.js';
 import { add, div, le, mul, sqrt, square, sub, where } from './elementwise.js';
 import { arrange, arrangeBack, copyInto, expand, permute, reshape } from './movement.js';
@@ -93,17 +93,19 @@ export function normalize(
   checkFloats('norm', [x, ...parameters, ...(given === null ? [] : [given.mean, given.variance])]);
   for (const [name, parameter] of [['weight', weight], ['bias', bias]] as const) checkParameter(name, parameter, form);
   const call: Call = { plan: form.plan, statistics, eps: checkEps(eps, statistics, x), given };
-  const spread = (parameter: Tensor | null) => (parameter === null ? null : spreadOver(parameter, form));
-  const source = form.permutation === null ? x : arrange(x, form.permutation);
-  const direct = form.permutation === null ? out : undefined;
-  const asked = (name: Wanted) => (wants.includes(name) ? empty(form.statisticShape, x.dtype, x) : null);
-  const results = { mean: asked('mean'), variance: asked('variance'), rstd: asked('rstd') };
-  const arranged = run(call, source, spread(weight), spread(bias), results, direct);
-  if (form.permutation === null) return { y: arranged, ...results };
-  const y = arrangeBack(arranged, form.permutation, form.shape);
-  if (out === undefined) return { y, ...results };
-  copyInto(out, y);
-  return { y: out, ...results };
+  return scope(() => {
+    const spread = (parameter: Tensor | null) => (parameter === null ? null : spreadOver(parameter, form));
+    const source = form.permutation === null ? x : arrange(x, form.permutation);
+    const direct = form.permutation === null ? out : undefined;
+    const asked = (name: Wanted) => (wants.includes(name) ? empty(form.statisticShape, x.dtype, x) : null);
+    const results = { mean: asked('mean'), variance: asked('variance'), rstd: asked('rstd') };
+    const arranged = run(call, source, spread(weight), spread(bias), results, direct);
+    if (form.permutation === null) return { y: arranged, ...results };
+    const y = arrangeBack(arranged, form.permutation, form.shape);
+    if (out === undefined) return { y, ...results };
+    copyInto(out, y);
+    return { y: out, ...results };
+  });
 }
 
 interface Call {
@@ -269,7 +271,7 @@ function checkEps(eps: number | null | undefined, statistics: Statistics, x: Ten
 }
 
 /** 2⁻²³ for float32, 2⁻⁵² for float64. */
-export function machineEpsilon(x: Tensor): number {
+function machineEpsilon(x: Tensor): number {
   return x.dtype === 'float64' ? Number.EPSILON : 2 ** -23;
 }
 

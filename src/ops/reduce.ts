@@ -1,12 +1,12 @@
 // Sums, means, variances, extremes and norms over any axes. May import errors, kernels, tensor, autograd, check,
 // movement and elementwise.
 
-import { record } from '../autograd.js';
+import { noGrad, record } from '../autograd.js';
 import { KeelError, showShape } from '../errors.js';
 import type { ReduceOp } from '../kernels/kernels.js';
 import { scope, type Tensor } from '../tensor.js';
 import { checkFloats, dimensionMask } from './check.js';
-import { abs, div, eq, mul, ne, pow, sign, sub, where } from './elementwise.js';
+import { abs, div, eq, mul, ne, or, pow, sign, sub, where } from './elementwise.js';
 import { expand, reduceBy, reshape, sumTo, to } from './movement.js';
 
 /** One dimension or several, negative ones from the end; none means all. */
@@ -55,8 +55,8 @@ export function min(x: Tensor, dims?: Dims | null, options?: ReduceOptions): Ten
 }
 
 /**
- * (Σ|x|ᵖ)^(1/p) over dims: p = 2 Euclidean, 1 the sum of magnitudes, ±Infinity the largest and least magnitude, 0 the
- * number of elements that are not 0. The gradient at 0 is 0.
+ * ‖x‖ = (Σ|x|ᵖ)^(1/p) over dims: p = 2 Euclidean, 1 the sum of magnitudes, ±Infinity the largest and least magnitude, 0
+ * the number of elements that are not 0. dx = dy·sign x·(|x|/‖x‖)ᵖ⁻¹, 0 at 0.
  *
  * @see https://docs.pytorch.org/docs/stable/generated/torch.linalg.vector_norm.html
  */
@@ -78,11 +78,15 @@ function lengthOf(x: Tensor, p: number, dims: Dims | null | undefined, options: 
       mul(dy, where(eq(y, 0), 0, div(saved, where(eq(y, 0), 1, y)))),
     );
   }
-  // Zeros are kept away from pow, whose slope there may be infinite.
-  const zero = eq(x, 0);
-  const total = sum(where(zero, p > 0 ? 0 : Infinity, pow(abs(where(zero, 1, x)), p)), dims, options);
-  const none = eq(total, 0);
-  return where(none, 0, pow(where(none, 1, total), 1 / p));
+  const axes = plan('vectorNorm', x, dims, options);
+  const powers = noGrad(() => pow(abs(x), p));
+  const y = noGrad(() => pow(reduceBy('sum', powers, axes.mask, axes.kept), 1 / p));
+  return recorded('vectorNorm', x, y, axes, (dy, _, { x: saved, y: length }) => {
+    // Zeros are kept away from pow, whose slope there may be infinite.
+    const zero = or(eq(saved, 0), eq(length, 0));
+    const ratio = div(where(zero, 1, abs(saved)), where(eq(length, 0), 1, length));
+    return mul(dy, where(zero, 0, mul(sign(saved), pow(ratio, p - 1))));
+  });
 }
 
 interface Axes {
@@ -117,13 +121,17 @@ function reduced(
   options: ReduceOptions | undefined,
   spread: Spread,
 ): Tensor {
-  const { mask, kept, shape, count } = plan(op, x, dims, options);
-  const y = reduceBy(op, x, mask, kept);
+  const axes = plan(op, x, dims, options);
+  return recorded(op, x, reduceBy(op, x, axes.mask, axes.kept), axes, spread);
+}
+
+/** y, which has the shape with axes kept, in the shape asked for, and on the tape. */
+function recorded(name: string, x: Tensor, y: Tensor, { mask, shape, count }: Axes, spread: Spread): Tensor {
   record({
-    name: `${op.charAt(0).toUpperCase()}${op.slice(1)}Backward`,
+    name: `${name.charAt(0).toUpperCase()}${name.slice(1)}Backward`,
     inputs: [x],
     outputs: [y],
-    saved: op === 'mean' ? [] : [x, y],
+    saved: name === 'mean' ? [] : [x, y],
     backward: ([dy], [savedX = x, savedY = y]) => [
       dy ? expand(spread(dy, count, { x: savedX, y: savedY, mask }), savedX.shape) : null,
     ],

@@ -2,7 +2,7 @@
 import { expect } from 'vitest';
 import '../../src/methods.js';
 import { tensor } from '../../src/create.js';
-import { Module } from '../../src/nn/module.js';
+import type { Module } from '../../src/nn/module.js';
 import { manualSeed, rand, randint } from '../../src/random.js';
 import { Tensor } from '../../src/tensor.js';
 import expected from './expected.json' with { type: 'json' };
@@ -60,7 +60,8 @@ export function replay(row: Row, build: () => Module): void {
   const gradients = leaves.flatMap(([name, { grad }]) => (grad === null ? [] : [[name, grad] as const]));
   expect(gradients.map(([name]) => name)).toEqual(Object.keys(row.gradients ?? {}));
   for (const [name, grad] of gradients) expectEntry(`gradient of ${name}`, grad, row.gradients?.[name]);
-  for (const [name, entry] of Object.entries(row.after ?? {})) expectEntry(`${name} after`, module.stateDict().get(name), entry);
+  const after = module.stateDict();
+  for (const [name, entry] of Object.entries(row.after ?? {})) expectEntry(`${name} after`, after.get(name), entry);
 }
 
 /** The state dict's keys in order, shapes and values. */
@@ -80,15 +81,19 @@ export function farFrom(actual: Tensor | undefined, values: string): string[] {
   const wanted = numbers(values);
   const got = Array.from(actual?.data ?? [], Number);
   if (got.length !== wanted.length) return [`${got.length} elements for ${wanted.length}`];
-  const near = (a: number, b: number) => Object.is(a, b) || a === b || Math.abs(a - b) <= 1e-6 + 3e-6 * Math.abs(b);
-  return wanted.flatMap((value, i) => (near(got[i] ?? NaN, value) ? [] : [`${got[i]} for ${value} at ${i}`]));
+  return wanted.flatMap((value, i) => (isNear(got[i], value) ? [] : [`${got[i]} for ${value} at ${i}`]));
+}
+
+function isNear(actual: number | undefined, wanted: number): boolean {
+  if (actual === undefined) return false;
+  return Object.is(actual, wanted) || actual === wanted || Math.abs(actual - wanted) <= 1e-6 + 3e-6 * Math.abs(wanted);
 }
 
 /** `[V, [...]]` is an index into V rows, `[...]` uniform numbers, a text the numbers themselves. */
 function draw(x: NonNullable<Row['x']>): Tensor {
   if (typeof x === 'string') return tensor(numbers(x), { requiresGrad: true });
   const [rows, shape] = x;
-  if (typeof rows === 'number' && shape instanceof Array) return randint(0, rows, shape);
+  if (typeof rows === 'number' && Array.isArray(shape)) return randint(0, rows, shape);
   return rand(x.map(Number), { requiresGrad: true });
 }
 

@@ -6,10 +6,14 @@ export type Json = null | boolean | number | string | readonly Json[] | { readon
 /** JSON as Python writes it: also the bare words NaN, Infinity and -Infinity, which are read as text. */
 export function parseJson(text: string): Json {
   // One string or one bare word at a time, so that a NaN inside a string stays.
-  const quoted = (word: string) => (word.startsWith('"') ? word : `"${word}"`);
   const plain = text.replaceAll(/"(?:[^"\\]|\\.)*"|-?Infinity|NaN/g, quoted);
   // JSON.parse gives exactly the values of the type Json.
   return JSON.parse(plain) as Json;
+}
+
+/** Whether a value is a list; unlike Array.isArray it keeps the type of the elements. */
+export function isList<T>(value: T): value is Extract<T, readonly unknown[]> {
+  return Array.isArray(value);
 }
 
 /** The fields of a JSON object, each read as the kind it has to be. A field that is absent gives the fallback. */
@@ -81,8 +85,8 @@ export class Fields {
   }
 }
 
-function isList(value: Json | undefined): value is readonly Json[] {
-  return Array.isArray(value);
+function quoted(word: string): string {
+  return word.startsWith('"') ? word : `"${word}"`;
 }
 
 /** A number, also one written as text because JSON has no word for it. */

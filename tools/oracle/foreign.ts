@@ -66,8 +66,7 @@ export const onnx: Readonly<Record<string, Op>> = {
     const options = { alpha: run.args.number('alpha'), beta: run.args.number('beta'), k: run.args.number('bias') };
     if (size % 2 === 1) return named(localResponseNorm(x, size, options));
     // An even window has its longer arm on the other side than PyTorch's.
-    const flip = (t: Tensor) => cat(t.split(1, 1).toReversed(), 1);
-    return named(flip(localResponseNorm(flip(x), size, options)));
+    return named(reversed(localResponseNorm(reversed(x), size, options)));
   },
 };
 
@@ -102,6 +101,11 @@ export const webnn: Readonly<Record<string, Op>> = {
 
 function dataOf(run: Run): Tensor {
   return run.tensor(run.has('X') ? 'X' : 'x');
+}
+
+/** The channels in reverse order. */
+function reversed(x: Tensor): Tensor {
+  return cat(x.split(1, 1).toReversed(), 1);
 }
 
 /** The one output, which the operators call Y or y. */

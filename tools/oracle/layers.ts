@@ -7,6 +7,7 @@ import {
   zeros, type Tensor,
 } from 'evenkeel';
 import type { Op, Outputs, Run } from './case.js';
+import { isList } from './fields.js';
 import { runPasses, type Pass } from './passes.js';
 import { axesFrom, patternOf, range } from './patterns.js';
 
@@ -90,7 +91,7 @@ export const layers: Readonly<Record<string, Op>> = {
   },
 
   normalize(run) {
-    const dim = run.args.get('dim') instanceof Array ? run.args.numbers('dim') : run.args.number('dim', 1);
+    const dim = isList(run.args.get('dim')) ? run.args.numbers('dim') : run.args.number('dim', 1);
     const y = normalize(run.tensor('x'), { p: run.args.number('p', 2), dim, eps: run.args.number('eps', 1e-12) });
     return withPrinted(run, y);
   },

@@ -1,7 +1,8 @@
 // Cases of torch-meta: repr, parameters and state dict of fresh modules. May import 'evenkeel'.
 
-import type { Module, Tensor } from 'evenkeel';
+import type { Tensor } from 'evenkeel';
 import { Fields, type Json } from './fields.js';
+import { buildModule } from './modules.js';
 
 /** What a module says of itself, in the corpus's form. */
 export interface Description {
@@ -11,10 +12,17 @@ export interface Description {
   readonly state_dict: readonly { name: string; shape: readonly number[]; dtype: string; init: number | string }[];
 }
 
-export async function describe(module: Module): Promise<Description> {
+/** Makes the module of a constructor call and describes it. */
+export async function describe(text: string): Promise<Description> {
+  const module = buildModule(text);
+  // A value that another module of the same text does not share is a random one, also where there is only one element.
+  const another = buildModule(text).stateDict();
   const state_dict = [];
   for (const [name, value] of module.stateDict()) {
-    state_dict.push({ name, shape: value.shape, dtype: value.dtype, init: initOf(await value.read()) });
+    const init = initOf(await value.read());
+    const again = another.get(name);
+    const shared = again !== undefined && initOf(await again.read()) === init;
+    state_dict.push({ name, shape: value.shape, dtype: value.dtype, init: shared ? init : 'random' });
   }
   const parameters = [...module.namedParameters()].map(([name, { shape, requiresGrad }]) => ({
     name,
@@ -56,8 +64,8 @@ function differentInit(entries: readonly Json[], { state_dict }: Description): s
     const init = state_dict[i]?.init;
     const size = entry.numbers('shape').reduce((product, extent) => product * extent, 1);
     const expected = entry.get('init');
-    // A single random element has a value, and no elements have none.
-    if (size === 0 || (size === 1 && expected === 'random')) continue;
+    // A single random element has a value of its own, and no elements have none.
+    if (size === 0 || (size === 1 && init === 'random')) continue;
     // A float64 that prints as a float32's digits, such as 1e-06, is that float32.
     if (expected === init || (init !== 'random' && Math.fround(Number(expected)) === init)) continue;
     return `state_dict ${entry.text('name')}: init is ${init}, expected ${String(expected)}`;

@@ -2,7 +2,7 @@
 
 import * as evenkeel from 'evenkeel';
 import type { Op } from './case.js';
-import type { Fields, Json } from './fields.js';
+import { isList, type Fields, type Json } from './fields.js';
 import { runPasses } from './passes.js';
 import { isCall, isName, parsePython, type Python, type PythonCall } from './python.js';
 
@@ -54,7 +54,8 @@ export function reparametrize(
     case 'remove_weight_norm':
     case 'remove_spectral_norm': {
       const { module, name } = arranged(callee, ['module', 'name'], args, keywords);
-      const remove = baseName(callee) === 'remove_weight_norm' ? evenkeel.removeWeightNorm : evenkeel.removeSpectralNorm;
+      const { removeSpectralNorm, removeWeightNorm } = evenkeel;
+      const remove = baseName(callee) === 'remove_weight_norm' ? removeWeightNorm : removeSpectralNorm;
       return remove(asModule(module), asText(name, 'weight'));
     }
     default:
@@ -70,7 +71,7 @@ export function keywordsOf(fields: Fields, but: readonly string[] = []): Record<
 
 /** A JSON value as an argument. Constructors take lists, numbers, flags, texts and null. */
 export function argument(json: Json): Argument {
-  if (json instanceof Array) return json.map(argument);
+  if (isList(json)) return json.map(argument);
   if (typeof json === 'string') return baseName(json);
   if (typeof json !== 'object' || json === null) return json;
   throw new Error(`a constructor takes no object: ${JSON.stringify(json)}`);
@@ -145,7 +146,7 @@ function fromCall({ callee, args, keywords }: PythonCall): evenkeel.Module {
 }
 
 function fromPython(value: Python): Argument {
-  if (value instanceof Array) return value.map(fromPython);
+  if (isList(value)) return value.map(fromPython);
   if (isCall(value)) return fromCall(value);
   return isName(value) ? baseName(value.name) : value;
 }

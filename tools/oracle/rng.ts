@@ -5,7 +5,7 @@ import {
 } from 'evenkeel';
 import type { Op } from './case.js';
 import { buildModule } from './modules.js';
-import type { Json } from './fields.js';
+import { isList, type Json } from './fields.js';
 
 export const random: Readonly<Record<string, Op>> = {
   /** r0, r1, ...: one output for each call, in order. */
@@ -25,10 +25,9 @@ export const random: Readonly<Record<string, Op>> = {
   },
 };
 
-/** `[name, shape or count, ...numbers]`. */
+/** `[name, shape, ...numbers]`, but `['randperm', n]` and `['randint', lo, hi, shape]`. */
 function draw(call: Json): Tensor {
-  const [name, first, ...rest] = call instanceof Array ? call : [];
-  const [a = 0, b = 1] = rest.map((value) => (value instanceof Array ? value : Number(value)));
+  const [name, first, a, b] = isList(call) ? call : [];
   switch (name) {
     case 'rand':
       return rand(sizes(first));
@@ -37,22 +36,21 @@ function draw(call: Json): Tensor {
     case 'randperm':
       return randperm(Number(first));
     case 'uniform_':
-      return uniform_(zeros(sizes(first)), Number(a), Number(b));
+      return uniform_(zeros(sizes(first)), Number(a ?? 0), Number(b ?? 1));
     case 'normal_':
-      return normal_(zeros(sizes(first)), Number(a), Number(b));
+      return normal_(zeros(sizes(first)), Number(a ?? 0), Number(b ?? 1));
     case 'bernoulli':
       return bernoulli(sizes(first), Number(a));
     case 'randint':
-      // randint lo hi shape
       return randint(Number(first), Number(a), sizes(b));
     case 'trunc_normal_':
-      return truncNormal(zeros(sizes(first)), { std: Number(a) });
+      return truncNormal(zeros(sizes(first)), { std: Number(a ?? 1) });
     default:
       throw new Error(`unknown call ${JSON.stringify(call)}`);
   }
 }
 
 function sizes(value: Json | undefined): readonly number[] {
-  if (value instanceof Array && value.every((size) => typeof size === 'number')) return value;
+  if (isList(value) && value.every((size) => typeof size === 'number')) return value;
   throw new Error(`expected a shape, got ${JSON.stringify(value)}`);
 }

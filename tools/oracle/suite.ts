@@ -32,7 +32,8 @@ export async function loadSuites(folder: string, only: readonly string[] | null 
       const suite = await loadSuite(folder, name, files.includes(`${name}.safetensors`));
       if (suite !== null) suites.push(suite);
     } catch (error) {
-      throw new Error(`cannot read the suite ${name}: ${error instanceof Error ? error.message : String(error)}`);
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new Error(`cannot read the suite ${name}: ${reason}`, { cause: error });
     }
   }
   if (suites.length === 0) throw new Error(`${folder} holds no suites: no JSON file in it has a list of cases`);

@@ -51,7 +51,7 @@ async function layerTable(stored: Stored, print: Print): Promise<string[]> {
   for (const heading of headings) print(paint('bold', heading));
   // Object.entries gives the keys of the record, and loses their type.
   for (const [input, layers] of Object.entries(rows) as [InputName, (typeof rows)[InputName]][]) {
-    print(paint('dim', ` ${inputTitles[input]}`));
+    print(paint('dim', `— ${inputTitles[input]}`));
     for (const [layer, make] of Object.entries(layers)) {
       const name = `${input}: ${layer}`;
       const expected = known.get(name);
@@ -78,10 +78,9 @@ function layerRow(stored: StoredRow, measured: Measured, shape: readonly number[
     const found = compared.find((each) => each.name === name);
     return [found?.error ?? NaN, found?.expected.torchError ?? NaN].map(short);
   });
-  const mark = beyond.length > 0 ? '✗' : '';
   const ms = String(Math.round(measured.millis));
-  const text = line([mark, stored.layer, measured.pattern, shape.join('×'), measured.sets, ...errors, ms]);
-  print(beyond.length > 0 ? paint('red', text) : text);
+  const text = line([stored.layer, measured.pattern, shape.join('×'), measured.sets, ...errors, ms]);
+  print(beyond.length > 0 ? paint('red', `${text} ✗`) : text);
   return beyond.map(
     ({ name, error, expected }) =>
       `${stored.input}: ${stored.layer}: ${name} is ${short(error)} off; the limit is ${short(expected.limit)}`,
@@ -98,7 +97,7 @@ function distance(actual: Tensor | undefined, { shape, step, values }: Expected)
   if (actual === undefined || actual.shape.join() !== shape.join()) return NaN;
   const { data } = actual;
   const distances = Array.from({ length: values.length }, (_, i) => Math.abs(Number(data[i * step]) - Number(values[i])));
-  return distances.reduce((largest, each) => (each <= largest ? largest : each), 0);
+  return distances.reduce((most, each) => Math.max(most, each), 0);
 }
 
 /** The layers' results on two draws of PyTorch's generator, as they were published. */
@@ -144,17 +143,17 @@ function largest(x: Tensor): number {
   return x.abs().max().item();
 }
 
-const widths = [1, 22, 23, 11, 8, 6, 6, 6, 6, 3];
+const widths = [22, 23, 11, 8, 6, 6, 6, 6, 4];
 /** The heading of the statistics reaches over the shapes, and two more stand over two columns each. */
 const headings = [
-  line(['', '', '', '', 'statistics', 'result', 'gradient', ''], [1, 22, 23, 9, 10, 13, 13, 3]),
-  line(['', 'layer', 'pattern', 'shape', '× elements', 'error', 'torch', 'error', 'torch', 'ms'], widths.with(3, 9).with(4, 10)),
+  line(['', '', '', 'statistics', 'result', 'gradient', ''], [22, 23, 9, 10, 13, 13, 4]),
+  line(['layer', 'pattern', 'shape', '× elements', 'error', 'torch', 'error', 'torch', 'ms'], widths.with(2, 9).with(3, 10)),
 ];
 
 /** Cells in columns: text to the left, numbers to the right. */
 function line(cells: readonly string[], columns = widths): string {
-  const padded = cells.map((cell, i) => (i < 4 ? cell.padEnd(columns[i] ?? 0) : cell.padStart(columns[i] ?? 0)));
-  return `${padded[0]}${padded.slice(1).join(' ')}`.trimEnd();
+  const padded = cells.map((cell, i) => (i < 3 ? cell.padEnd(columns[i] ?? 0) : cell.padStart(columns[i] ?? 0)));
+  return padded.join(' ').trimEnd();
 }
 
 /** Lines of at most 98 characters. */

@@ -5,26 +5,26 @@ import type { Plan } from '../../plan.js';
 import type { NormBackwardCall, NormCall, Reals, Statistics } from '../kernels.js';
 
 /**
- * y = (x − mean) · rstd · weight + bias. Saves three planes of one value for each set: mean, rstd, and 1 where the
+ * y = (x − mean) / scale · weight + bias. Saves three planes of one value for each set: mean, scale, and 1 where the
  * statistics follow x, 0 where they are constants (given ones, and an l2 norm below eps).
  */
 export function norm(call: NormCall<Reals>): void {
   const { plan, statistics, eps, x, y, weight, bias, given } = call;
   const sets = plan.k0 * plan.k1;
   for (let set = 0; set < sets; set++) {
-    const { mean, variance, rstd, follows } =
+    const { mean, variance, scale, follows } =
       given === null ? measure(x, plan, set, statistics, eps) : constants(given.mean[set]!, given.variance[set]!, eps);
     if (call.saved !== null) {
       call.saved[set] = mean;
-      call.saved[sets + set] = rstd;
+      call.saved[sets + set] = scale;
       call.saved[2 * sets + set] = follows ? 1 : 0;
     }
     if (call.mean !== null) call.mean[set] = mean;
     if (call.variance !== null) call.variance[set] = variance;
-    if (call.rstd !== null) call.rstd[set] = rstd;
+    if (call.rstd !== null) call.rstd[set] = 1 / scale;
     forEach(plan, set, (e, parameter) => {
-      const scaled = (x[e]! - mean) * rstd;
-      y[e] = (weight === null ? scaled : scaled * weight[parameter]!) + (bias === null ? 0 : bias[parameter]!);
+      const normalized = (x[e]! - mean) / scale;
+      y[e] = (weight === null ? normalized : normalized * weight[parameter]!) + (bias === null ? 0 : bias[parameter]!);
     });
   }
 }
@@ -36,7 +36,7 @@ export function normSaved(plan: Plan): { dtype: 'float64'; length: number } {
 
 /**
  * With h = dy · weight, x̂ the normalized value and ⟨·⟩ the mean over the set:
- * moments dx = rstd · (h − ⟨h⟩ − x̂⟨h·x̂⟩), rms without ⟨h⟩, l2 with the sum in place of ⟨h·x̂⟩, constants dx = rstd · h.
+ * moments dx = (h − ⟨h⟩ − x̂⟨h·x̂⟩) / scale, rms without ⟨h⟩, l2 with the sum in place of ⟨h·x̂⟩, constants dx = h / scale.
  * dweight = Σ dy·x̂, dbias = Σ dy.
  */
 export function normBackward(call: NormBackwardCall<Reals>): void {
@@ -47,12 +47,12 @@ export function normBackward(call: NormBackwardCall<Reals>): void {
   const dbias = new Float64Array(plan.affine);
   for (let set = 0; set < sets; set++) {
     const mean = saved[set]!;
-    const rstd = saved[sets + set]!;
+    const scale = saved[sets + set]!;
     const follows = saved[2 * sets + set] === 1;
     let sumH = 0;
     let sumHX = 0;
     forEach(plan, set, (e, parameter) => {
-      const normalized = (x[e]! - mean) * rstd;
+      const normalized = (x[e]! - mean) / scale;
       const h = weight === null ? dy[e]! : dy[e]! * weight[parameter]!;
       sumH += h;
       sumHX += h * normalized;
@@ -66,7 +66,7 @@ export function normBackward(call: NormBackwardCall<Reals>): void {
     const slope = follows ? sumHX / n : 0;
     forEach(plan, set, (e, parameter) => {
       const h = weight === null ? dy[e]! : dy[e]! * weight[parameter]!;
-      dx[e] = follows ? rstd * (h - shift - (x[e]! - mean) * rstd * slope) : rstd * h;
+      dx[e] = follows ? (h - shift - ((x[e]! - mean) / scale) * slope) / scale : h / scale;
     });
   }
   call.dweight?.set(dweight);
@@ -88,34 +88,35 @@ interface Measured {
   readonly mean: number;
   /** Biased variance; the mean square for rms; the sum of squares for l2. */
   readonly variance: number;
-  readonly rstd: number;
+  /** What deviations are divided by: √(variance + eps), or max(√Σx², eps) for l2. */
+  readonly scale: number;
   readonly follows: boolean;
 }
 
 function constants(mean: number, variance: number, eps: number): Measured {
-  return { mean, variance, rstd: 1 / Math.sqrt(variance + eps), follows: false };
+  return { mean, variance, scale: Math.sqrt(variance + eps), follows: false };
 }
 
 function measure(x: Reals, plan: Plan, set: number, statistics: Statistics, eps: number): Measured {
   const plain = moments(x, plan, set, statistics, 1);
   if (plain.squares > 1e-290 && plain.squares < Infinity) return finish(plain, plan, statistics, eps, 1);
-  // Squares of float64 elements may overflow or vanish: measure once more with the largest element scaled to about 1.
+  // Squares of float64 elements may overflow or vanish: measure once more with the largest element brought to about 1.
   let largest = 0;
   forEach(plan, set, (e) => {
     largest = Math.max(largest, Math.abs(x[e]!));
   });
   if (!(largest > 0 && largest < Infinity)) return finish(plain, plan, statistics, eps, 1);
-  const scale = 2 ** -Math.max(-1022, Math.min(1022, Math.floor(Math.log2(largest))));
-  return finish(moments(x, plan, set, statistics, scale), plan, statistics, eps, scale);
+  const unit = 2 ** -Math.max(-1022, Math.min(1022, Math.floor(Math.log2(largest))));
+  return finish(moments(x, plan, set, statistics, unit), plan, statistics, eps, unit);
 }
 
-/** Mean, and the sum of squared deviations from it, of scale · x; rms and l2 take deviations from 0. */
-function moments(x: Reals, plan: Plan, set: number, statistics: Statistics, scale: number) {
+/** Mean, and the sum of squared deviations from it, of unit · x; rms and l2 take deviations from 0. */
+function moments(x: Reals, plan: Plan, set: number, statistics: Statistics, unit: number) {
   const n = plan.r0 * plan.r1;
   let mean = 0;
   if (statistics === 'moments') {
     forEach(plan, set, (e) => {
-      mean += x[e]! * scale;
+      mean += x[e]! * unit;
     });
     mean /= n;
     if (!Number.isFinite(mean)) return { mean, squares: NaN };
@@ -123,7 +124,7 @@ function moments(x: Reals, plan: Plan, set: number, statistics: Statistics, scal
   let squares = 0;
   let rest = 0;
   forEach(plan, set, (e) => {
-    const deviation = x[e]! * scale - mean;
+    const deviation = x[e]! * unit - mean;
     rest += deviation;
     squares += deviation * deviation;
   });
@@ -137,17 +138,17 @@ function finish(
   plan: Plan,
   statistics: Statistics,
   eps: number,
-  scale: number,
+  unit: number,
 ): Measured {
   if (statistics === 'l2') {
-    const length = Math.sqrt(squares) / scale;
+    const length = Math.sqrt(squares) / unit;
     // A length of NaN is not below eps: it stays, as torch.clamp_min leaves it.
     const clamped = length < eps;
-    return { mean: 0, variance: length * length, rstd: 1 / (clamped ? eps : length), follows: !clamped };
+    return { mean: 0, variance: length * length, scale: clamped ? eps : length, follows: !clamped };
   }
-  const deviation = Math.sqrt(squares / (plan.r0 * plan.r1)) / scale;
-  const variance = scale === 1 ? squares / (plan.r0 * plan.r1) : deviation * deviation;
-  const rescaled = scale !== 1 && eps >= 0;
-  const rstd = rescaled ? 1 / Math.hypot(deviation, Math.sqrt(eps)) : 1 / Math.sqrt(variance + eps);
-  return { mean: mean / scale, variance, rstd, follows: true };
+  const deviation = Math.sqrt(squares / (plan.r0 * plan.r1)) / unit;
+  const variance = unit === 1 ? squares / (plan.r0 * plan.r1) : deviation * deviation;
+  const rescaled = unit !== 1 && eps >= 0;
+  const scale = rescaled ? Math.hypot(deviation, Math.sqrt(eps)) : Math.sqrt(variance + eps);
+  return { mean: mean / unit, variance, scale, follows: true };
 }
