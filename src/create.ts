@@ -39,7 +39,7 @@ export function tensor(
   const found = shapeOf(data);
   const shape = checkShape(shapeGiven ? shapeOrOptions : found);
   const dtype = options.dtype ?? dtypeOf(data);
-  const values = flatten(data, found);
+  const values = flatten(data);
   if (values.length !== sizeOf(shape)) {
     throw new KeelError('shape', `shape '[${shape.join(', ')}]' is invalid for input of size ${values.length}`, {
       shape,
@@ -120,15 +120,18 @@ export function arange(start: number, end?: number, step = 1, options: TensorOpt
  */
 export function linspace(start: number, end: number, steps: number, options: TensorOptions = {}): Tensor {
   checkShape([steps]);
-  const step = (end - start) / (steps - 1);
-  // Counted from both ends, as PyTorch does, so that the last value is `end`.
-  const at = (i: number) => (i < steps / 2 ? start + i * step : end - (steps - 1 - i) * step);
+  // As PyTorch: the step is rounded to the dtype, and values are counted from both ends, so that the last one is `end`.
+  const rounded = (options.dtype ?? 'float32') === 'float32' ? Math.fround : Number;
+  const [from, to] = [rounded(start), rounded(end)];
+  const step = rounded(rounded(to - from) / (steps - 1));
+  const at = (i: number) => (i < Math.floor(steps / 2) ? from + i * step : to - (steps - 1 - i) * step);
   const values = Float64Array.from({ length: steps }, (_, i) => (steps === 1 ? start : at(i)));
   return tensor(values, { dtype: 'float32', ...options });
 }
 
 /** @internal Refuses extents that are no whole numbers from 0, and more elements than a typed array holds. */
 export function checkShape(shape: readonly number[]): readonly number[] {
+  if (!Array.isArray(shape)) throw new KeelError('size', `a shape is a list of extents, got ${String(shape)}`, { shape });
   for (const extent of shape) {
     if (Number.isInteger(extent) && extent >= 0) continue;
     throw new KeelError('size', `a shape holds whole numbers from 0, got ${extent} in [${shape.join(', ')}]`, { shape });
@@ -172,6 +175,10 @@ function isFlat(data: Source): data is ArrayLike<number> | BigInt64Array {
 
 /** Shape of nested arrays; refuses ragged ones as PyTorch does. */
 function shapeOf(data: Source, depth = 0): number[] {
+  if (data === null || !['number', 'boolean', 'bigint', 'object'].includes(typeof data)) {
+    const given = data === null ? 'null' : `${typeof data}: ${String(data)}`;
+    throw new KeelError('dtype', `a tensor holds numbers or booleans, got ${given}`, { given: data });
+  }
   if (!isArrayLike(data)) return [];
   if (isFlat(data)) return [data.length];
   const items = Array.from<Nested | number>(data);
@@ -188,15 +195,14 @@ function shapeOf(data: Source, depth = 0): number[] {
   return [items.length, ...first];
 }
 
-function flatten(data: Source, shape: readonly number[]): ArrayLike<number | bigint> {
+function flatten(data: Source): ArrayLike<number | bigint> {
   if (!isArrayLike(data)) return [typeof data === 'bigint' ? data : Number(data)];
   if (isFlat(data)) return data;
   const out: (number | bigint)[] = [];
   const visit = (item: Nested | number): void => {
     if (typeof item === 'object') item.forEach(visit);
     else if (typeof item === 'number' || typeof item === 'bigint') out.push(item);
-    else if (typeof item === 'boolean') out.push(Number(item));
-    else throw new KeelError('dtype', `a tensor holds numbers or booleans, got ${typeof item}: ${String(item)}`, { shape });
+    else out.push(Number(item));
   };
   Array.from<Nested | number>(data).forEach(visit);
   return out;

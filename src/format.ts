@@ -14,6 +14,7 @@ const precision = 4;
 const edgeItems = 3;
 const summarizeAbove = 1000;
 const lineWidth = 80;
+const manyDigits = 50;
 
 /**
  * The text of `str(tensor)` in PyTorch: four decimals, scientific notation where the range asks for it, the middle
@@ -30,7 +31,18 @@ export function formatTensor(tensor: Printable): string {
   if (tensor.data.length === 0 && tensor.dtype === 'int64') suffixes.push('dtype=torch.int64');
   if (tensor.data.length === 0 && tensor.dtype === 'bool') suffixes.push('dtype=torch.bool');
   if (tensor.gradText !== null) suffixes.push(tensor.gradText);
-  return [prefix + body, ...suffixes].join(', ') + ')';
+  return `${withSuffixes(prefix + body, suffixes, prefix.length)})`;
+}
+
+/** A suffix goes to a line of its own where the last one is too long for it. */
+function withSuffixes(text: string, suffixes: readonly string[], indent: number): string {
+  // PyTorch counts two more than the last line has, one on the lines after the first.
+  let length = text.length - text.lastIndexOf('\n') + 1;
+  return suffixes.reduce((written, suffix) => {
+    const fits = length + suffix.length + 2 <= lineWidth;
+    length = fits ? length + suffix.length + 2 : indent + suffix.length;
+    return written + (fits ? ', ' : `,\n${' '.repeat(indent)}`) + suffix;
+  }, text);
 }
 
 function formatElements(tensor: Printable, indent: number): string {
@@ -40,7 +52,7 @@ function formatElements(tensor: Printable, indent: number): string {
     tensor.dtype,
     kept.map((at) => tensor.data[at] ?? 0),
   );
-  const item = (at: number): string => format.text(Number(tensor.data[at] ?? 0)).padStart(format.width);
+  const item = (at: number): string => format.text(tensor.data[at] ?? 0).padStart(format.width);
   const write = (axis: number, offset: number, left: number): string => {
     const extent = tensor.shape[axis];
     if (extent === undefined) return item(offset);
@@ -80,21 +92,21 @@ function keptPositions(shape: readonly number[], summarize: boolean): number[] {
 
 /** A text for each element, padded to the width of the longest; one format for all, chosen from the finite ones. */
 interface Format {
-  readonly text: (value: number) => string;
+  readonly text: (value: number | bigint) => string;
   readonly width: number;
 }
 
 function formatter(dtype: DType, values: readonly (number | bigint)[]): Format {
-  const numbers = values.map(Number);
-  if (dtype === 'bool') return widest((value) => (value === 0 ? 'False' : 'True'), numbers);
-  if (dtype === 'int64') return widest(String, numbers);
-  const finite = numbers.filter((value) => Number.isFinite(value) && value !== 0);
+  if (dtype === 'bool') return widest((value) => (value === 0 ? 'False' : 'True'), values);
+  if (dtype === 'int64') return widest(String, values);
+  const finite = values.map(Number).filter((value) => Number.isFinite(value) && value !== 0);
   const magnitudes = finite.map(Math.abs);
   const largest = magnitudes.reduce((a, b) => Math.max(a, b), 0);
   const least = magnitudes.reduce((a, b) => Math.min(a, b), Infinity);
   const whole = finite.every(Number.isInteger);
   const scientific = largest / least > 1000 || largest > 1e8 || least < 1e-4;
-  const text = (value: number): string => {
+  const text = (element: number | bigint): string => {
+    const value = Number(element);
     if (Number.isNaN(value)) return 'nan';
     if (!Number.isFinite(value)) return value > 0 ? 'inf' : '-inf';
     if (scientific) return exponential(value);
@@ -103,19 +115,30 @@ function formatter(dtype: DType, values: readonly (number | bigint)[]): Format {
   return widest(text, finite);
 }
 
-function widest(text: (value: number) => string, values: readonly number[]): Format {
-  return { text, width: values.reduce((width, value) => Math.max(width, text(value).length), 0) };
+function widest(text: Format['text'], values: readonly (number | bigint)[]): Format {
+  return { text, width: Math.max(1, ...values.map((value) => text(value).length)) };
 }
 
-/** toFixed keeps the sign of what rounds to zero, but not that of -0 itself. */
+/** Python's %.4f, or %.0f of a whole number. */
 function fixed(value: number, digits: number): string {
-  return Object.is(value, -0) ? `-${(0).toFixed(digits)}` : value.toFixed(digits);
+  // toFixed keeps the sign of what rounds to zero, but not that of -0 itself.
+  const sign = Object.is(value, -0) ? '-' : '';
+  return sign + tiesToEven(value.toFixed(digits), value.toFixed(manyDigits), digits);
 }
 
 /** Python's %.4e: at least two digits of exponent. */
 function exponential(value: number): string {
-  const [mantissa, exponent] = value.toExponential(precision).split('e');
+  const [mantissa = '', exponent] = value.toExponential(precision).split('e');
+  const [exact = ''] = value.toExponential(manyDigits).split('e');
   const digits = Number(exponent);
   const sign = Object.is(value, -0) ? '-' : '';
-  return `${sign}${mantissa}e${digits < 0 ? '-' : '+'}${String(Math.abs(digits)).padStart(2, '0')}`;
+  const rounded = tiesToEven(mantissa, exact, precision);
+  return `${sign}${rounded}e${digits < 0 ? '-' : '+'}${String(Math.abs(digits)).padStart(2, '0')}`;
+}
+
+/** JavaScript rounds a tie away from zero, Python to the even digit; `exact` has more digits, to tell a tie. */
+function tiesToEven(rounded: string, exact: string, digits: number): string {
+  const end = exact.indexOf('.') + 1 + digits;
+  const kept = exact.slice(0, end);
+  return /^50*$/.test(exact.slice(end)) && /[02468]$/.test(kept) ? kept : rounded;
 }

@@ -1,5 +1,6 @@
-// Elements in a backend's memory, counted and freed. May import kernels.
+// Elements in a backend's memory, counted and freed. May import errors and kernels.
 
+import { KeelError } from './errors.js';
 import { backendFor, register, type DType, type Kernels } from './kernels/kernels.js';
 import { reference } from './kernels/reference/reference.js';
 
@@ -41,6 +42,10 @@ export class Storage {
   #holders = 0;
 
   constructor(dtype: DType, length: number, kernels: Kernels<unknown> = backendFor(dtype)) {
+    if (!Object.hasOwn(bytesOf, dtype)) {
+      const known = Object.keys(bytesOf);
+      throw new KeelError('dtype', `no dtype is called '${String(dtype)}': choose from ${known.join(', ')}`, { dtype, known });
+    }
     made = true;
     this.kernels = kernels;
     this.handle = kernels.alloc(dtype, length);

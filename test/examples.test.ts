@@ -1,10 +1,11 @@
 // The hand-written layers against evenkeel's and against stored results, values and gradients; and what the examples claim.
+import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import {
   BatchNorm1d, BatchNorm2d, grad, GroupNorm, InstanceNorm1d, InstanceNorm2d, LayerNorm, LayerNorm2d, Linear, manualSeed,
   randn, RMSNorm, tensor, weightNorm, type Module, type Tensor,
 } from 'evenkeel';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { batchNorm, batchNormEval, batchStatistics, runningAfter } from '../examples/by-hand/batch-norm.js';
 import { groupNorm } from '../examples/by-hand/group-norm.js';
 import { instanceNorm } from '../examples/by-hand/instance-norm.js';
@@ -220,7 +221,14 @@ function gradients(y: Tensor, leaves: Readonly<Record<string, Tensor>>, dy: Tens
 }
 
 describe('what the examples claim', () => {
-  beforeAll(() => manualSeed(0));
+  const files = ['by-hand', 'claims'].flatMap((part) => readdirSync(`examples/${part}`).map((file) => ({ file: `${part}/${file}` })));
+
+  test.each(files)('$file says it in lines of 120 characters', async ({ file }) => {
+    const found: { example(): string | Promise<string> } = await import(/* @vite-ignore */ `../examples/${file}`);
+    const lines = (await found.example()).split('\n');
+    expect(lines.length).toBeGreaterThan(1);
+    expect(lines.filter((line) => line.length > 120)).toEqual([]);
+  });
 
   test('E[x²] − E[x]² loses the variance of a large mean', () => {
     const x = tensor(Float32Array.from({ length: 24 }, (_, i) => i), [2, 3, 4]);

@@ -7,7 +7,7 @@ import {
 } from 'evenkeel';
 import { load, type Elements } from 'evenkeel/io';
 import { beforeAll, describe, expect, test } from 'vitest';
-import * as elementwise from '../src/ops/elementwise.js';
+import { add, div, eq, ge, gt, le, lt, maximum, minimum, mul, ne, pow, sub } from '../src/ops/elementwise.js';
 import { closeness, type Limits } from './closeness.js';
 
 interface Row {
@@ -85,21 +85,31 @@ const unary = [
   'neg', 'abs', 'sign', 'exp', 'log', 'log1p', 'sqrt', 'rsqrt', 'square', 'reciprocal', 'sin', 'cos', 'tanh', 'sigmoid', 'erf',
   'relu', 'floor', 'not',
 ] as const;
-const binary = [
-  'add', 'sub', 'mul', 'div', 'pow', 'maximum', 'minimum', 'eq', 'ne', 'lt', 'le', 'gt', 'ge',
-] as const;
+const binary = { add, sub, mul, div, pow, maximum, minimum, eq, ne, lt, le, gt, ge };
 const reductions = ['sum', 'mean', 'var', 'max', 'min'] as const;
 
 /** The method where the first operand is a tensor, the function where it is a number. */
-const twoOperands = (name: (typeof binary)[number]): Run => (call) => {
+const twoOperands = (name: keyof typeof binary): Run => (call) => {
   const [a, b] = [call.operand(0), call.operand(1)];
-  return typeof a === 'number' ? elementwise[name](a, b) : a[name](b);
+  return typeof a === 'number' ? binary[name](a, b) : a[name](b);
 };
 const rowOf = (call: Call, name: string): number => call.number(name) ?? NaN;
 
 const ops: Readonly<Record<string, Run>> = {
   ...Object.fromEntries(unary.map((name): [string, Run] => [name, (call) => call.tensor(0)[name]()])),
-  ...Object.fromEntries(binary.map((name): [string, Run] => [name, twoOperands(name)])),
+  add: twoOperands('add'),
+  sub: twoOperands('sub'),
+  mul: twoOperands('mul'),
+  div: twoOperands('div'),
+  pow: twoOperands('pow'),
+  maximum: twoOperands('maximum'),
+  minimum: twoOperands('minimum'),
+  eq: twoOperands('eq'),
+  ne: twoOperands('ne'),
+  lt: twoOperands('lt'),
+  le: twoOperands('le'),
+  gt: twoOperands('gt'),
+  ge: twoOperands('ge'),
   ...Object.fromEntries(
     reductions.map((name): [string, Run] => [name, (call) => call.tensor(0)[name](call.numbers('dims'), call.options())]),
   ),

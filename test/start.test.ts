@@ -42,6 +42,14 @@ test('npm start as a user runs it', { timeout: 60_000 }, async () => {
   expect(lines.filter((line) => line.length > 100)).toEqual([]);
 });
 
+// Here, so that two files never build at once.
+test('npm run example as a user runs it', { timeout: 60_000 }, async () => {
+  const { stdout } = await promisify(execFile)('npm', ['run', '--silent', 'example', 'by-hand/rms-norm'], { encoding: 'utf8' });
+  expect(stdout).toContain('Largest difference from the layer');
+  const list = await promisify(execFile)('npm', ['run', '--silent', 'example'], { encoding: 'utf8' });
+  expect(list.stdout).toContain('claims/padding');
+});
+
 // What is changed in the stored results, and what is said of it.
 const tampered: [what: string, change: (stored: StoredFiles) => void, ...said: RegExp[]][] = [
   ['a result', ({ tensors }) => bump(tensors, 'photos/LayerNorm2d(3)/y', 1e-5), /^✗ photos: LayerNorm2d\(3\): y is 1\.0e-5 off/],

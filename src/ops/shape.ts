@@ -100,13 +100,16 @@ export function chunk(x: Tensor, chunks: number, dim = 0): Tensor[] {
  * Elements `start`, `start + step`, ... below `end` along `dim`, as Python's `x[start:end:step]`: negative bounds count
  * from the end, bounds outside are cut.
  *
- * @throws KeelError [argument] for a step below 1.
+ * @throws KeelError [argument] for a step below 1, or a bound that is no whole number.
  */
 export function slice(x: Tensor, dim: number, start = 0, end = Infinity, step = 1): Tensor {
   const axis = dimension(dim, x.rank);
   const extent = x.shape[axis] ?? 1;
   if (!Number.isInteger(step) || step < 1) {
     throw new KeelError('argument', `slice step must be positive, got ${step}`, { step });
+  }
+  if (![start, end].every((at) => Number.isInteger(at) || Math.abs(at) === Infinity)) {
+    throw new KeelError('argument', `slice indices must be integers, got ${start} and ${end}`, { start, end });
   }
   const bound = (at: number) => Math.max(0, Math.min(extent, at < 0 ? at + extent : at));
   const from = bound(start);

@@ -26,7 +26,7 @@ TRIALS = 4
 
 
 def evaluate(op, case, dtype, shake=None):
-    """The outputs with all floats in one dtype; with `shake`, each of them first rounded up or down by a float32 rounding."""
+    """The outputs with all floats in one dtype; with `shake`, each is first moved by one float32 rounding."""
     tensors = {}
     for name, tensor in case.tensors().items():
         if tensor.is_floating_point():
@@ -82,7 +82,8 @@ def write_safetensors(path, tensors):
     # Wider elements first, so that each lies at a multiple of its size.
     for key, tensor in sorted(tensors.items(), key=lambda item: (-item[1].element_size(), item[0])):
         chunk = tensor.detach().contiguous().numpy().tobytes()
-        header[key] = {"dtype": names[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [end, end + len(chunk)]}
+        header[key] = {"dtype": names[tensor.dtype], "shape": list(tensor.shape),
+                       "data_offsets": [end, end + len(chunk)]}
         chunks.append(chunk)
         end += len(chunk)
     text = json.dumps(header, separators=(",", ":")).encode()
@@ -98,7 +99,8 @@ def write_suite(name, key, ops, cases, note):
         row, own = measure(ops[case.op], case)
         rows.append(row)
         tensors.update(own)
-    head = {"suite": name, "source": "PyTorch, float64 truth cast to float32", "note": note, "torch": torch.__version__, "count": len(rows)}
+    head = {"suite": name, "source": "PyTorch, float64 truth cast to float32", "note": note, "torch": torch.__version__,
+            "count": len(rows)}
     lines = ",\n".join(json.dumps(row, allow_nan=False, separators=(",", ":")) for row in rows)
     folder = Path(__file__).parent
     (folder / f"{name}.json").write_text(f"{json.dumps(head)[:-1]}, \"{key}\": [\n{lines}\n]}}\n")
@@ -108,6 +110,8 @@ def write_suite(name, key, ops, cases, note):
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    write_suite("own-layers", "cases", LAYERS, layer_cases(), "y = forward; d<name> = gradient of sum(y*dy) with respect to <name>")
+    write_suite("own-layers", "cases", LAYERS, layer_cases(),
+                "y = forward; d<name> = gradient of sum(y*dy) with respect to <name>")
     # `rows`, not `cases`: these ops are not the corpus's, and test/ops.test.ts alone runs them.
-    write_suite("own-ops", "rows", OPS, op_cases(), "y = op(inputs, args); d<name> = gradient of sum(y*dy) with respect to <name>")
+    write_suite("own-ops", "rows", OPS, op_cases(),
+                "y = op(inputs, args); d<name> = gradient of sum(y*dy) with respect to <name>")

@@ -1,7 +1,7 @@
 """What each layer op of the corpus format computes, in PyTorch and in the dtype of the tensors given.
 
-Every function takes (args, tensors) and returns the outputs by name, also those that few cases ask for. Ops that have no fused kernel in every release of
-PyTorch are written as their formula.
+Every function takes (args, tensors) and returns the outputs by name, also those that few cases ask for. Ops that not
+every release of PyTorch has are written as their formula.
 """
 import torch
 import torch.nn.functional as F

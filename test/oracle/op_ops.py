@@ -34,7 +34,9 @@ def run(f):
 
 
 def elementwise(name):
-    return lambda xs, args: getattr(torch, name)(*(x if isinstance(x, torch.Tensor) else torch.tensor(x, dtype=like(xs)) for x in xs))
+    return lambda xs, args: getattr(torch,
+                                    name)(*(x if isinstance(x, torch.Tensor) else torch.tensor(x, dtype=like(xs))
+                                            for x in xs))
 
 
 def like(xs):
@@ -56,7 +58,8 @@ def vector_norm(x, d, keepdim, args):
 
 def where(xs, args):
     condition, *rest = xs
-    return torch.where(condition, *(x if isinstance(x, torch.Tensor) else torch.tensor(x, dtype=like(rest)) for x in rest))
+    return torch.where(condition, *(x if isinstance(x, torch.Tensor) else torch.tensor(x, dtype=like(rest))
+                                    for x in rest))
 
 
 def clamp(xs, args):
@@ -77,7 +80,8 @@ def convolution(name):
     return f
 
 
-UNARY = ["neg", "abs", "sign", "exp", "log", "log1p", "sqrt", "rsqrt", "square", "reciprocal", "sin", "cos", "tanh", "sigmoid", "erf",
+UNARY = ["neg", "abs", "sign", "exp", "log", "log1p", "sqrt", "rsqrt", "square", "reciprocal", "sin", "cos", "tanh",
+         "sigmoid", "erf",
          "relu", "floor"]
 BINARY = ["add", "sub", "mul", "div", "pow", "maximum", "minimum"]
 COMPARE = ["eq", "ne", "lt", "le", "gt", "ge"]
@@ -90,7 +94,8 @@ FUNCTIONS = {
     **{name: convolution(name) for name in CONVOLUTIONS},
     "where": where,
     "clamp": clamp,
-    "to": lambda xs, args: xs[0].to({"float32": xs[0].dtype if xs[0].is_floating_point() else torch.float32, "int64": torch.int64,
+    "to": lambda xs, args: xs[0].to({"float32": xs[0].dtype if xs[0].is_floating_point() else torch.float32,
+                                     "int64": torch.int64,
                                      "bool": torch.bool}[args["dtype"]]),
     "sum": reduction(lambda x, d, keepdim, args: x.sum(d, keepdim)),
     "mean": reduction(lambda x, d, keepdim, args: x.mean(d, keepdim)),
