@@ -225,10 +225,11 @@ function seed(y: Tensor, dy: Tensor | null): Tensor {
     );
   }
   if (dy.storage.kernels !== kernels) {
-    const names = [kernels.name, dy.storage.kernels.name];
-    throw new KeelError('backend', `Expected all tensors to be on the same device, but y is on ${names[0]} and dy on ${names[1]}`, {
-      backends: names,
-    });
+    throw new KeelError(
+      'backend',
+      `Expected all tensors to be on the same device, but y is on ${kernels.name} and dy on ${dy.storage.kernels.name}`,
+      { backends: [kernels.name, dy.storage.kernels.name] },
+    );
   }
   return alias(dy);
 }

@@ -131,7 +131,9 @@ export function linspace(start: number, end: number, steps: number, options: Ten
 
 /** @internal Refuses extents that are no whole numbers from 0, and more elements than a typed array holds. */
 export function checkShape(shape: readonly number[]): readonly number[] {
-  if (!Array.isArray(shape)) throw new KeelError('size', `a shape is a list of extents, got ${String(shape)}`, { shape });
+  if (!Array.isArray(shape)) {
+    throw new KeelError('size', `a shape is a list of extents, got ${String(shape)}`, { shape });
+  }
   for (const extent of shape) {
     if (Number.isInteger(extent) && extent >= 0) continue;
     throw new KeelError('size', `a shape holds whole numbers from 0, got ${extent} in [${shape.join(', ')}]`, { shape });

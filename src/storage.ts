@@ -44,7 +44,8 @@ export class Storage {
   constructor(dtype: DType, length: number, kernels: Kernels<unknown> = backendFor(dtype)) {
     if (!Object.hasOwn(bytesOf, dtype)) {
       const known = Object.keys(bytesOf);
-      throw new KeelError('dtype', `no dtype is called '${String(dtype)}': choose from ${known.join(', ')}`, { dtype, known });
+      const message = `no dtype is called '${String(dtype)}': choose from ${known.join(', ')}`;
+      throw new KeelError('dtype', message, { dtype, known });
     }
     made = true;
     this.kernels = kernels;

@@ -1,7 +1,7 @@
 // The tape: whom gradients reach and whom not, graphs that are kept, freed or spoiled, and what is refused.
 import {
-  backends, grad, KeelError, matmul, noGrad, norm, ones, register, tensor, useBackend, where, zeros, type ErrorCode, type Kernels,
-  type Tensor,
+  backends, grad, KeelError, matmul, noGrad, norm, ones, register, tensor, useBackend, where, zeros, type ErrorCode,
+  type Kernels, type Tensor,
 } from 'evenkeel';
 import { describe, expect, test } from 'vitest';
 import { isGradEnabled } from '../src/autograd.js';
@@ -292,6 +292,13 @@ describe('refusals', () => {
     return z;
   };
 
+  const overwritten = (): Tensor => {
+    const y = x.mul(1);
+    const z = y.mul(y).sum();
+    noGrad(() => norm(zeros([2]), '[c]', { out: y }));
+    return z;
+  };
+
   const rows: [name: string, f: () => unknown, code: ErrorCode, ...facts: string[]][] = [
     ['backward of what has no history', () => tensor([1]).backward(), 'graph', 'does not require grad'],
     ['backward of several elements', () => x.mul(2).backward(), 'graph', 'only for scalar outputs', '2'],
@@ -301,7 +308,8 @@ describe('refusals', () => {
     ['too few gradOutputs', () => grad([x.sum(), x.sum()], x, { gradOutputs: [ones([])] }), 'graph', '2', '1'],
     ['grad for what needs none', () => grad(x.sum(), tensor([1])), 'graph', 'input 0'],
     ['what was modified in place', () => saved().backward(), 'modified', 'modified by an inplace operation'],
-    ['requiresGrad of int64', () => tensor([1], { dtype: 'int64', requiresGrad: true }), 'dtype', 'floating point', 'int64'],
+    ['what out has overwritten', () => overwritten().backward(), 'modified', 'expected version 0'],
+    ['requiresGrad of int64', () => tensor([1n], { requiresGrad: true }), 'dtype', 'floating point', 'int64'],
     ['grad of another shape', () => { x.grad = zeros([3]); }, 'shape', '3', '2'],
     ['grad of another dtype', () => { x.grad = zeros([2], { dtype: 'float64' }); }, 'shape', 'float64'],
     ['mixed backends', () => x.add(elsewhere()), 'backend', 'reference', other],

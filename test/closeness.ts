@@ -1,4 +1,4 @@
-// Whether numbers are those expected, by the oracle's rule: NaN where NaN is, the same infinities, the rest within limits.
+// Whether numbers are those expected, by the oracle's rule: NaN where NaN is, the same infinities, the rest in limits.
 import type { Elements } from 'evenkeel/io';
 
 export interface Limits {

@@ -7,8 +7,8 @@ export type Differentiable = (...inputs: Tensor[]) => Tensor;
 /** Fixed values of a shape that are spread over about ±1.5, no two alike. */
 export function wave(shape: readonly number[], phase: number): Tensor {
   const size = shape.reduce((a, b) => a * b, 1);
-  const values = Float64Array.from({ length: size }, (_, i) => Math.sin(2.3 * i + phase) + 0.5 * Math.cos(0.7 * i * i + 3 * phase));
-  return tensor(values, shape, { requiresGrad: true });
+  const at = (i: number): number => Math.sin(2.3 * i + phase) + 0.5 * Math.cos(0.7 * i * i + 3 * phase);
+  return tensor(Float64Array.from({ length: size }, (_, i) => at(i)), shape, { requiresGrad: true });
 }
 
 /**

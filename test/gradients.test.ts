@@ -1,7 +1,7 @@
 // First and second derivatives of every differentiable operation against central finite differences in float64.
 import {
-  cat, conv1d, conv2d, conv3d, convTranspose1d, convTranspose2d, convTranspose3d, elu, embedding, gelu, grad, leakyRelu, linear,
-  logSoftmax, matmul, norm, relu6, silu, softmax, softplus, stack, tensor, where, type Statistics, type Tensor,
+  cat, conv1d, conv2d, conv3d, convTranspose1d, convTranspose2d, convTranspose3d, elu, embedding, gelu, grad, leakyRelu,
+  linear, logSoftmax, matmul, norm, relu6, silu, softmax, softplus, stack, tensor, where, type Statistics, type Tensor,
 } from 'evenkeel';
 import { expect, test } from 'vitest';
 import { normalize } from '../src/ops/norm.js';
@@ -85,7 +85,10 @@ const rows: readonly Row[] = [
   ['conv1d', (x, w, b) => conv1d(x, w, { bias: b, stride: 2, padding: 1 }), [2, 2, 4], [2, 2, 3], [2]],
   ['conv2d', (x, w) => conv2d(x, w, { groups: 2, dilation: [1, 2] }), [1, 2, 2, 4], [4, 1, 2, 2]],
   ['conv3d', (x, w) => conv3d(x, w), [1, 1, 2, 2, 3], [1, 1, 2, 1, 2]],
-  ['convTranspose1d', (x, w, b) => convTranspose1d(x, w, { bias: b, stride: 2, outputPadding: 1 }), [1, 2, 3], [2, 1, 2], [1]],
+  [
+    'convTranspose1d', (x, w, b) => convTranspose1d(x, w, { bias: b, stride: 2, outputPadding: 1 }),
+    [1, 2, 3], [2, 1, 2], [1],
+  ],
   ['convTranspose2d', (x, w) => convTranspose2d(x, w, { groups: 2, padding: 1 }), [1, 2, 2, 3], [2, 1, 2, 3]],
   ['convTranspose3d', (x, w) => convTranspose3d(x, w), [1, 1, 1, 2, 2], [1, 1, 2, 1, 2]],
   ['softmax', (x) => softmax(x, 1), [2, 4]],
@@ -109,7 +112,8 @@ test.each(rows.map(([name, f, ...shapes]) => ({ name, f, shapes })))('$name', ({
 });
 
 /** Every row of the design's table, patterns that are permuted first, and parameters that are spread. */
-const patterns: readonly (readonly [text: string, shape: readonly number[], sizes?: Readonly<Record<string, number>>])[] = [
+type Patterned = readonly [text: string, shape: readonly number[], sizes?: Readonly<Record<string, number>>];
+const patterns: readonly Patterned[] = [
   ['b... [c], c', [2, 1, 4]],
   ['b... [c h w], c h w', [2, 2, 1, 3]],
   ['b [c] s..., c', [2, 3, 2]],
@@ -138,7 +142,7 @@ interface NormRow {
 }
 
 function normRow(
-  [text, shape, sizes = {}]: (typeof patterns)[number], statistics: Statistics, uses: readonly string[], eps: number,
+  [text, shape, sizes = {}]: Patterned, statistics: Statistics, uses: readonly string[], eps: number,
 ): NormRow {
   const { parameterShape } = layout(text, shape, sizes);
   const f: Differentiable = (x, ...parameters) => {
@@ -146,7 +150,8 @@ function normRow(
     return norm(x, text, { ...sizes, statistics, eps, ...named });
   };
   const inputs = [wave(shape, 0.2), ...uses.map((_, i) => wave(parameterShape ?? [], i + 1))];
-  return { name: `${statistics} of '${text}' on ${shape.join('×')} with ${uses.join(' and ') || 'nothing'}, eps ${eps}`, f, inputs };
+  const name = `${statistics} of '${text}' on ${shape.join('×')} with ${uses.join(' and ') || 'nothing'}, eps ${eps}`;
+  return { name, f, inputs };
 }
 
 const both = ['weight', 'bias'];
@@ -180,8 +185,11 @@ function disagreement(f: Differentiable, inputs: readonly Tensor[]): number {
 test.each(['[b] c [s...], c', 'b [c] s..., c', 'a [b] c [d] e, c'])("given statistics of '%s'", (text) => {
   const shape = text.startsWith('a') ? [2, 2, 2, 2, 1] : [2, 3, 2];
   const form = layout(text, shape);
-  const given = { mean: wave(form.statisticShape, 3).detach(), variance: wave(form.statisticShape, 4).detach().square() };
-  const f: Differentiable = (x, weight, bias) => normalize(x, form, { weight: weight ?? null, bias: bias ?? null, given, eps: 0.1 }).y;
+  const [mean, deviation] = [wave(form.statisticShape, 3).detach(), wave(form.statisticShape, 4).detach()];
+  const given = { mean, variance: deviation.square() };
+  const f: Differentiable = (x, weight, bias) => {
+    return normalize(x, form, { weight: weight ?? null, bias: bias ?? null, given, eps: 0.1 }).y;
+  };
   const inputs = [wave(shape, 0.2), wave(form.parameterShape ?? [], 1), wave(form.parameterShape ?? [], 2)];
   expect(gradientError(f, inputs)).toBeLessThan(1e-8);
   expect(secondGradientError(f, inputs)).toBeLessThan(1e-7);

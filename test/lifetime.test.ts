@@ -2,8 +2,9 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import {
-  BatchNorm1d, conv2d, grad, KeelError, keep, LayerNorm, linear, matmul, memory, norm, normWithStatistics, ones, scope, softmax, Tensor,
-  tensor, zeros,
+  addLayerNorm, BatchNorm1d, BatchNorm2d, Conv2d, conv2d, ConvTranspose2d, grad, GroupNorm, InstanceNorm2d, KeelError,
+  keep, LayerNorm, LayerNorm2d, Linear, linear, LocalResponseNorm, matmul, memory, norm, normalize, normWithStatistics,
+  ones, RMSNorm, scope, softmax, spectralNorm, Tensor, tensor, weightNorm, zeros,
 } from 'evenkeel';
 import { describe, expect, test } from 'vitest';
 
@@ -61,9 +62,9 @@ describe('dispose', () => {
   const harmless = new Set(['constructor', 'dispose', 'isDisposed', 'requiresGrad', 'grad', 'rank']);
   const names = Object.getOwnPropertyNames(Tensor.prototype).filter((name) => !harmless.has(name));
   const calls: Readonly<Record<string, readonly unknown[]>> = {
-    to: ['float64'], clamp: [{ min: 0 }], sum: [], mean: [], var: [], max: [], min: [], vectorNorm: [], transpose: [0, 0], unsqueeze: [0],
-    squeeze: [], flatten: [], reshape: [[1]], permute: [[0]], expand: [[2, 1]], repeat: [[2]], split: [1], chunk: [2], slice: [0],
-    select: [0, 0], backward: [],
+    to: ['float64'], clamp: [{ min: 0 }], sum: [], mean: [], var: [], max: [], min: [], vectorNorm: [], split: [1],
+    unsqueeze: [0], squeeze: [], flatten: [], reshape: [[1]], permute: [[0]], expand: [[2, 1]], repeat: [[2]],
+    transpose: [0, 0], chunk: [2], slice: [0], select: [0, 0], backward: [],
   };
 
   test.each(names)('%s after it is refused', async (name) => {
@@ -224,6 +225,42 @@ describe('memory comes back to where it was', () => {
       const [dx] = grad(loss, [ln.weight ?? y]);
       dx?.dispose();
     }
+    expect(memory()).toEqual(before);
+  });
+
+  const photo = tensor(Float32Array.from({ length: 72 }, (_, i) => Math.sin(i)), [2, 4, 3, 3], { requiresGrad: true });
+  const [row, pixel, rms, group] = [new LayerNorm([3]), new LayerNorm2d(4), new RMSNorm(3), new GroupNorm(2, 4)];
+  const [batch, response] = [new BatchNorm2d(4), new LocalResponseNorm(3)];
+  const [weighted, spectral] = [weightNorm(new Linear(3, 2)), spectralNorm(new ConvTranspose2d(4, 4, 1))];
+  const conv = new Conv2d(4, 4, 3, { padding: 'same' });
+  const instance = new InstanceNorm2d(4, { affine: true, trackRunningStats: true });
+  const layers: [name: string, forward: (x: Tensor) => Tensor][] = [
+    ['LayerNorm', (x) => row.forward(x)],
+    ['LayerNorm2d', (x) => pixel.forward(x)],
+    ['RMSNorm', (x) => rms.forward(x)],
+    ['GroupNorm', (x) => group.forward(x)],
+    ['BatchNorm in training', (x) => batch.train().forward(x)],
+    ['BatchNorm in evaluation', (x) => batch.eval().forward(x)],
+    ['InstanceNorm in training', (x) => instance.train().forward(x)],
+    ['InstanceNorm in evaluation', (x) => instance.eval().forward(x)],
+    ['LocalResponseNorm', (x) => response.forward(x)],
+    ['Conv2d', (x) => conv.forward(x)],
+    ['weightNorm', (x) => weighted.forward(x)],
+    ['spectralNorm', (x) => spectral.forward(x)],
+    ['normalize', (x) => normalize(x)],
+    ['normalize by p = 3', (x) => normalize(x, { p: 3 })],
+    ['addLayerNorm', (x) => scope(() => addLayerNorm(x, x, [3]).y)],
+  ];
+
+  test.each(layers)('over %s', (_, forward) => {
+    const pass = (): void => {
+      using y = forward(photo);
+      using loss = scope(() => y.square().sum());
+      loss.backward();
+    };
+    pass(); // makes the gradients
+    const before = memory();
+    pass();
     expect(memory()).toEqual(before);
   });
 

@@ -73,7 +73,8 @@ class Call {
 
   /** What the row names in PyTorch's way, as options of a convolution. */
   convolution(): ConvTransposeOptions {
-    const { output_padding: outputPadding, ...rest } = this.options<ConvTransposeOptions & { output_padding?: number }>();
+    type Stored = ConvTransposeOptions & { readonly output_padding?: number };
+    const { output_padding: outputPadding, ...rest } = this.options<Stored>();
     const bias = this.#operands.length > 2 ? this.tensor(2) : null;
     return { ...rest, bias, ...(outputPadding !== undefined && { outputPadding }) };
   }
@@ -82,8 +83,8 @@ class Call {
 type Run = (call: Call) => Tensor | Tensor[];
 
 const unary = [
-  'neg', 'abs', 'sign', 'exp', 'log', 'log1p', 'sqrt', 'rsqrt', 'square', 'reciprocal', 'sin', 'cos', 'tanh', 'sigmoid', 'erf',
-  'relu', 'floor', 'not',
+  'neg', 'abs', 'sign', 'exp', 'log', 'log1p', 'sqrt', 'rsqrt', 'square', 'reciprocal', 'sin', 'cos', 'tanh', 'sigmoid',
+  'erf', 'relu', 'floor', 'not',
 ] as const;
 const binary = { add, sub, mul, div, pow, maximum, minimum, eq, ne, lt, le, gt, ge };
 const reductions = ['sum', 'mean', 'var', 'max', 'min'] as const;
@@ -93,7 +94,7 @@ const twoOperands = (name: keyof typeof binary): Run => (call) => {
   const [a, b] = [call.operand(0), call.operand(1)];
   return typeof a === 'number' ? binary[name](a, b) : a[name](b);
 };
-const rowOf = (call: Call, name: string): number => call.number(name) ?? NaN;
+const needed = (call: Call, name: string): number => call.number(name) ?? NaN;
 
 const ops: Readonly<Record<string, Run>> = {
   ...Object.fromEntries(unary.map((name): [string, Run] => [name, (call) => call.tensor(0)[name]()])),
@@ -111,7 +112,9 @@ const ops: Readonly<Record<string, Run>> = {
   gt: twoOperands('gt'),
   ge: twoOperands('ge'),
   ...Object.fromEntries(
-    reductions.map((name): [string, Run] => [name, (call) => call.tensor(0)[name](call.numbers('dims'), call.options())]),
+    reductions.map((name): [string, Run] => {
+      return [name, (call) => call.tensor(0)[name](call.numbers('dims'), call.options())];
+    }),
   ),
   and: (call) => call.tensor(0).and(call.tensor(1)),
   or: (call) => call.tensor(0).or(call.tensor(1)),
@@ -122,7 +125,7 @@ const ops: Readonly<Record<string, Run>> = {
   reshape: (call) => call.tensor(0).reshape(call.numbers('shape') ?? []),
   permute: (call) => call.tensor(0).permute(call.numbers('dims') ?? []),
   transpose: (call) => call.tensor(0).transpose(call.numbers('dims')?.[0] ?? NaN, call.numbers('dims')?.[1] ?? NaN),
-  unsqueeze: (call) => call.tensor(0).unsqueeze(rowOf(call, 'dim')),
+  unsqueeze: (call) => call.tensor(0).unsqueeze(needed(call, 'dim')),
   squeeze: (call) => call.tensor(0).squeeze(call.numbers('dims')),
   flatten: (call) => call.tensor(0).flatten(call.number('start'), call.number('end')),
   expand: (call) => call.tensor(0).expand(call.numbers('shape') ?? []),
@@ -131,9 +134,11 @@ const ops: Readonly<Record<string, Run>> = {
     const { sizes } = call.options<{ sizes: number | readonly number[] }>();
     return call.tensor(0).split(sizes, call.number('dim'));
   },
-  chunk: (call) => call.tensor(0).chunk(rowOf(call, 'chunks'), call.number('dim')),
-  slice: (call) => call.tensor(0).slice(rowOf(call, 'dim'), call.number('start'), call.number('end'), call.number('step')),
-  select: (call) => call.tensor(0).select(rowOf(call, 'dim'), rowOf(call, 'index')),
+  chunk: (call) => call.tensor(0).chunk(needed(call, 'chunks'), call.number('dim')),
+  slice: (call) => {
+    return call.tensor(0).slice(needed(call, 'dim'), call.number('start'), call.number('end'), call.number('step'));
+  },
+  select: (call) => call.tensor(0).select(needed(call, 'dim'), needed(call, 'index')),
   cat: (call) => cat(call.tensors(), call.number('dim')),
   stack: (call) => stack(call.tensors(), call.number('dim')),
   matmul: (call) => matmul(call.tensor(0), call.tensor(1)),
@@ -144,8 +149,8 @@ const ops: Readonly<Record<string, Run>> = {
   conv_transpose1d: (call) => convTranspose1d(call.tensor(0), call.tensor(1), call.convolution()),
   conv_transpose2d: (call) => convTranspose2d(call.tensor(0), call.tensor(1), call.convolution()),
   conv_transpose3d: (call) => convTranspose3d(call.tensor(0), call.tensor(1), call.convolution()),
-  softmax: (call) => softmax(call.tensor(0), rowOf(call, 'dim')),
-  log_softmax: (call) => logSoftmax(call.tensor(0), rowOf(call, 'dim')),
+  softmax: (call) => softmax(call.tensor(0), needed(call, 'dim')),
+  log_softmax: (call) => logSoftmax(call.tensor(0), needed(call, 'dim')),
   gelu: (call) => gelu(call.tensor(0), call.options<{ approximate?: 'tanh' }>().approximate),
   silu: (call) => silu(call.tensor(0)),
   elu: (call) => elu(call.tensor(0), call.number('alpha')),

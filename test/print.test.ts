@@ -15,16 +15,21 @@ interface Row {
 }
 
 // tensor/generate.py wrote it in this form.
-const rows = (JSON.parse(readFileSync(new URL('tensor/expected.json', import.meta.url), 'utf8')) as { print: Row[] }).print;
+const { print: rows } = JSON.parse(readFileSync(new URL('tensor/expected.json', import.meta.url), 'utf8')) as {
+  readonly print: readonly Row[];
+};
+
+/** An element as Python writes it. */
+function read(value: number | string | boolean): number {
+  return typeof value === 'string' ? Number(value.replace('inf', 'Infinity')) : Number(value);
+}
 
 test.each(rows.map((row) => ({ ...row, name: row.text.replace(/\s+/g, ' ').slice(0, 60) })))(
   '$dtype $shape: $name',
   ({ shape, dtype, values, step = NaN, requiresGrad = false, text }) => {
     const size = shape.reduce((a, b) => a * b, 1);
-    const read = (value: number | string | boolean): number | bigint =>
-      dtype === 'int64' ? BigInt(value) : typeof value === 'string' ? Number(value.replace('inf', 'Infinity')) : Number(value);
-    const elements = values?.map(read) ?? Array.from({ length: size }, (_, i) => (dtype === 'int64' ? BigInt(i * step) : i * step));
-    const data = dtype === 'int64' ? BigInt64Array.from(elements.map(BigInt)) : Float64Array.from(elements.map(Number));
+    const elements = values ?? Array.from({ length: size }, (_, i) => i * step);
+    const data = dtype === 'int64' ? BigInt64Array.from(elements.map(BigInt)) : Float64Array.from(elements.map(read));
     expect(String(tensor(data, shape, { dtype, requiresGrad }))).toBe(text);
   },
 );

@@ -12,7 +12,7 @@ import {
   type PerAxis,
 } from '../ops/conv.js';
 import { put } from '../ops/movement.js';
-import type { Tensor } from '../tensor.js';
+import { scope, type Tensor } from '../tensor.js';
 import { checkCount } from './check.js';
 import { initializeLinear } from './init.js';
 import { Module, Parameter, pythonTuple } from './module.js';
@@ -142,8 +142,10 @@ export class Conv1d extends Conv {
   }
 
   forward(x: Tensor): Tensor {
-    const { x: input, options } = this.prepare(x);
-    return conv1d(input, this.weight, options);
+    return scope(() => {
+      const { x: input, options } = this.prepare(x);
+      return conv1d(input, this.weight, options);
+    });
   }
 }
 
@@ -161,8 +163,10 @@ export class Conv2d extends Conv {
   }
 
   forward(x: Tensor): Tensor {
-    const { x: input, options } = this.prepare(x);
-    return conv2d(input, this.weight, options);
+    return scope(() => {
+      const { x: input, options } = this.prepare(x);
+      return conv2d(input, this.weight, options);
+    });
   }
 }
 
@@ -180,8 +184,10 @@ export class Conv3d extends Conv {
   }
 
   forward(x: Tensor): Tensor {
-    const { x: input, options } = this.prepare(x);
-    return conv3d(input, this.weight, options);
+    return scope(() => {
+      const { x: input, options } = this.prepare(x);
+      return conv3d(input, this.weight, options);
+    });
   }
 }
 
@@ -227,7 +233,7 @@ export class ConvTranspose1d extends ConvTranspose {
   }
 
   forward(x: Tensor): Tensor {
-    return convTranspose1d(x, this.weight, this);
+    return scope(() => convTranspose1d(x, this.weight, this));
   }
 }
 
@@ -245,7 +251,7 @@ export class ConvTranspose2d extends ConvTranspose {
   }
 
   forward(x: Tensor): Tensor {
-    return convTranspose2d(x, this.weight, this);
+    return scope(() => convTranspose2d(x, this.weight, this));
   }
 }
 
@@ -263,7 +269,7 @@ export class ConvTranspose3d extends ConvTranspose {
   }
 
   forward(x: Tensor): Tensor {
-    return convTranspose3d(x, this.weight, this);
+    return scope(() => convTranspose3d(x, this.weight, this));
   }
 }
 

@@ -159,9 +159,11 @@ export function batchNorm(
   checkLengths({ running_mean: runningMean, running_var: runningVar, weight, bias }, channels);
   const running = pair(x, runningMean, runningVar, training ? 'either' : 'evaluation');
   if (!training) return run(x, patterns.batch, { weight, bias, eps, given: running }).y;
-  const { y, ...batch } = run(x, patterns.batch, { weight, bias, eps, wants: running ? ['mean', 'variance'] : [] });
-  moveRunning(running, momentum, batch, [channels], x.size / Math.max(1, channels));
-  return y;
+  return scope(() => {
+    const { y, ...batch } = run(x, patterns.batch, { weight, bias, eps, wants: running ? ['mean', 'variance'] : [] });
+    moveRunning(running, momentum, batch, [channels], x.size / Math.max(1, channels));
+    return y;
+  });
 }
 
 export interface InstanceNormOptions extends AffineOptions {
@@ -195,9 +197,12 @@ export function instanceNorm(x: Tensor, options: InstanceNormOptions = {}): Tens
   checkInstanceLengths({ running_mean: runningMean, running_var: runningVar, weight, bias }, batch, channels);
   const running = pair(x, runningMean, runningVar, useInputStats ? 'either' : 'instance');
   if (!useInputStats) return run(x, patterns.batch, { weight, bias, eps, given: running }).y;
-  const { y, ...measured } = run(x, patterns.instances, { weight, bias, eps, wants: running ? ['mean', 'variance'] : [] });
-  moveRunning(running, momentum, measured, [batch, channels], sizeOf(x.shape.slice(2)));
-  return y;
+  return scope(() => {
+    const wants = running ? (['mean', 'variance'] as const) : [];
+    const { y, ...measured } = run(x, patterns.instances, { weight, bias, eps, wants });
+    moveRunning(running, momentum, measured, [batch, channels], sizeOf(x.shape.slice(2)));
+    return y;
+  });
 }
 
 /**
@@ -224,17 +229,19 @@ export function localResponseNorm(
   for (const [name, value] of Object.entries({ alpha, beta, k })) checkNumber(name, value);
   if (x.size === 0) return x;
   const [batch = 1, channels = 1] = x.shape;
-  // In float64: squares of float32 elements leave its range.
-  const wide = reshape(to(x, 'float64'), [batch, 1, channels, sizeOf(x.shape.slice(2))]);
-  const below = Math.floor(size / 2);
-  const padded = put(mul(wide, wide), [batch, 1, channels + size - 1, wide.shape[3] ?? 1], {
-    start: [0, 0, below, 0],
-    step: [1, 1, 1, 1],
-    shape: wide.shape,
+  return scope(() => {
+    // In float64: squares of float32 elements leave its range.
+    const wide = reshape(to(x, 'float64'), [batch, 1, channels, sizeOf(x.shape.slice(2))]);
+    const below = Math.floor(size / 2);
+    const padded = put(mul(wide, wide), [batch, 1, channels + size - 1, wide.shape[3] ?? 1], {
+      start: [0, 0, below, 0],
+      step: [1, 1, 1, 1],
+      shape: wide.shape,
+    });
+    const squares = conv2d(padded, ones([1, 1, size, 1], { dtype: 'float64' }));
+    const y = mul(wide, pow(add(mul(squares, alpha / size), k), -beta));
+    return to(reshape(y, x.shape), x.dtype === 'float64' ? 'float64' : 'float32');
   });
-  const squares = conv2d(padded, ones([1, 1, size, 1], { dtype: 'float64' }));
-  const y = mul(wide, pow(add(mul(squares, alpha / size), k), -beta));
-  return to(reshape(y, x.shape), x.dtype === 'float64' ? 'float64' : 'float32');
 }
 
 /**
@@ -255,10 +262,12 @@ export function normalize(
     const axes = mask.map((reduced, axis) => (reduced ? `[a${axis}]` : `a${axis}`));
     return run(x, axes.join(' '), { statistics: 'l2', eps }).y;
   }
-  // In float64: powers of float32 elements leave its range.
-  const wide = to(x, 'float64');
-  const length = vectorNorm(wide, p, dim, { keepdim: true });
-  return to(div(wide, maximum(length, eps)), x.dtype);
+  return scope(() => {
+    // In float64: powers of float32 elements leave its range.
+    const wide = to(x, 'float64');
+    const length = vectorNorm(wide, p, dim, { keepdim: true });
+    return to(div(wide, maximum(length, eps)), x.dtype);
+  });
 }
 
 /** The sum of two tensors, and its normalization. */

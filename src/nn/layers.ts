@@ -52,7 +52,8 @@ export class Linear extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    return linear(x, this.weight, this.bias);
+    // A weight that is computed on access goes with the scope.
+    return scope(() => linear(x, this.weight, this.bias));
   }
 
   protected override extraRepr(): string {
