@@ -174,7 +174,7 @@ export class Tensor {
   /** The same elements as PyTorch prints them. */
   toString(): string {
     const { node, requiresGrad } = this.variable;
-    const gradText = node !== null ? `grad_fn=<${node.name}>` : requiresGrad ? 'requires_grad=True' : null;
+    const gradText = node !== null ? `grad_fn=<${node.name}0>` : requiresGrad ? 'requires_grad=True' : null;
     return formatTensor({ shape: this.shape, dtype: this.dtype, data: this.data, gradText });
   }
 }
@@ -186,6 +186,7 @@ const scopes: Set<Tensor>[] = [];
  * Runs `f` and disposes every tensor made inside, but those it returns: alone, or in arrays, maps, sets, objects and
  * modules at any depth. Gradients accumulated into tensors from outside stay too. Scopes nest.
  *
+ * @throws KeelError [argument] for an async function: it would go on after its tensors are gone.
  * @example
  * const total = scope(() => zeros([2, 3]).add(1).sum()); // the zeros and the sum before reduction are gone
  */
@@ -194,6 +195,9 @@ export function scope<T>(f: () => T): T {
   scopes.push(made);
   try {
     const result = f();
+    if (result instanceof Promise) {
+      throw new KeelError('argument', 'scope() takes no async function: await outside of it, or dispose by hand');
+    }
     for (const kept of tensorsIn(result, new Set())) moveOut(kept, made);
     return result;
   } finally {
@@ -203,7 +207,7 @@ export function scope<T>(f: () => T): T {
 }
 
 /** Exempts a tensor from every open scope: it lives until it is disposed or collected. Returns it. */
-export function keep(kept: Tensor): Tensor {
+export function keep<T extends Tensor>(kept: T): T {
   for (const open of scopes) open.delete(kept);
   return kept;
 }

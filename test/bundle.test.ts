@@ -9,7 +9,7 @@ const imports: [what: string, code: string, prints: string, ceilingBytes: number
     'LayerNorm',
     `import { LayerNorm, tensor } from 'evenkeel';
      console.log(String(new LayerNorm(2).forward(tensor([1, 3]))));`,
-    'tensor([-1.0000,  1.0000], grad_fn=<NormBackward>)',
+    'tensor([-1.0000,  1.0000], grad_fn=<NormBackward0>)',
     21_500,
   ],
 ];

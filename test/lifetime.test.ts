@@ -2,8 +2,8 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import {
-  addLayerNorm, BatchNorm1d, BatchNorm2d, Conv2d, conv2d, ConvTranspose2d, grad, GroupNorm, InstanceNorm2d, KeelError,
-  keep, LayerNorm, LayerNorm2d, Linear, linear, LocalResponseNorm, matmul, memory, norm, normalize, normWithStatistics,
+  addLayerNorm, BatchNorm1d, BatchNorm2d, Conv2d, conv2d, ConvTranspose2d, Dropout, grad, GroupNorm, Identity, InstanceNorm2d,
+  KeelError, keep, LayerNorm, LayerNorm2d, LazyBatchNorm1d, Linear, linear, LocalResponseNorm, matmul, memory, norm, normalize, normWithStatistics,
   ones, RMSNorm, scope, softmax, spectralNorm, Tensor, tensor, weightNorm, zeros,
 } from 'evenkeel';
 import { describe, expect, test } from 'vitest';
@@ -37,6 +37,12 @@ describe('dispose', () => {
       expect(x.isDisposed).toBe(false);
     }
     expect(memory()).toEqual(before);
+  });
+
+  test('of what a layer passes on as it is leaves its input', () => {
+    const x = leaf([1, 2]);
+    for (const layer of [new Identity(), new Dropout().eval()]) layer.forward(x).dispose();
+    expect(x.toArray()).toEqual([1, 2]);
   });
 
   test('leaves shape, dtype and size', () => {
@@ -153,6 +159,17 @@ describe('scope', () => {
     let y: Tensor | undefined;
     scope(() => { scope(() => { y = keep(ones([2])); }); });
     expect(y?.toArray()).toEqual([1, 1]);
+  });
+
+  test('refuses an async function, which would outlive it', () => {
+    expect(() => scope(async () => zeros([2]))).toThrow(expect.objectContaining({ code: 'argument' }));
+  });
+
+  test('leaves a lazy layer the parameters of its first input', () => {
+    const layer = new LazyBatchNorm1d();
+    scope(() => layer.forward(leaf([1, 2, 3, 4]).reshape([2, 2])));
+    expect(layer.weight?.toArray()).toEqual([1, 1]);
+    expect(layer.runningVar?.isDisposed).toBe(false);
   });
 
   test('disposes on the way out of an error', () => {

@@ -227,7 +227,7 @@ export function localResponseNorm(
   }
   checkCount('size', size, 1);
   for (const [name, value] of Object.entries({ alpha, beta, k })) checkNumber(name, value);
-  if (x.size === 0) return x;
+  if (x.size === 0) return reshape(x, x.shape);
   const [batch = 1, channels = 1] = x.shape;
   return scope(() => {
     // In float64: squares of float32 elements leave its range.

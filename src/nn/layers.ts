@@ -6,6 +6,7 @@ import { KeelError } from '../errors.js';
 import { div, eq, mul, where } from '../ops/elementwise.js';
 import { embedding } from '../ops/embedding.js';
 import { linear } from '../ops/matmul.js';
+import { reshape } from '../ops/movement.js';
 import { flatten, unsqueeze } from '../ops/shape.js';
 import { bernoulli, randn } from '../random.js';
 import { scope, type Tensor } from '../tensor.js';
@@ -132,7 +133,7 @@ function rowOf(paddingIdx: number, rows: number): number {
  */
 export class Identity extends Module {
   forward(x: Tensor): Tensor {
-    return x;
+    return same(x);
   }
 }
 
@@ -204,7 +205,7 @@ export class Dropout extends Module {
   forward(x: Tensor): Tensor {
     const { p, training } = this;
     // PyTorch draws nothing where the result is certain.
-    if (!training || p === 0 || x.size === 0) return x;
+    if (!training || p === 0 || x.size === 0) return same(x);
     return scope(() => mul(x, p === 1 ? 0 : dropoutMask(x, 1 - p)));
   }
 
@@ -217,4 +218,9 @@ export class Dropout extends Module {
 function dropoutMask(x: Tensor, q: number): Tensor {
   const dtype = x.dtype === 'float64' ? 'float64' : 'float32';
   return div(bernoulli(x.shape, q, { dtype }), full([], q, { dtype }));
+}
+
+/** The same elements under a handle of its own, so that disposing one leaves the other. */
+function same(x: Tensor): Tensor {
+  return reshape(x, x.shape);
 }

@@ -1,7 +1,7 @@
 // Layers that learn their number of channels from the first input. May import create and nn.
 
 import { ones, zeros } from '../create.js';
-import type { Tensor } from '../tensor.js';
+import { keep, type Tensor } from '../tensor.js';
 import {
   BatchNorm1d,
   BatchNorm2d,
@@ -143,12 +143,12 @@ export class LazyInstanceNorm3d extends InstanceNorm3d {
   }
 }
 
-/** Gives the layer its channels, and its class: it is no longer lazy, as in PyTorch. */
+/** Gives the layer its channels, and its class: it is no longer lazy, as in PyTorch. A scope around it ends before it. */
 function settle<T extends RunningNorm>(layer: T, settled: { readonly prototype: T }, channels: number): T {
-  if (layer.affine) layer.weight = new Parameter(ones([channels]));
-  if (layer.bias !== null) layer.bias = new Parameter(zeros([channels]));
-  if (layer.runningMean !== null) layer.runningMean = new Buffer(zeros([channels]));
-  if (layer.runningVar !== null) layer.runningVar = new Buffer(ones([channels]));
+  if (layer.affine) layer.weight = keep(new Parameter(ones([channels])));
+  if (layer.bias !== null) layer.bias = keep(new Parameter(zeros([channels])));
+  if (layer.runningMean !== null) layer.runningMean = keep(new Buffer(zeros([channels])));
+  if (layer.runningVar !== null) layer.runningVar = keep(new Buffer(ones([channels])));
   // Without anything of that length, PyTorch leaves it at 0.
   if (layer.affine || layer.runningMean !== null) layer.numFeatures = channels;
   Object.setPrototypeOf(layer, settled.prototype);
