@@ -1,6 +1,6 @@
 // The tape: whom gradients reach and whom not, graphs that are kept, freed or spoiled, and what is refused.
 import {
-  backends, grad, KeelError, matmul, noGrad, norm, ones, register, tensor, useBackend, where, zeros, type ErrorCode,
+  backends, grad, matmul, noGrad, norm, ones, register, tensor, useBackend, where, zeros, type ErrorCode,
   type Kernels, type Tensor,
 } from 'evenkeel';
 import { describe, expect, test } from 'vitest';
@@ -8,23 +8,13 @@ import { isGradEnabled } from '../src/autograd.js';
 import { reference } from '../src/kernels/reference/reference.js';
 import { add } from '../src/ops/elementwise.js';
 import { copyInto, fill } from '../src/ops/movement.js';
+import { refusal } from './refusal.js';
 
 const other = 'reference again';
 if (!backends().includes(other)) register({ ...reference, name: other } as Kernels<unknown>); // S is its own affair
 
 const leaf = (data: readonly number[]): Tensor => tensor(data, { requiresGrad: true });
 const values = (x: Tensor | null | undefined): unknown => x?.toArray() ?? null;
-
-/** The error of f, with its text. */
-function refusal(f: () => unknown): { code: ErrorCode; message: string } {
-  try {
-    f();
-  } catch (error) {
-    if (error instanceof KeelError) return { code: error.code, message: error.message };
-    throw error;
-  }
-  throw new Error('nothing was refused');
-}
 
 describe('backward accumulates into leaves', () => {
   test('twice over two graphs adds up', () => {

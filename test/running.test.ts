@@ -1,12 +1,13 @@
 // Layers with state: when running statistics move, what a state dict may hold, when PyTorch raises, and how layers print.
 // Numbers are PARITY's reference vectors: PyTorch in float64.
 import {
-  BatchNorm1d, BatchNorm2d, BatchNorm3d, Buffer, FrozenBatchNorm2d, GroupNorm, InstanceNorm1d, InstanceNorm2d, InstanceNorm3d, instanceNorm,
-  KeelError, LayerNorm, LayerNorm2d, LazyBatchNorm1d, LazyBatchNorm2d, LazyBatchNorm3d, LazyInstanceNorm1d, LazyInstanceNorm2d,
+  BatchNorm1d, BatchNorm2d, BatchNorm3d, Buffer, FrozenBatchNorm2d, GroupNorm, InstanceNorm1d, InstanceNorm2d,
+  InstanceNorm3d, instanceNorm, LayerNorm, LayerNorm2d, LazyBatchNorm1d, LazyBatchNorm2d, LazyBatchNorm3d, LazyInstanceNorm1d, LazyInstanceNorm2d,
   LazyInstanceNorm3d, LocalResponseNorm, Module, Parameter, RMSNorm, backends, batchNorm, groupNorm, layerNorm, normalize, ones,
   rmsNorm, tensor, useBackend, zeros, type Nested, type Tensor,
 } from 'evenkeel';
 import { afterEach, describe, expect, test } from 'vitest';
+import { refusal } from './refusal.js';
 
 const initial = backends()[0] ?? '';
 afterEach(() => {
@@ -123,17 +124,6 @@ describe('which statistics, and are the buffers moved', () => {
     }
   });
 });
-
-/** Runs and returns the error; the layers must not have changed. */
-function refusal(run: () => unknown): KeelError {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof KeelError) return error;
-    throw error;
-  }
-  throw new Error('nothing was raised');
-}
 
 const of = (shape: readonly number[]) => ones(shape);
 

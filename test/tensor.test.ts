@@ -1,19 +1,10 @@
 // Making tensors and reading them: shapes, dtypes, PyTorch's ranges from tensor/expected.json, and what is refused.
 import { readFileSync } from 'node:fs';
 import {
-  arange, full, KeelError, linspace, ones, tensor, zeros, type DType, type ErrorCode, type Tensor,
+  arange, full, linspace, ones, tensor, zeros, type DType, type ErrorCode, type Tensor,
 } from 'evenkeel';
 import { describe, expect, test } from 'vitest';
-
-function refusal(f: () => unknown): { code: ErrorCode; message: string } {
-  try {
-    f();
-  } catch (error) {
-    if (error instanceof KeelError) return { code: error.code, message: error.message };
-    throw error;
-  }
-  throw new Error('nothing was refused');
-}
+import { refusal } from './refusal.js';
 
 /** Passes for any type, as in a program without types. */
 const anything = (value: unknown): never => value as never;

@@ -58,7 +58,7 @@ export function registerParametrization(module: Module, name: string, parametriz
 }
 
 /** Makes a parametrized property a parameter again, with the value that it has now; false where it is none. */
-export function removeParametrizations(module: Module, name: string): boolean {
+function removeParametrizations(module: Module, name: string): boolean {
   const list = parametrizationsOf(module, name);
   const lists: unknown = Reflect.get(module, PARAMETRIZATIONS);
   if (list === null || !(lists instanceof ModuleDict)) return false;
@@ -73,7 +73,7 @@ export function removeParametrizations(module: Module, name: string): boolean {
 }
 
 /** The parametrizations of a property, in order; null where it has none. */
-export function parametrizationsOf(module: Module, name: string): ParametrizationList | null {
+function parametrizationsOf(module: Module, name: string): ParametrizationList | null {
   const lists: unknown = Reflect.get(module, PARAMETRIZATIONS);
   return lists instanceof ModuleDict ? lists.at(name) : null;
 }
@@ -130,13 +130,26 @@ export function hookForward(module: Module, kind: string, name: string, makeHook
 }
 
 /** Takes a hook away again and undoes what it did; false where there is none. */
-export function unhookForward(module: Module, kind: string, name: string): boolean {
+function unhookForward(module: Module, kind: string, name: string): boolean {
   const held = forwardHooks.get(module);
   const hook = held?.get(`${kind} ${name}`);
   if (held === undefined || hook === undefined) return false;
   hook.remove();
   held.delete(`${kind} ${name}`);
   return true;
+}
+
+/**
+ * Makes a computed tensor a parameter again, whichever way it was computed: by the hook of this kind, or by a
+ * parametrization of this class.
+ *
+ * @throws KeelError [name] where neither is there.
+ */
+export function removeComputed(module: Module, name: string, kind: string, Kind: new (...of: never[]) => Parametrization): void {
+  if (unhookForward(module, kind, name)) return;
+  const parametrized = [...(parametrizationsOf(module, name) ?? [])].some((each) => each instanceof Kind);
+  if (parametrized && removeParametrizations(module, name)) return;
+  throw new KeelError('name', `${kind} of '${name}' not found in ${String(module)}`, { name });
 }
 
 const PARAMETRIZATIONS = 'parametrizations';

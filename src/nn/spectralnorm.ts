@@ -16,12 +16,10 @@ import {
   hookForward,
   parameterAt,
   Parametrization,
-  parametrizationsOf,
   registerParametrization,
-  removeParametrizations,
+  removeComputed,
   restore,
   setComputed,
-  unhookForward,
   type ForwardHook,
 } from './parametrize.js';
 import { isParametrized, type WeightKeys } from './weightnorm.js';
@@ -74,10 +72,8 @@ export function spectralNorm<T extends Module>(module: T, options: SpectralNormO
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.remove_spectral_norm.html
  */
 export function removeSpectralNorm<T extends Module>(module: T, name = 'weight'): T {
-  if (unhookForward(module, KIND, name)) return module;
-  const parametrized = [...(parametrizationsOf(module, name) ?? [])].some((each) => each instanceof SpectralNorm);
-  if (parametrized && removeParametrizations(module, name)) return module;
-  throw new KeelError('name', `spectral_norm of '${name}' not found in ${String(module)}`, { name });
+  removeComputed(module, name, KIND, SpectralNorm);
+  return module;
 }
 
 const KIND = 'spectral_norm';

@@ -13,12 +13,10 @@ import {
   hookForward,
   parameterAt,
   Parametrization,
-  parametrizationsOf,
   registerParametrization,
-  removeParametrizations,
+  removeComputed,
   restore,
   setComputed,
-  unhookForward,
   type ForwardHook,
 } from './parametrize.js';
 
@@ -66,10 +64,8 @@ export function weightNorm<T extends Module>(
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.remove_weight_norm.html
  */
 export function removeWeightNorm<T extends Module>(module: T, name = 'weight'): T {
-  if (unhookForward(module, KIND, name)) return module;
-  const parametrized = [...(parametrizationsOf(module, name) ?? [])].some((each) => each instanceof WeightNorm);
-  if (parametrized && removeParametrizations(module, name)) return module;
-  throw new KeelError('name', `weight_norm of '${name}' not found in ${String(module)}`, { name });
+  removeComputed(module, name, KIND, WeightNorm);
+  return module;
 }
 
 /** Which of the two kinds the keys ask for. */
