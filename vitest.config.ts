@@ -1,4 +1,4 @@
-// Rows run on src itself: 'evenkeel' is its entry file, so no build comes first.
+// Rows run on src itself: 'evenkeel' is its entry file. Those that run a command run what was built before them.
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
@@ -13,6 +13,7 @@ export default defineConfig({
   },
   test: {
     include: ['test/**/*.test.ts'],
+    globalSetup: ['test/build.ts'],
     testTimeout: 30_000,
     // Rows about types (*.test-d.ts) are compiled, not run.
     typecheck: {

@@ -1,28 +1,23 @@
-// The tape: records operations as they run and walks them backwards. May import errors, storage and tensor.
+// The tape: records operations as they run and walks them backwards. May import errors, tensor and gradients.
 
 import { KeelError, showShape } from './errors.js';
+import { Gradients, type Arithmetic } from './gradients.js';
 import { keep, leaf, sameShape, scope, Tensor, type GradNode, type Variable } from './tensor.js';
 
 /** Gradients of the inputs from those of the outputs; null where an input has none. */
-export type Backward = (dys: readonly (Tensor | null)[], saved: readonly Tensor[]) => readonly (Tensor | null)[];
+export type Backward<S extends readonly Tensor[]> = (
+  dys: readonly (Tensor | null)[],
+  saved: S,
+) => readonly (Tensor | null)[];
 
 /** An operation to record: what went in and came out, what its backward needs, and that backward. */
-export interface Operation {
+export interface Operation<S extends readonly Tensor[]> {
   readonly name: string;
   readonly inputs: readonly (Tensor | null)[];
   readonly outputs: readonly Tensor[];
   /** Tensors whose values the backward pass reads; given back to it in this order. */
-  readonly saved?: readonly Tensor[];
-  readonly backward: Backward;
-}
-
-/** What the tape itself computes on gradients; ops bring it, as it is recorded like all else. */
-export interface Arithmetic {
-  add(a: Tensor, b: Tensor): Tensor;
-  /** a += b, in place. */
-  addInto(a: Tensor, b: Tensor): void;
-  copy(x: Tensor): Tensor;
-  onesLike(x: Tensor): Tensor;
+  readonly saved?: S;
+  readonly backward: Backward<S>;
 }
 
 let arithmetic: Arithmetic | null = null;
@@ -62,14 +57,13 @@ export function isRecorded(inputs: readonly (Tensor | null)[]): boolean {
 }
 
 /** @internal Puts an operation on the tape where one of its inputs requires a gradient. */
-export function record(operation: Operation): void {
+export function record<const S extends readonly Tensor[] = readonly []>(operation: Operation<S>): void {
   if (!isRecorded(operation.inputs)) return;
-  const node = new Node(operation);
+  // The node gives `saved` back one for one, in their order: what S says.
+  const backward = operation.backward as Backward<readonly Tensor[]>;
+  const node = new Node({ ...operation, backward });
   operation.outputs.forEach((output, i) => {
-    if (output.dtype !== 'float32' && output.dtype !== 'float64') return;
-    output.variable.requiresGrad = true;
-    output.variable.node = node;
-    output.variable.output = i;
+    if (output.dtype === 'float32' || output.dtype === 'float64') output.recordAs(node, i);
   });
 }
 
@@ -82,16 +76,16 @@ class Node implements GradNode {
   readonly name: string;
   readonly sequence = sequence++;
   readonly inputs: readonly (Variable | null)[];
-  readonly outputShapes: readonly (readonly number[])[];
-  #backward: Backward;
+  #backward: Backward<readonly Tensor[]>;
   #saved: readonly Saved[] | null;
+  #holders = 0;
 
-  constructor({ name, inputs, outputs, saved = [], backward }: Operation) {
+  constructor({ name, inputs, saved = [], backward }: Operation<readonly Tensor[]>) {
     this.name = name;
     this.inputs = inputs.map((input) => (input?.requiresGrad === true ? input.variable : null));
-    this.outputShapes = outputs.map((output) => output.shape);
     this.#backward = backward;
     this.#saved = saved.map((tensor) => ({ tensor: alias(tensor), version: tensor.storage.version }));
+    for (const input of this.inputs) input?.node?.retain();
   }
 
   run(dys: readonly (Tensor | null)[]): readonly (Tensor | null)[] {
@@ -116,13 +110,35 @@ class Node implements GradNode {
     return this.#backward(dys, this.#saved.map(({ tensor }) => tensor));
   }
 
+  /** Gives back what was saved. A node that saved nothing can run again, as in PyTorch. */
   free(): void {
-    for (const { tensor } of this.#saved ?? []) tensor.dispose();
+    if (this.#saved === null || this.#saved.length === 0) return;
+    for (const { tensor } of this.#saved) tensor.dispose();
     this.#saved = null;
     // Its closure may hold what went in.
     this.#backward = () => [];
   }
+
+  retain(): void {
+    this.#holders += 1;
+  }
+
+  /** Without a holder nobody can walk through it any more: it frees what it saved, and lets go of the nodes before it. */
+  release(): void {
+    this.#holders -= 1;
+    if (this.#holders > 0) return;
+    abandoned.push(this);
+    if (abandoned.length > 1) return;
+    // A list and not a recursion: histories may be long.
+    for (let node = abandoned[0]; node !== undefined; node = abandoned[0]) {
+      node.free();
+      for (const input of node.inputs) input?.node?.release();
+      abandoned.shift();
+    }
+  }
 }
+
+const abandoned: Node[] = [];
 
 interface Saved {
   readonly tensor: Tensor;
@@ -150,7 +166,7 @@ export interface BackwardOptions {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.backward.html
  */
 export function backward(y: Tensor, dy: Tensor | null = null, options: BackwardOptions = {}): void {
-  const seeds = [{ variable: y.variable, dy: seed(y, dy) }];
+  const seeds = [{ dy: seed(y, dy), variable: y.variable }];
   walk(seeds, null, options);
 }
 
@@ -167,7 +183,7 @@ export interface GradOptions extends BackwardOptions {
  * @example
  * const x = tensor([3], { requiresGrad: true });
  * const [dx] = grad(x.mul(x).mul(x).sum(), x, { createGraph: true }); // 3x² = 27
- * const [ddx] = grad(dx.sum(), x); // 6x = 18
+ * if (dx) grad(dx.sum(), x); // 6x = 18
  */
 export function grad(
   outputs: Tensor | readonly Tensor[],
@@ -176,6 +192,10 @@ export function grad(
 ): (Tensor | null)[] {
   const ys = outputs instanceof Tensor ? [outputs] : outputs;
   const xs = inputs instanceof Tensor ? [inputs] : inputs;
+  for (const [name, list] of Object.entries({ outputs: ys, inputs: xs })) {
+    if (!Array.isArray(list)) checkIsTensor(name, list);
+    else for (const each of list) checkIsTensor(name, each);
+  }
   const { gradOutputs = [] } = options;
   const dys = gradOutputs instanceof Tensor ? [gradOutputs] : (gradOutputs ?? []);
   if (dys.length > 0 && dys.length !== ys.length) {
@@ -188,7 +208,7 @@ export function grad(
     if (x.requiresGrad) return;
     throw new KeelError('graph', `input ${i} does not require grad: set requiresGrad before it is used`, { input: i });
   });
-  const seeds = ys.map((y, i) => ({ variable: y.variable, dy: seed(y, dys[i] ?? null) }));
+  const seeds = ys.map((y, i) => ({ dy: seed(y, dys[i] ?? null), variable: y.variable }));
   const wanted = new Map<Variable, Tensor | null>(xs.map((x) => [x.variable, null]));
   walk(seeds, wanted, options);
   const given = new Set<Tensor>();
@@ -201,6 +221,8 @@ export function grad(
 }
 
 function seed(y: Tensor, dy: Tensor | null): Tensor {
+  checkIsTensor('the output', y);
+  if (dy !== null) checkIsTensor('dy', dy);
   const { kernels } = y.storage;
   if (!y.requiresGrad) {
     throw new KeelError(
@@ -234,6 +256,11 @@ function seed(y: Tensor, dy: Tensor | null): Tensor {
   return alias(dy);
 }
 
+function checkIsTensor(name: string, value: unknown): void {
+  if (value instanceof Tensor) return;
+  throw new KeelError('argument', `${name} must be a Tensor, got ${typeof value}: make one with tensor()`, { name });
+}
+
 function bound(): Arithmetic {
   if (arithmetic !== null) return arithmetic;
   throw new KeelError('graph', "the operations are not loaded: import 'evenkeel'");
@@ -248,7 +275,7 @@ interface Seed {
 function walk(seeds: readonly Seed[], wanted: Map<Variable, Tensor | null> | null, options: BackwardOptions): void {
   const { createGraph = false, retainGraph = createGraph } = options;
   const order = reachable(seeds, wanted);
-  const pending = new Gradients(wanted, new Set(order));
+  const pending = new Gradients(wanted, new Set(order), bound(), createGraph);
   const before = createsGraph;
   createsGraph = createGraph;
   try {
@@ -259,12 +286,11 @@ function walk(seeds: readonly Seed[], wanted: Map<Variable, Tensor | null> | nul
         if (dys.some((dy) => dy !== null)) {
           // What no input asks for stays in the scope, and goes with it.
           const run = () => node.run(dys).map((dx, i) => (node.inputs[i] === null ? null : dx));
-          const dxs = createGraph ? run() : scope(run);
-          pending.hand(dxs, node.inputs, dys);
+          pending.hand(scope(run), node.inputs, dys);
         }
         if (!retainGraph) node.free();
       }
-      if (!createGraph) pending.drop(seeds.map(({ dy }) => dy));
+      pending.drop(seeds.map(({ dy }) => dy));
     });
   } finally {
     createsGraph = before;
@@ -294,95 +320,6 @@ function reachable(seeds: readonly Seed[], wanted: Map<Variable, Tensor | null> 
 
 function nodesOf(variable: Variable): Node[] {
   return variable.node instanceof Node ? [variable.node] : [];
-}
-
-/** Gradients on their way: summed where paths meet, handed to leaves, freed when nobody needs them any more. */
-class Gradients {
-  readonly #pending = new Map<Node, (Tensor | null)[]>();
-  readonly #owners = new Map<Tensor, number>();
-  readonly #wanted: Map<Variable, Tensor | null> | null;
-  readonly #visited: ReadonlySet<GradNode>;
-
-  constructor(wanted: Map<Variable, Tensor | null> | null, visited: ReadonlySet<GradNode>) {
-    this.#wanted = wanted;
-    this.#visited = visited;
-  }
-
-  /** The seed stays the caller's: a leaf gets a copy of it. */
-  start(variable: Variable, dy: Tensor): void {
-    this.#own(dy);
-    this.hand([dy], [variable], []);
-  }
-
-  /** Gives each variable its gradient, made from `used`. All are owned meanwhile, as several may be one tensor. */
-  hand(
-    dys: readonly (Tensor | null)[],
-    variables: readonly (Variable | null)[],
-    used: readonly (Tensor | null)[],
-  ): void {
-    for (const dy of dys) if (dy !== null) this.#own(keep(dy));
-    if (!createsGraph) this.drop(used);
-    variables.forEach((variable, i) => {
-      const dy = dys[i] ?? null;
-      if (variable !== null && dy !== null) this.#add(variable, dy);
-    });
-    if (!createsGraph) this.drop(dys);
-  }
-
-  #add(variable: Variable, dy: Tensor): void {
-    if (this.#wanted?.has(variable) === true) {
-      this.#own(dy);
-      this.#wanted.set(variable, this.#sum(this.#wanted.get(variable) ?? null, dy));
-    } else if (this.#wanted === null && variable.node === null) {
-      this.#accumulate(variable, dy);
-    }
-    if (!(variable.node instanceof Node) || !this.#visited.has(variable.node)) return;
-    const slots = this.#pending.get(variable.node) ?? variable.node.outputShapes.map(() => null);
-    this.#own(dy);
-    slots[variable.output] = this.#sum(slots[variable.output] ?? null, dy);
-    this.#pending.set(variable.node, slots);
-  }
-
-  take(node: Node): readonly (Tensor | null)[] {
-    const dys = this.#pending.get(node) ?? [];
-    this.#pending.delete(node);
-    return dys;
-  }
-
-  drop(dys: readonly (Tensor | null)[]): void {
-    for (const dy of dys) {
-      if (dy === null) continue;
-      const owners = (this.#owners.get(dy) ?? 1) - 1;
-      this.#owners.set(dy, owners);
-      if (owners > 0) continue;
-      this.#owners.delete(dy);
-      dy.dispose();
-    }
-  }
-
-  #own(dy: Tensor): void {
-    this.#owners.set(dy, (this.#owners.get(dy) ?? 0) + 1);
-  }
-
-  /** The sum takes over the two owners' places. */
-  #sum(held: Tensor | null, dy: Tensor): Tensor {
-    if (held === null) return dy;
-    const total = keep(bound().add(held, dy));
-    this.#own(total);
-    if (!createsGraph) this.drop([held, dy]);
-    return total;
-  }
-
-  /** A leaf's gradient is its own: what others than the walk hold too is copied. */
-  #accumulate(leafVariable: Variable, dy: Tensor): void {
-    const held = leafVariable.grad;
-    if (held === null && this.#owners.get(dy) === 1 && !dy.storage.isShared) {
-      leafVariable.grad = dy;
-      this.#own(dy);
-    } else if (held === null) leafVariable.grad = keep(bound().copy(dy));
-    else if (createsGraph) leafVariable.grad = keep(bound().add(held, dy));
-    else bound().addInto(held, dy);
-  }
 }
 
 function recordingAs<T>(on: boolean, f: () => T): T {

@@ -1,9 +1,12 @@
-// Making tensors: from data, constants and ranges. May import errors, kernels, storage and tensor.
+// Making tensors: from data, constants and ranges. May import errors, sizes, kernels, storage and tensor.
 
-import { KeelError } from './errors.js';
+import { KeelError, showGiven } from './errors.js';
+import { int64Of } from './kernels/int64.js';
 import { backendFor, type Data, type DType, type Kernels } from './kernels/kernels.js';
+import { alloc } from './kernels/reference/reference.js';
+import { checkShape } from './sizes.js';
 import { Storage } from './storage.js';
-import { sameShape, sizeOf, Tensor, type Nested } from './tensor.js';
+import { sizeOf, Tensor, type Nested } from './tensor.js';
 
 /** What {@link tensor} reads elements from. */
 export type Source = Nested | ArrayLike<number> | BigInt64Array;
@@ -20,8 +23,8 @@ export interface TensorOptions {
  *
  * @param data nested arrays, or a flat or typed array together with `shape`
  * @param shape extents; may be left out for nested data
- * @throws KeelError [shape] for ragged data or a shape that does not hold it; [dtype] for a typed array of integers
- *   without `dtype`; [size] for extents that are no whole numbers from 0.
+ * @throws KeelError [shape] for ragged data or a shape that does not hold it; [dtype] for a typed array of integers, or
+ *   a mix of booleans, bigints and numbers, without `dtype`; [size] for extents that are no whole numbers from 0.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.tensor.html
  * @example
  * tensor([[1, 2], [3, 4]]).shape; // [2, 2]
@@ -34,12 +37,11 @@ export function tensor(
   shapeOrOptions?: readonly number[] | TensorOptions,
   last: TensorOptions = {},
 ): Tensor {
-  const shapeGiven = isShape(shapeOrOptions);
-  const options = shapeGiven || shapeOrOptions === undefined ? last : shapeOrOptions;
-  const found = shapeOf(data);
-  const shape = checkShape(shapeGiven ? shapeOrOptions : found);
-  const dtype = options.dtype ?? dtypeOf(data);
-  const values = flatten(data);
+  const [given, options] =
+    shapeOrOptions !== undefined && isOptions(shapeOrOptions) ? [undefined, shapeOrOptions] : [shapeOrOptions, last];
+  const { shape: found, values, kinds } = elementsOf(data);
+  const shape = checkShape(given === undefined ? found : given);
+  const dtype = options.dtype ?? dtypeOf(data, kinds);
   if (values.length !== sizeOf(shape)) {
     throw new KeelError('shape', `shape '[${shape.join(', ')}]' is invalid for input of size ${values.length}`, {
       shape,
@@ -51,10 +53,13 @@ export function tensor(
 
 /** @internal A tensor that takes over elements already in the dtype's typed array. */
 export function fromData(data: Data, shape: readonly number[], dtype: DType, options: TensorOptions = {}): Tensor {
-  const result = empty(shape, dtype);
-  result.storage.kernels.write(result.storage.handle, data);
-  if (options.requiresGrad === true) result.requiresGrad = true;
-  return result;
+  return written(empty(shape, dtype), data, options);
+}
+
+function written(x: Tensor, data: Data, { requiresGrad }: TensorOptions): Tensor {
+  x.storage.kernels.write(x.storage.handle, data);
+  if (requiresGrad === true) x.requiresGrad = true;
+  return x;
 }
 
 /** @internal A tensor whose elements are still to be written. */
@@ -64,6 +69,7 @@ export function empty(shape: readonly number[], dtype: DType, like?: Tensor): Te
 
 /** @internal A scalar of one value beside another tensor, to broadcast. */
 export function constant(value: number, dtype: DType, like: Tensor): Tensor {
+  checkNumber('a constant', value);
   const result = empty([], dtype, like);
   result.storage.kernels.write(result.storage.handle, convert([value], dtype));
   return result;
@@ -74,21 +80,41 @@ function likeKernels(dtype: DType, like: Tensor | undefined): Kernels<unknown> {
   return kernels?.holds(dtype) === true ? kernels : backendFor(dtype);
 }
 
-/** Zeros of a shape. @see https://docs.pytorch.org/docs/stable/generated/torch.zeros.html */
+/**
+ * Zeros of a shape.
+ *
+ * @throws KeelError [argument] for a shape that is no list; [size] for extents that are no whole numbers from 0.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.zeros.html
+ * @example
+ * zeros([2, 3], { dtype: 'int64' });
+ */
 export function zeros(shape: readonly number[], options: TensorOptions = {}): Tensor {
   return full(shape, 0, options);
 }
 
-/** Ones of a shape. @see https://docs.pytorch.org/docs/stable/generated/torch.ones.html */
+/**
+ * Ones of a shape; errors as {@link zeros}.
+ *
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.ones.html
+ * @example
+ * ones([2, 2]).toArray(); // [[1, 1], [1, 1]]
+ */
 export function ones(shape: readonly number[], options: TensorOptions = {}): Tensor {
   return full(shape, 1, options);
 }
 
-/** One value throughout. @see https://docs.pytorch.org/docs/stable/generated/torch.full.html */
+/**
+ * One value throughout, float32 unless a dtype is given; errors as {@link zeros}, and [argument] for what is no number.
+ *
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.full.html
+ * @example
+ * full([3], 0.5).toArray(); // [0.5, 0.5, 0.5]
+ */
 export function full(shape: readonly number[], value: number, options: TensorOptions = {}): Tensor {
-  const dtype = options.dtype ?? 'float32';
-  const values = new Float64Array(sizeOf(checkShape(shape))).fill(value);
-  return fromData(convert(values, dtype), [...shape], dtype, options);
+  checkNumber('full', value);
+  // First the tensor: it refuses what is no dtype.
+  const result = empty(checkShape(shape), options.dtype ?? 'float32');
+  return written(result, filled(result.dtype, result.size, value), options);
 }
 
 /**
@@ -108,6 +134,7 @@ export function arange(start: number, end?: number, step = 1, options: TensorOpt
       { start: from, end: to, step },
     );
   }
+  checkShape([length]);
   return tensor(Float64Array.from({ length }, (_, i) => from + i * step), { dtype: 'float32', ...options });
 }
 
@@ -129,20 +156,6 @@ export function linspace(start: number, end: number, steps: number, options: Ten
   return tensor(values, { dtype: 'float32', ...options });
 }
 
-/** @internal Refuses extents that are no whole numbers from 0, and more elements than a typed array holds. */
-export function checkShape(shape: readonly number[]): readonly number[] {
-  if (!Array.isArray(shape)) {
-    throw new KeelError('size', `a shape is a list of extents, got ${String(shape)}`, { shape });
-  }
-  for (const extent of shape) {
-    if (Number.isInteger(extent) && extent >= 0) continue;
-    throw new KeelError('size', `a shape holds whole numbers from 0, got ${extent} in [${shape.join(', ')}]`, { shape });
-  }
-  const size = sizeOf(shape);
-  if (size <= 2 ** 32) return [...shape];
-  throw new KeelError('size', `[${shape.join(', ')}] has ${size} elements; the limit is 2³²`, { shape, size });
-}
-
 /** @internal Typed array of a dtype with the values of another, as `Tensor.to` converts them. */
 export function convert(values: ArrayLike<number | bigint>, dtype: DType): Data {
   switch (dtype) {
@@ -151,69 +164,92 @@ export function convert(values: ArrayLike<number | bigint>, dtype: DType): Data 
     case 'float64':
       return values instanceof Float64Array ? values : Float64Array.from(values, Number);
     case 'int64':
-      return values instanceof BigInt64Array ? values : BigInt64Array.from(Array.from(values, whole));
+      return values instanceof BigInt64Array ? values : BigInt64Array.from(Array.from(values, int64Of));
     case 'bool':
       return Uint8Array.from(values, (value) => (Number(value) === 0 ? 0 : 1));
   }
 }
 
-function whole(value: number | bigint): bigint {
-  if (typeof value === 'bigint') return value;
-  if (Number.isFinite(value)) return BigInt(Math.trunc(value));
-  throw new KeelError('dtype', `${value} is no int64: give whole numbers, or another dtype`, { value });
+/** Zeros, filled with the value as a dtype holds it. */
+function filled(dtype: DType, length: number, value: number): Data {
+  const values = alloc(dtype, length);
+  if (values instanceof BigInt64Array) return values.fill(int64Of(value));
+  return values.fill(dtype === 'bool' ? Number(value !== 0) : value);
 }
 
-function isShape(value: readonly number[] | TensorOptions | undefined): value is readonly number[] {
-  return Array.isArray(value);
+function checkNumber(name: string, value: number): void {
+  if (typeof value === 'number') return;
+  throw new KeelError('argument', `${name} takes a number, got ${showGiven(value)}`, { value });
 }
 
-function isArrayLike(data: Source): data is readonly Nested[] | ArrayLike<number> | BigInt64Array {
-  return typeof data === 'object';
+function isOptions(value: readonly number[] | TensorOptions): value is TensorOptions {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value);
 }
 
-function isFlat(data: Source): data is ArrayLike<number> | BigInt64Array {
-  return ArrayBuffer.isView(data);
+type Rows = readonly Nested[] | ArrayLike<number> | BigInt64Array;
+
+function isTyped(data: unknown): data is ArrayLike<number> | BigInt64Array {
+  return ArrayBuffer.isView(data) && !(data instanceof DataView);
 }
 
-/** Shape of nested arrays; refuses ragged ones as PyTorch does. */
-function shapeOf(data: Source, depth = 0): number[] {
-  if (data === null || !['number', 'boolean', 'bigint', 'object'].includes(typeof data)) {
-    const given = data === null ? 'null' : `${typeof data}: ${String(data)}`;
-    throw new KeelError('dtype', `a tensor holds numbers or booleans, got ${given}`, { given: data });
-  }
-  if (!isArrayLike(data)) return [];
-  if (isFlat(data)) return [data.length];
-  const items = Array.from<Nested | number>(data);
-  const shapes = items.map((item) => shapeOf(item, depth + 1));
-  const first = shapes[0] ?? [];
-  shapes.forEach((shape, i) => {
-    if (sameShape(shape, first)) return;
-    throw new KeelError(
-      'shape',
-      `expected sequence of length ${first[0] ?? 0} at dim ${depth + 1} (got ${shape[0] ?? 'a number'} at index ${i})`,
-      { expected: first, got: shape, index: i },
-    );
-  });
-  return [items.length, ...first];
+function isList(data: unknown): data is Rows {
+  return Array.isArray(data) || isTyped(data);
 }
 
-function flatten(data: Source): ArrayLike<number | bigint> {
-  if (!isArrayLike(data)) return [typeof data === 'bigint' ? data : Number(data)];
-  if (isFlat(data)) return data;
-  const out: (number | bigint)[] = [];
-  const visit = (item: Nested | number): void => {
-    if (typeof item === 'object') item.forEach(visit);
-    else if (typeof item === 'number' || typeof item === 'bigint') out.push(item);
-    else out.push(Number(item));
+interface Elements {
+  readonly shape: readonly number[];
+  readonly values: ArrayLike<number | bigint>;
+  /** What `typeof` says of the elements. */
+  readonly kinds: ReadonlySet<string>;
+}
+
+/** The elements of nested lists, in order; refuses ragged lists as PyTorch does. */
+function elementsOf(data: Source): Elements {
+  if (isTyped(data)) return { shape: [data.length], values: data, kinds: new Set(['number']) };
+  const shape = shapeOf(data);
+  const values: (number | bigint)[] = [];
+  const kinds = new Set<string>();
+  const visit = (item: unknown, axis: number, index: number): void => {
+    const length = shape[axis];
+    if (isList(item) ? item.length !== length : length !== undefined) {
+      const got = isList(item) ? item.length : showGiven(item);
+      const message = `expected ${length === undefined ? 'a number' : `sequence of length ${length}`} at dim ${axis}`;
+      throw new KeelError('shape', `${message} (got ${got} at index ${index})`, { expected: shape, got, index });
+    }
+    if (isList(item)) {
+      for (let i = 0; i < item.length; i++) visit(item[i], axis + 1, i);
+      return;
+    }
+    kinds.add(typeof item);
+    if (typeof item === 'number' || typeof item === 'bigint') values.push(item);
+    else if (typeof item === 'boolean') values.push(Number(item));
+    else throw new KeelError('dtype', `a tensor holds numbers or booleans, got ${showGiven(item)}`, { given: item });
   };
-  Array.from<Nested | number>(data).forEach(visit);
-  return out;
+  visit(data, 0, 0);
+  return { shape, values, kinds };
 }
 
-function dtypeOf(data: Source): DType {
+/** The lengths of the first list at each depth. */
+function shapeOf(data: Source): number[] {
+  const shape: number[] = [];
+  for (let at: unknown = data; isList(at); at = at[0]) {
+    if (shape.length === MOST_AXES) {
+      const message = `lists are nested more than ${MOST_AXES} deep, or hold themselves`;
+      throw new KeelError('shape', message, { limit: MOST_AXES });
+    }
+    shape.push(at.length);
+  }
+  return shape;
+}
+
+/** As PyTorch. */
+const MOST_AXES = 64;
+
+function dtypeOf(data: Source, kinds: ReadonlySet<string>): DType {
+  if (data instanceof Float32Array) return 'float32';
   if (data instanceof Float64Array) return 'float64';
   if (data instanceof BigInt64Array) return 'int64';
-  if (isFlat(data) && !(data instanceof Float32Array)) {
+  if (isTyped(data)) {
     const kind = Object.prototype.toString.call(data).slice(8, -1);
     throw new KeelError(
       'dtype',
@@ -221,12 +257,11 @@ function dtypeOf(data: Source): DType {
       { given: kind },
     );
   }
-  const first = firstOf(data);
-  return typeof first === 'boolean' ? 'bool' : typeof first === 'bigint' ? 'int64' : 'float32';
-}
-
-function firstOf(data: Source): number | boolean | bigint | undefined {
-  if (!isArrayLike(data)) return data;
-  const [first] = Array.from<Nested | number | bigint>(data);
-  return first === undefined ? undefined : firstOf(first);
+  const [kind, other] = kinds;
+  if (other !== undefined) {
+    const given = [...kinds].toSorted().map((name) => `${name}s`).join(' and ');
+    const message = `the elements are ${given}: say { dtype: 'float32' }, or another, to convert them`;
+    throw new KeelError('dtype', message, { given });
+  }
+  return kind === 'boolean' ? 'bool' : kind === 'bigint' ? 'int64' : 'float32';
 }

@@ -63,3 +63,15 @@ export function underline(text: string, span: Span): string {
 export function showShape(shape: readonly number[]): string {
   return shape.length === 0 ? 'scalar' : shape.join(' × ');
 }
+
+/** A value that is not what was asked for, as messages print it: `a list`, `the number 3`, `undefined`. */
+export function showGiven(value: unknown): string {
+  if (value === undefined || value === null) return String(value);
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'string') return `the string '${value}'`;
+  if (typeof value === 'function') return 'a function';
+  if (typeof value !== 'object') return `the ${typeof value} ${String(value)}`;
+  const kind = Object.prototype.toString.call(value).slice(8, -1);
+  const name = kind === 'Object' ? value.constructor?.name : kind;
+  return name === undefined || name === 'Object' ? 'an object' : `an object (${name})`;
+}

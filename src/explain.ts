@@ -5,7 +5,7 @@ import { equivalentsOf, pytorchOf, type Equivalent } from './explain/catalogue.j
 import { torchCode } from './explain/expression.js';
 import { subjectOf, type Normalizer, type PatternSettings, type Subject } from './explain/subject.js';
 import { countOf, sentenceOf } from './explain/words.js';
-import { showShape } from './errors.js';
+import { KeelError, showShape } from './errors.js';
 import type { Statistics } from './kernels/kernels.js';
 import { printPattern, type AxisNames } from './notation.js';
 import { setOf, type Layout, type Plan } from './plan.js';
@@ -40,6 +40,7 @@ export interface ExplainData {
   readonly equivalents: readonly Equivalent[];
 }
 
+/** What {@link explain} says, and the sets themselves. */
 export interface Explanation {
   /** {@link ExplainData} to read. */
   readonly text: string;
@@ -80,8 +81,13 @@ export function explain(layer: Normalizer, shape: readonly number[], sizes?: Pat
   return {
     text: textOf(data, subject),
     data,
-    setOf: (index) => setOf(form, index).map((flat) => indexOf(flat, form.shape)),
+    setOf: (index) => setOf(form, listed(index)).map((flat) => indexOf(flat, form.shape)),
   };
+}
+
+function listed(index: readonly number[]): readonly number[] {
+  if (Array.isArray(index)) return index;
+  throw new KeelError('argument', `an index is a list, such as [1, 2], got ${String(index)}`, { index });
 }
 
 function dataOf(subject: Subject): ExplainData {

@@ -1,6 +1,7 @@
 // PyTorch's CPU generator: mt19937 and the way its words become uniforms, normals and permutations, written into
-// typed arrays. Knows nothing of tensors. May import errors.
+// typed arrays. Knows nothing of tensors. May import errors and erf.
 
+import { erf } from './erf.js';
 import { KeelError, type ErrorData } from './errors.js';
 
 /** Where real numbers are drawn into; the array's precision is the precision of the arithmetic. */
@@ -328,18 +329,6 @@ function upperHalf(x: number): number {
 /** Φ(x) = (1 + erf(x/√2)) / 2. */
 function normalCdf(x: number): number {
   return (1 + erf(x / Math.SQRT2)) / 2;
-}
-
-/** 2/√π · e^(−x²) · Σ 2ⁿx²ⁿ⁺¹/(2n + 1)!!: terms of one sign, so nothing cancels. */
-function erf(x: number): number {
-  if (Math.abs(x) > 6) return Math.sign(x);
-  let term = x;
-  let sum = x;
-  for (let n = 1; Math.abs(term) > Math.abs(sum) * 2 ** -54; n++) {
-    term *= (2 * x * x) / (2 * n + 1);
-    sum += term;
-  }
-  return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum;
 }
 
 function checkBounds(out: Reals, from: number, to: number): void {

@@ -4,6 +4,7 @@ import { backward, detach, type BackwardOptions } from './autograd.js';
 import type { DType } from './kernels/kernels.js';
 import * as elementwise from './ops/elementwise.js';
 import type { Operand } from './ops/elementwise.js';
+import * as inplace from './ops/inplace.js';
 import * as movement from './ops/movement.js';
 import * as reduce from './ops/reduce.js';
 import type { Dims, ReduceOptions } from './ops/reduce.js';
@@ -55,6 +56,13 @@ declare module './tensor.js' {
     and(other: Tensor): Tensor;
     or(other: Tensor): Tensor;
     not(): Tensor;
+
+    /** In place, never recorded: this ← source, this + other, this − other, this · other, this / other. Each returns this. */
+    copy_(source: Tensor): this;
+    add_(other: Operand): this;
+    sub_(other: Operand): this;
+    mul_(other: Operand): this;
+    div_(other: Operand): this;
 
     /** Σ over dims, all by default. */
     sum(dims?: Dims | null, options?: ReduceOptions): Tensor;
@@ -128,6 +136,11 @@ const methods = {
   and: elementwise.and,
   or: elementwise.or,
   not: elementwise.not,
+  copy_: inplace.copy_,
+  add_: inplace.add_,
+  sub_: inplace.sub_,
+  mul_: inplace.mul_,
+  div_: inplace.div_,
   sum: reduce.sum,
   mean: reduce.mean,
   var: reduce.variance,

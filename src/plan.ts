@@ -1,6 +1,6 @@
 // The plan: a pattern on a shape becomes six integers, and a permutation or a spread where six cannot say it.
 // May import errors, notation and sizes.
-import { KeelError, showShape } from './errors.js';
+import { KeelError, showGiven, showShape } from './errors.js';
 import { factorsOf, namesOf, parsePattern, type Axis, type Pattern } from './notation.js';
 import { checkShape, checkSize, sizesOf, type Sizes } from './sizes.js';
 
@@ -99,29 +99,29 @@ export function reduction(
   return fourRuns(shape.map((size, dim) => ({ size, reduced: reduced[dim] === true })));
 }
 
-/** The runs that sum a gradient of `size` elements to one of the plan's `affine` parameter values. */
-export function parameterRuns(plan: Plan, size: number): Runs {
-  const { affine, inner } = plan;
-  return { k0: 1, r0: affine === 0 ? 0 : size / (affine * inner), k1: affine, r1: inner };
-}
-
 /**
  * Flat indices, ascending and in the tensor's own memory order, of all elements that share the statistic of `x[index]`.
  *
  * @throws KeelError `rank` or `argument` for an index that is outside the tensor.
  */
 export function setOf(of: Layout, index: readonly number[]): number[] {
-  const flat = flatIndex(of.shape, index);
+  let first = flatIndex(of.shape, index);
   const digits = digitsOf(of.pattern, of.sizes);
   const stride = stridesOf(digits);
-  let first = flat;
-  let offsets = [0];
-  for (const digit of digits.filter(isReduced)) {
+  const reduced = digits.filter(isReduced);
+  for (const digit of reduced) {
     const step = stride.get(digit) ?? 0;
-    first -= (Math.floor(flat / step) % digit.size) * step;
-    offsets = offsets.flatMap((offset) => Array.from({ length: digit.size }, (_, i) => offset + i * step));
+    first -= (Math.floor(first / step) % digit.size) * step;
   }
-  return offsets.map((offset) => first + offset);
+  const set = new Array<number>(volume(reduced)).fill(first);
+  let filled = 1;
+  // From the innermost digit, so that the copies of what is there follow it in order.
+  for (const digit of reduced.toReversed()) {
+    const step = stride.get(digit) ?? 0;
+    for (let i = filled; i < filled * digit.size; i++) set[i] = set[i - filled]! + step;
+    filled *= digit.size;
+  }
+  return set;
 }
 
 /**
@@ -274,6 +274,9 @@ const product = (sizes: readonly number[]): number => sizes.reduce((a, b) => a *
 const volume = (of: readonly { readonly size: number }[]): number => product(of.map(({ size }) => size));
 
 function flatIndex(shape: readonly number[], index: readonly number[]): number {
+  if (!Array.isArray(index)) {
+    throw new KeelError('argument', `an index is a list such as [0, 1], got ${showGiven(index)}`, { index });
+  }
   const [asked, there] = [`the index [${index.join(', ')}]`, `the tensor (${showShape(shape)})`];
   if (index.length !== shape.length) {
     const message = `${asked} has length ${index.length}, but ${there} has rank ${shape.length}`;

@@ -1,9 +1,11 @@
-// Random tensors from one generator, PyTorch's on the CPU. May import errors, kernels, create, generator and tensor.
+// Random tensors from one generator, PyTorch's on the CPU. May import errors, sizes, kernels, create, generator
+// and tensor.
 
-import { checkShape, convert, fromData, type TensorOptions } from './create.js';
+import { convert, fromData, type TensorOptions } from './create.js';
 import { KeelError } from './errors.js';
 import { Generator } from './generator.js';
 import type { Data, DType, Reals } from './kernels/kernels.js';
+import { checkShape } from './sizes.js';
 import { sizeOf, type Tensor } from './tensor.js';
 
 /** Until {@link manualSeed}, a stream that no other run repeats. */

@@ -1,6 +1,6 @@
 // Axes and a shape become the size of every name: what is given is checked, what is left out is inferred.
 // May import errors and notation.
-import { KeelError, showShape, type ErrorCode } from './errors.js';
+import { KeelError, showGiven, showShape, type ErrorCode } from './errors.js';
 import { factorsOf, patternError, type Axis, type Factor, type Pattern } from './notation.js';
 
 /** The size of every name of a pattern; an ellipsis has as many sizes as it stands for axes. */
@@ -31,18 +31,35 @@ export function sizesOf(pattern: Pattern, shape: readonly number[], given: Given
   return sizes;
 }
 
-/** Refuses a shape that no tensor has, with a KeelError `size`. */
-export function checkShape(shape: readonly number[]): void {
+/** A copy of the shape. A KeelError `argument` for what is no list, `size` for a shape that no tensor has. */
+export function checkShape(shape: readonly number[], least = 0): number[] {
+  if (!Array.isArray(shape)) {
+    throw new KeelError('argument', `a shape is one list of sizes such as [4, 2], got ${showGiven(shape)}`, { shape });
+  }
   let elements = 1;
   for (const [dim, size] of shape.entries()) {
-    if (!Number.isSafeInteger(size) || size < 0) {
-      const message = `axis ${dim} of the shape ${showShape(shape)} is ${size}; sizes are whole numbers from 0`;
+    if (!Number.isSafeInteger(size) || size < least) {
+      const message = `axis ${dim} of the shape ${showShape(shape)} is ${size}; sizes are whole numbers from ${least}`;
       throw new KeelError('size', message, { axis: dim, size, shape });
     }
     elements *= Math.max(size, 1);
   }
-  if (elements <= Number.MAX_SAFE_INTEGER) return;
-  throw new KeelError('size', `${showShape(shape)} are more than 2^53 - 1 elements; give a smaller shape`, { shape });
+  // As many as a typed array holds.
+  if (elements <= 2 ** 32) return [...shape];
+  const message = `${showShape(shape)} has ${elements} elements; the limit is 2³²: give a smaller shape`;
+  throw new KeelError('size', message, { shape, elements });
+}
+
+/** The numbers that divide n, ascending: all of them up to 2³², the extent that a tensor can have. */
+export function divisorsOf(n: number): number[] {
+  const low: number[] = [];
+  const high: number[] = [];
+  for (let d = 1; d <= 2 ** 16 && d * d <= n; d++) {
+    if (n % d !== 0) continue;
+    low.push(d);
+    if (d * d !== n) high.push(n / d);
+  }
+  return [...low, ...high.toReversed()];
 }
 
 /** The size given for a name; a KeelError `size` if it is none. */
@@ -112,10 +129,8 @@ function factorSizes(
 
 /** The numbers that divide `size`, for a message: the first twenty. */
 function divisors(size: number): string {
-  const found: number[] = [];
-  const last = Math.min(size, 4096);
-  for (let d = 1; d <= last && found.length < 20; d++) if (size % d === 0) found.push(d);
-  return found.at(-1) === size ? found.join(', ') : `${found.join(', ')}, …`;
+  const found = divisorsOf(size);
+  return found.length <= 20 ? found.join(', ') : `${found.slice(0, 20).join(', ')}, …`;
 }
 
 const names = (of: readonly Factor[], separator: string): string => of.map(({ name }) => name).join(separator);

@@ -31,6 +31,22 @@ export function memory(): { bytes: number; tensors: number } {
   return { ...held };
 }
 
+/** What is left to do for a storage that nobody disposed; it must not refer to the storage itself. */
+interface Remains {
+  readonly bytes: number;
+  readonly free: (() => void) | null;
+}
+
+const forgotten = new FinalizationRegistry<Remains>(({ bytes, free }) => {
+  count(-1, -bytes);
+  free?.();
+});
+
+function count(tensors: number, bytes: number): void {
+  held.tensors += tensors;
+  held.bytes += bytes;
+}
+
 /** @internal Elements of one dtype, held by any number of tensors and freed when the last lets go. */
 export class Storage {
   readonly kernels: Kernels<unknown>;
@@ -48,16 +64,19 @@ export class Storage {
       throw new KeelError('dtype', message, { dtype, known });
     }
     made = true;
+    const handle = kernels.alloc(dtype, length);
     this.kernels = kernels;
-    this.handle = kernels.alloc(dtype, length);
+    this.handle = handle;
     this.dtype = dtype;
     this.length = length;
+    const bytes = length * bytesOf[dtype];
+    count(1, bytes);
+    // Garbage needs no freeing: a remainder that held it would keep it alive through a synchronous loop.
+    forgotten.register(this, { bytes, free: kernels.collected ? null : () => kernels.free(handle) }, this);
   }
 
   hold(): void {
-    if (this.#holders++ > 0) return;
-    held.tensors += 1;
-    held.bytes += this.length * bytesOf[this.dtype];
+    this.#holders += 1;
   }
 
   /** Whether more than one tensor holds it. */
@@ -66,9 +85,10 @@ export class Storage {
   }
 
   release(): void {
-    if (--this.#holders > 0) return;
-    held.tensors -= 1;
-    held.bytes -= this.length * bytesOf[this.dtype];
+    this.#holders -= 1;
+    if (this.#holders > 0) return;
+    forgotten.unregister(this);
+    count(-1, -this.length * bytesOf[this.dtype]);
     this.kernels.free(this.handle);
   }
 }

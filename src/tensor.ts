@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 // Tensor: shape, dtype, storage and lifetime; reading. May import errors, kernels and storage.
 
 import { KeelError, showShape } from './errors.js';
@@ -11,6 +12,9 @@ export type Nested = number | boolean | bigint | readonly Nested[];
 /** A node of the tape, as a tensor sees it: the operation that made it. */
 export interface GradNode {
   readonly name: string;
+  /** One more handle on an output, or operation on one, needs the node; and one less. */
+  retain(): void;
+  release(): void;
 }
 
 /** What the tape knows of a tensor; shared by every handle on the same value. */
@@ -42,6 +46,8 @@ export class Tensor {
   /** @internal */
   readonly variable: Variable;
   #storage: Storage | null;
+  /** The node that this handle keeps. */
+  #node: GradNode | null;
 
   /** @internal Use {@link tensor}, {@link zeros} and their like. */
   constructor(shape: readonly number[], storage: Storage, variable: Variable = leaf()) {
@@ -50,9 +56,19 @@ export class Tensor {
     this.size = storage.length;
     this.variable = variable;
     this.#storage = storage;
+    this.#node = variable.node;
+    this.#node?.retain();
     storage.hold();
-    forgotten.register(this, storage, this);
     scopes.at(-1)?.add(this);
+  }
+
+  /** @internal Makes this the output of an operation. */
+  recordAs(node: GradNode, output: number): void {
+    this.variable.requiresGrad = true;
+    this.variable.node = node;
+    this.variable.output = output;
+    this.#node = node;
+    node.retain();
   }
 
   /** @internal The elements' storage; refuses after dispose. */
@@ -75,6 +91,9 @@ export class Tensor {
   }
 
   set requiresGrad(on: boolean) {
+    if (typeof on !== 'boolean') {
+      throw new KeelError('argument', `requiresGrad is true or false, got ${String(on)}`, { requiresGrad: on });
+    }
     if (on && this.dtype !== 'float32' && this.dtype !== 'float64') {
       throw new KeelError(
         'dtype',
@@ -98,6 +117,9 @@ export class Tensor {
   }
 
   set grad(grad: Tensor | null) {
+    if (grad !== null && !(grad instanceof Tensor)) {
+      throw new KeelError('argument', `assigned grad expected to be a Tensor or null but got ${typeof grad}`, { grad });
+    }
     if (grad !== null && (grad.dtype !== this.dtype || !sameShape(grad.shape, this.shape))) {
       throw new KeelError(
         'shape',
@@ -106,7 +128,10 @@ export class Tensor {
         { expected: this.shape, got: grad.shape },
       );
     }
-    this.variable.grad = grad;
+    // The new one belongs to this tensor and outlives the scope it was made in; the old one goes with the scope it leaves in.
+    const old = this.variable.grad;
+    this.variable.grad = grad === null ? null : keep(grad);
+    if (old !== null && old !== grad && !old.isDisposed) scopes.at(-1)?.add(old);
   }
 
   /** The number of axes. */
@@ -162,13 +187,19 @@ export class Tensor {
   /** Gives the memory back at once. What the tape saved of this tensor stays valid; this handle does not. */
   dispose(): void {
     if (this.#storage === null) return;
-    forgotten.unregister(this);
     this.#storage.release();
     this.#storage = null;
+    this.#node?.release();
+    this.#node = null;
   }
 
   [Symbol.dispose](): void {
     this.dispose();
+  }
+
+  /** What Node's console shows: the text of {@link toString}. */
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return this.isDisposed ? `disposed tensor of ${showShape(this.shape)}` : this.toString();
   }
 
   /** The same elements as PyTorch prints them. */
@@ -179,7 +210,6 @@ export class Tensor {
   }
 }
 
-const forgotten = new FinalizationRegistry<Storage>((storage) => storage.release());
 const scopes: Set<Tensor>[] = [];
 
 /**

@@ -1,6 +1,6 @@
 // The tape: whom gradients reach and whom not, graphs that are kept, freed or spoiled, and what is refused.
 import {
-  backends, grad, matmul, noGrad, norm, ones, register, tensor, useBackend, where, zeros, type ErrorCode,
+  backends, grad, matmul, noGrad, norm, ones, register, softplus, tensor, useBackend, where, zeros, type ErrorCode,
   type Kernels, type Tensor,
 } from 'evenkeel';
 import { describe, expect, test } from 'vitest';
@@ -179,6 +179,29 @@ describe('grad', () => {
     expect(seen).toEqual([[108], [108], [72], [24]]);
   });
 
+  // f, x, PyTorch 2.13's first and second derivative.
+  const corners: [name: string, f: (x: Tensor) => Tensor, x: number[], first: number[], second: number[]][] = [
+    ['softplus', (x) => softplus(x), [0, 40, -800, NaN], [0.5, 1, 0, NaN], [0.25, 0, 0, NaN]],
+    ['softplus of beta 2', (x) => softplus(x, 2), [0, 40], [0.5, 1], [0.5, 0]],
+    ['pow 0', (x) => x.pow(0), [0, 2, NaN, -1], [0, 0, 0, 0], [0, 0, 0, 0]],
+    ['pow 1', (x) => x.pow(1), [0, 2, -1], [1, 1, 1], [0, 0, 0]],
+    ['pow 2', (x) => x.pow(2), [0, NaN, -1], [0, NaN, -2], [2, 2, 2]],
+  ];
+
+  test.each(corners)('twice at the corners of %s', (_, f, at, first, second) => {
+    const x = tensor(at, { dtype: 'float64', requiresGrad: true });
+    const [dx] = grad(f(x), x, { gradOutputs: ones([at.length], { dtype: 'float64' }), createGraph: true });
+    const [d2x] = dx?.requiresGrad === true ? grad(dx.sum(), x) : [zeros(x.shape)];
+    expect(values(dx?.add(0))).toEqual(first);
+    expect(values(d2x?.add(0))).toEqual(second);
+  });
+
+  test.each([Infinity, -Infinity])('of vectorNorm %s with NaN is 0, as PyTorch has it', (p) => {
+    const x = leaf([1, NaN, 3]);
+    expect(grad(x.vectorNorm(p), x).map(values)).toEqual([[0, 0, 0]]);
+    expect(grad(x.max(), x).map(values)).toEqual([[NaN, NaN, NaN]]);
+  });
+
   test('backward through a gradient reaches grad', () => {
     const x = leaf([2]);
     const [dx] = grad(x.pow(3), x, { createGraph: true });
@@ -247,6 +270,14 @@ describe('retainGraph', () => {
     y.backward();
     expect(values(x.grad)).toEqual([12]);
     expect(refusal(() => y.backward()).message).toContain('backward through the graph a second time');
+  });
+
+  test('is not needed where nothing was saved', () => {
+    const x = leaf([3]);
+    const y = x.add(1).sum();
+    y.backward();
+    y.backward();
+    expect(values(x.grad)).toEqual([2]);
   });
 
   test('of createGraph is the default', () => {

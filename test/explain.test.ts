@@ -296,6 +296,16 @@ describe('explain', () => {
     expect((typeof layer === 'string' ? explain(layer, shape) : explain(layer, shape)).data.pytorch).toBe(expected);
   });
 
+  test('a shape whose parameters would not fit into memory', () => {
+    const { equivalents } = explain('b c [s...], c', [2, 3, 2 ** 14, 2 ** 14]).data;
+    expect(equivalents.map(({ pytorch }) => pytorch)).toEqual([
+      'nn.LayerNorm([16384, 16384])', 'nn.InstanceNorm2d(3, affine=True)', 'nn.GroupNorm(3, 3)',
+    ]);
+    expect(explain('[b] c [s...]', [2, 9_699_690, 2]).data.equivalents.map(({ pytorch }) => pytorch)).toEqual([
+      'nn.BatchNorm1d(9699690, affine=False)',
+    ]);
+  }, 1000);
+
   test('a size whose name the pattern lacks is no program', () => {
     // @ts-expect-error g is no name of this pattern
     expect(() => explain('b [c]', [2, 3], { g: 3 })).toThrow(/no axis has that name/);

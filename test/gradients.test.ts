@@ -182,6 +182,24 @@ function disagreement(f: Differentiable, inputs: readonly Tensor[]): number {
   return Math.max(...apart);
 }
 
+test.each<[name: string, statistics: Statistics, offset: number, scale: number, eps: number]>([
+  ['a mean of 10⁴ deviations', 'moments', 1e4, 1, 1e-5],
+  ['a mean of 10⁶ deviations', 'moments', 1e6, 1, 1e-5],
+  ['10²⁰', 'moments', 0, 1e20, 0],
+  ['10⁻²⁰', 'moments', 0, 1e-20, 0],
+  ['10²⁰ by rms', 'rms', 0, 1e20, 0],
+  ['10³⁰ by l2', 'l2', 0, 1e30, 0],
+])('the recorded backward pass is as good as the fused one in float32: %s', (_, statistics, offset, scale, eps) => {
+  const x = tensor(wave([4, 8], 0.2).add(offset).mul(scale).detach().data.slice(), [4, 8], { requiresGrad: true, dtype: 'float32' });
+  const gradOutputs = tensor(wave([4, 8], 0.9).detach().data.slice(), [4, 8], { dtype: 'float32' });
+  const y = norm(x, 'b [c]', { statistics, eps });
+  const [fused] = grad(y, x, { gradOutputs, retainGraph: true });
+  const [recorded] = grad(y, x, { gradOutputs, createGraph: true });
+  const largest = fused?.abs().max().item() ?? NaN;
+  expect(largest).toBeGreaterThan(0);
+  expect((fused?.sub(recorded ?? NaN).abs().max().item() ?? NaN) / largest).toBeLessThan(3e-7);
+});
+
 test.each(['[b] c [s...], c', 'b [c] s..., c', 'a [b] c [d] e, c'])("given statistics of '%s'", (text) => {
   const shape = text.startsWith('a') ? [2, 2, 2, 2, 1] : [2, 3, 2];
   const form = layout(text, shape);

@@ -1,6 +1,6 @@
 // Files: what is read and written, bit for bit, and what is refused with its facts.
 
-import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -31,7 +31,46 @@ describe('malformed files are refused', () => {
   ] as const;
 
   test.each(rows)('%s', async (name, message) => {
-    await refused(() => load(data(`broken/${name}`)), message);
+    const path = data(`broken/${name}`);
+    await refused(() => load(path), `cannot read '${path}': `);
+    await refused(() => load(path), message);
+  });
+});
+
+describe('files of another kind are refused by what they are', () => {
+  const zip = 'it is a zip archive: .npz and PyTorch\'s .pt are not read yet: save as .npy or .safetensors';
+  const rows = [
+    ['empty.npy', '', 'the file is empty'],
+    ['text.npy', 'one, two, three and four', 'it is not a .npy file'],
+    ['arrays.npz', 'PK\x03\x04 and more', zip],
+    ['model.pt', 'PK\x03\x04 and more', zip],
+    ['zipped.npy', 'PK\x03\x04 and more', zip],
+    ['data.json', '{"shape": [2, 3], "data": []}', 'it is neither .npy nor safetensors'],
+    ['text.safetensors', 'one, two, three and four', 'it is neither .npy nor safetensors'],
+    ['short.safetensors', 'one', 'it is neither .npy nor safetensors'],
+  ] as const;
+
+  test.each(rows)('%s', async (name, text, message) => {
+    const path = join(folder, name);
+    await writeFile(path, text);
+    await refused(() => load(path), `cannot read '${path}': ${message}`);
+    await refused(() => load(new File([text], name)), `cannot read '${name}': ${message}`);
+    if (name !== 'text.npy') await refused(() => load(new TextEncoder().encode(text)), message);
+  });
+
+  test('a file of more than 2 GiB gets a way out', async () => {
+    const path = join(folder, 'huge.npy');
+    const file = await open(path, 'w');
+    await file.truncate(2 ** 31);
+    await file.close();
+    await refused(() => load(path), `cannot read '${path}': File size`);
+    await refused(() => load(path), 'save its tensors in several files');
+    await rm(path);
+  });
+
+  test('a source that is none', async () => {
+    // What JavaScript can call.
+    await expect(load(5 as unknown as string)).rejects.toMatchObject({ code: 'argument', message: expect.stringContaining('got a number') });
   });
 });
 
@@ -223,6 +262,26 @@ describe('files', () => {
     await save(path, new Map([['x', full([2], 7)]]));
     expect((await load(path)).get('array')?.toArray()).toEqual([7, 7]);
     expect(await readdir(join(folder, 'replaced'))).toEqual(['x.npy']);
+  });
+
+  test('save takes a plain object as well as a Map', async () => {
+    const path = join(folder, 'record.safetensors');
+    await save(path, { a: full([2], 7), b: zeros([1]) });
+    const read = await load(path);
+    expect([...read.keys()]).toEqual(['a', 'b']);
+    same(read.get('a'), full([2], 7));
+  });
+
+  test.each([
+    ['a tensor', zeros([2]), 'got a value of class Tensor'],
+    ['an array', [zeros([2])], 'got a value of class Array'],
+    ['nothing', null, 'got null'],
+    ['a number in an object', { x: 5 }, "got a number as 'x'"],
+    ['an array in a Map', new Map([['x', [1, 2]]]), "got a value of class Array as 'x'"],
+  ])('save refuses %s', async (_, given, message) => {
+    // What JavaScript can call.
+    const call = save(join(folder, 'x.npy'), given as Record<string, Tensor>);
+    await expect(call).rejects.toMatchObject({ code: 'argument', message: expect.stringContaining(message) });
   });
 
   test.each([

@@ -65,7 +65,7 @@ describe('dispose', () => {
   disposed.dispose();
   const other = tensor([3]);
   // Every name on Tensor.prototype: each reads elements but these.
-  const harmless = new Set(['constructor', 'dispose', 'isDisposed', 'requiresGrad', 'grad', 'rank']);
+  const harmless = new Set(['constructor', 'recordAs', 'dispose', 'isDisposed', 'requiresGrad', 'grad', 'rank']);
   const names = Object.getOwnPropertyNames(Tensor.prototype).filter((name) => !harmless.has(name));
   const calls: Readonly<Record<string, readonly unknown[]>> = {
     to: ['float64'], clamp: [{ min: 0 }], sum: [], mean: [], var: [], max: [], min: [], vectorNorm: [], split: [1],
@@ -197,6 +197,68 @@ describe('scope', () => {
     const dx = scope(() => grad(x.pow(3), x, { createGraph: true })[0]);
     const [ddx] = grad(dx ?? x, x);
     expect(ddx?.toArray()).toEqual([12]);
+  });
+});
+
+describe('scope clears away the tape', () => {
+  const layer = new LayerNorm(4);
+  const x = () => leaf([1, 2, 3, 5]).reshape([1, 4]);
+  const rows: [name: string, f: () => unknown][] = [
+    ['of a loss that nobody differentiates', () => layer.forward(x()).square().sum().item()],
+    ['of gradients that nobody keeps', () => void grad(layer.forward(x()).square().sum(), layer.parameters())],
+    ['of second derivatives', () => {
+      const [dx] = grad(layer.forward(x()).square().sum(), layer.parameters(), { createGraph: true });
+      if (dx) grad(dx.square().sum(), layer.parameters());
+    }],
+    ['of a branch that is not walked', () => {
+      const y = layer.forward(x());
+      y.exp().mul(2);
+      grad(y.sum(), layer.parameters());
+    }],
+    ['of a pass that failed', () => {
+      const y = layer.forward(x());
+      expect(() => y.backward()).toThrow('implicitly created only for scalar outputs');
+    }],
+  ];
+  test.each(rows)('%s', (_, f) => {
+    scope(f);
+    const before = memory();
+    for (let i = 0; i < 5; i++) scope(f);
+    expect(memory()).toEqual(before);
+  });
+
+  test('of a long history, without recursion', () => {
+    const before = memory();
+    const w = leaf([1]);
+    scope(() => {
+      let y = w.mul(1);
+      for (let i = 0; i < 20_000; i++) y = y.mul(1);
+    });
+    w.dispose();
+    expect(memory()).toEqual(before);
+  });
+
+  test('but not a gradient that is assigned', () => {
+    const w = leaf([2]);
+    scope(() => {
+      w.mul(3).sum().backward();
+      w.grad = w.grad?.mul(0.5) ?? null;
+    });
+    expect(w.grad?.toArray()).toEqual([1.5]);
+  });
+});
+
+describe('a loop that never disposes', () => {
+  test('holds no more than the collector lets it', () => {
+    const data = new Float32Array(1 << 20);
+    const before = process.memoryUsage().arrayBuffers;
+    let most = 0;
+    for (let i = 0; i < 400; i++) {
+      tensor(data);
+      most = Math.max(most, process.memoryUsage().arrayBuffers - before);
+    }
+    // All of them together are 1.6 GB.
+    expect(most).toBeLessThan(800e6);
   });
 });
 

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { KeelError } from '../src/errors.js';
 import { parsePattern } from '../src/notation.js';
 import {
-  layout, parameterRuns, reduction, sameParameters, sameSets, setOf,
+  layout, reduction, sameParameters, sameSets, setOf,
   type Layout, type Permutation, type Runs, type Spread,
 } from '../src/plan.js';
 import { meaning, plainSample, samples, unwoven, walk, wordSizes, type Sample, type Word } from './patterns.js';
@@ -90,23 +90,6 @@ describe('a layout equals the walk over all elements', () => {
         const index = sample.shape.map((size, dim) => Math.floor(e / product(sample.shape.slice(dim + 1))) % size);
         const set = setOf(layout(sample.text, sample.shape, sample.given), index);
         expect(set.join()).toBe(range(statistic.length).filter((i) => statistic[i] === statistic[e]).join());
-      }),
-      { seed, numRuns: 500 },
-    );
-  });
-
-  test('parameterRuns', () => {
-    fc.assert(
-      fc.property(samples, (sample) => {
-        const { plan } = layout(sample.text, sample.shape, sample.given);
-        const size = product(sample.shape);
-        const runs = parameterRuns(plan, size);
-        for (const n of Object.values(runs)) expect(Number.isSafeInteger(n) && n >= 0).toBe(true);
-        if (plan.affine === 0) return;
-        expect(product(Object.values(runs))).toBe(size);
-        expect(runs.k0 * runs.k1).toBe(plan.affine);
-        const numbers = range(size).map((p) => Math.floor(p / plan.inner) % plan.affine);
-        expect(range(size).map((p) => statisticOf(runs, p)).join()).toBe(numbers.join());
       }),
       { seed, numRuns: 500 },
     );

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { KeelError } from '../src/errors.js';
 import { layout, setOf } from '../src/plan.js';
+import { divisorsOf } from '../src/sizes.js';
 
 test.each<[code: string, ask: () => unknown, message: string[]]>([
   ['indivisible', () => layout('b (g [c]) [s...]', [2, 6, 4, 5], { g: 4 }), [
@@ -112,7 +113,7 @@ test.each<[code: string, ask: () => unknown, message: string[]]>([
   ['size', () => layout('b [c]', [2, -1]), ['axis 1 of the shape 2 × -1 is -1; sizes are whole numbers from 0']],
   ['size', () => layout('b [c]', [NaN, 2]), ['axis 0 of the shape NaN × 2 is NaN; sizes are whole numbers from 0']],
   ['size', () => layout('b [c]', [2 ** 30, 2 ** 30]), [
-    '1073741824 × 1073741824 are more than 2^53 - 1 elements; give a smaller shape',
+    '1073741824 × 1073741824 has 1152921504606847000 elements; the limit is 2³²: give a smaller shape',
   ]],
   ['rank', () => setOf(layout('b [c]', [2, 3]), [1]), [
     'the index [1] has length 1, but the tensor (2 × 3) has rank 2; give one number for each axis',
@@ -125,6 +126,12 @@ test.each<[code: string, ask: () => unknown, message: string[]]>([
   ]],
 ])('%s: %s', (code, ask, message) => {
   expect(ask).toThrow(expect.objectContaining({ name: `KeelError [${code}]`, code, message: message.join('\n') }));
+});
+
+test('divisorsOf', () => {
+  expect([1, 6, 16, 13, 0].map((n) => divisorsOf(n))).toEqual([[1], [1, 2, 3, 6], [1, 2, 4, 8, 16], [1, 13], []]);
+  expect(divisorsOf(2 ** 32 - 5)).toEqual([1, 2 ** 32 - 5]);
+  expect(divisorsOf(2 ** 53)).toHaveLength(34);
 });
 
 test('a size that is no number is refused also where the layout is known', () => {

@@ -9,6 +9,12 @@ import { refusal } from './refusal.js';
 /** Passes for any type, as in a program without types. */
 const anything = (value: unknown): never => value as never;
 
+function endless(): never {
+  const list: unknown[] = [];
+  list.push(list, list);
+  return anything(list);
+}
+
 const about = ({ shape, dtype, data }: Tensor) => [shape, dtype, Array.from(data, String)];
 
 describe('tensor', () => {
@@ -33,6 +39,11 @@ describe('tensor', () => {
     ['a Uint8Array as float32', () => tensor(new Uint8Array([255, 0]), { dtype: 'float32' }), [2], 'float32', [255, 0]],
     ['a Uint8Array as bool', () => tensor(new Uint8Array([2, 0]), [2], { dtype: 'bool' }), [2], 'bool', [1, 0]],
     ['an Int32Array as int64', () => tensor(new Int32Array([-3]), { dtype: 'int64' }), [1], 'int64', [-3n]],
+    ['lists of typed rows', () => tensor(anything([new Float32Array([1, 2])])), [1, 2], 'float32', [1, 2]],
+    ['booleans and numbers as float32', () => tensor([true, 2], { dtype: 'float32' }), [2], 'float32', [1, 2]],
+    ['full of float64', () => full([2], 0.1, { dtype: 'float64' }), [2], 'float64', [0.1, 0.1]],
+    ['full of int64, cut', () => full([1], -2.9, { dtype: 'int64' }), [1], 'int64', [-2n]],
+    ['full of bool', () => full([1], NaN, { dtype: 'bool' }), [1], 'bool', [1]],
     ['typed rows', () => tensor([1.9, -1.9, 0], { dtype: 'int64' }), [3], 'int64', [1n, -1n, 0n]],
     ['floats as bool', () => tensor([0.5, 0, -0, NaN], { dtype: 'bool' }), [4], 'bool', [1, 0, 0, 1]],
     ['float64', () => tensor([0.1], { dtype: 'float64' }), [1], 'float64', [0.1]],
@@ -86,7 +97,18 @@ describe('tensor', () => {
     ['null', () => tensor([anything(null)]), 'dtype', 'null'],
     ['a gradient of bool', () => tensor([true], { requiresGrad: true }), 'dtype', 'floating point', 'bool'],
     ['a gradient of int64', () => ones([1], { dtype: 'int64', requiresGrad: true }), 'dtype', 'int64'],
-    ['a shape that is a number', () => zeros(anything(3)), 'size', '3'],
+    ['a shape that is a number', () => zeros(anything(3)), 'argument', '3', '[4, 2]'],
+    ['a number for a shape', () => tensor([1, 2], anything(2)), 'argument', 'number 2'],
+    ['a typed array for a shape', () => tensor([1, 2], anything(new Int32Array([2]))), 'argument', 'list'],
+    ['null for a shape', () => tensor([1, 2], anything(null)), 'argument', 'null'],
+    ['booleans and numbers', () => tensor([[true, false], [true, 1]]), 'dtype', 'booleans and numbers', 'dtype'],
+    ['numbers and bigints', () => tensor([0.5, 1n]), 'dtype', 'bigints and numbers'],
+    ['an object', () => tensor(anything({ length: 2 })), 'dtype', 'an object'],
+    ['a tensor', () => tensor(anything(zeros([2]))), 'dtype', 'Tensor'],
+    ['a view without elements', () => tensor(anything(new DataView(new ArrayBuffer(8)))), 'dtype', 'object'],
+    ['holes', () => tensor(anything([1, , 2])), 'dtype', 'undefined'], // oxlint-disable-line no-sparse-arrays
+    ['a list that holds itself', () => tensor(endless()), 'shape', '64'],
+    ['65 levels', () => tensor(anything(JSON.parse('['.repeat(65) + ']'.repeat(65)))), 'shape', '64'],
   ];
 
   test.each(bad)('refuses %s', (_, f, code, ...facts) => {
@@ -168,6 +190,8 @@ describe('ranges', () => {
     ['a step of 0', () => arange(0, 3, 0), 'argument'],
     ['a step of the wrong sign', () => arange(0, 3, -1), 'argument'],
     ['NaN', () => arange(NaN), 'argument'],
+    ['more than memory', () => arange(1e12), 'size'],
+    ['more steps than memory', () => linspace(0, 1, 1e12), 'size'],
     ['an infinite end', () => arange(0, Infinity), 'argument'],
     ['a negative number of steps', () => linspace(0, 1, -1), 'size'],
     ['a fraction of a step', () => linspace(0, 1, 2.5), 'size'],
@@ -176,12 +200,25 @@ describe('ranges', () => {
   test.each(bad)('refuses %s', (_, f, code) => expect(refusal(f).code).toBe(code));
 });
 
+test('pieces of nothing, as many as PyTorch gives', () => {
+  const nothing = zeros([0]);
+  const pieces = [nothing.chunk(3), nothing.split(5), nothing.split(0), zeros([2]).chunk(3), zeros([7]).chunk(3)];
+  expect(pieces.map((list) => list.map((x) => x.size))).toEqual([[0, 0, 0], [0], [0], [1, 1], [3, 3, 1]]);
+});
+
+test('a constant takes no longer than its memory', () => {
+  const start = performance.now();
+  for (const dtype of ['float32', 'float64', 'int64', 'bool'] as const) zeros([2 ** 21], { dtype }).dispose();
+  // 8 million elements: some 30 ms, and two seconds one by one.
+  expect(performance.now() - start).toBeLessThan(500);
+});
+
 describe('methods of shape refuse', () => {
   const x = zeros([2, 3]);
   const rows: [name: string, f: () => unknown, code: ErrorCode, ...facts: string[]][] = [
     ['a reshape of another size', () => x.reshape([4, 2]), 'shape', "'[4, 2]' is invalid for input of size 6"],
     ['a reshape with two unknowns', () => x.reshape([-1, -1]), 'shape', 'only one dimension can be inferred'],
-    ['a reshape to NaN', () => x.reshape([NaN]), 'shape', 'NaN'],
+    ['a reshape to NaN', () => x.reshape([NaN]), 'size', 'NaN'],
     ['a reshape of nothing to an unknown', () => zeros([0]).reshape([0, -1]), 'shape', '0'],
     ['a permutation of another rank', () => x.permute([0]), 'dimension', 'rank 2'],
     ['a permutation with a repeat', () => x.permute([0, 0]), 'dimension'],

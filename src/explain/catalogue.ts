@@ -1,12 +1,13 @@
 // The layers of PyTorch that may be the same on a shape, and how PyTorch writes a layer.
-// May import errors, plan, tensor and nn.
+// May import errors, sizes, plan, tensor and nn.
 
 import {
   BatchNorm1d, BatchNorm2d, BatchNorm3d, FrozenBatchNorm2d, InstanceNorm1d, InstanceNorm2d, InstanceNorm3d,
 } from '../nn/batchnorm.js';
 import { GroupNorm, LayerNorm, LayerNorm2d, RMSNorm, type NormLayer } from '../nn/norm.js';
 import { sameSets } from '../plan.js';
-import { scope, sizeOf } from '../tensor.js';
+import { divisorsOf } from '../sizes.js';
+import { sizeOf } from '../tensor.js';
 import { carryOf } from './carry.js';
 import { callOf, subjectOf, type Subject } from './subject.js';
 
@@ -24,34 +25,45 @@ export interface Equivalent {
 export function equivalentsOf(subject: Subject): Equivalent[] {
   const { shape } = subject.form;
   if (sizeOf(shape) === 0 || subject.running === 'now') return [];
-  return scope(() =>
-    candidates(shape).flatMap((make) => {
-      const bare = subjectOf(make(false), shape);
-      const isSame = bare.statistics === subject.statistics && sameSets(bare.form, subject.form);
-      if (!isSame || bare.name === subject.name) return [];
-      const layer = make(subject.hasWeight || subject.hasBias);
-      return {
-        name: bare.name,
-        pytorch: pytorchOf(layer) ?? '',
-        sameParameters: isBare(layer) || carryOf(bare.affineForm, subject.form).kind === 'same',
-      };
-    }),
-  );
+  const affine = subject.hasWeight || subject.hasBias;
+  return candidates(shape).flatMap((layer) => {
+    const bare = subjectOf(layer, shape);
+    const isSame = bare.statistics === subject.statistics && sameSets(bare.form, subject.form);
+    if (!isSame || bare.name === subject.name) return [];
+    return {
+      name: bare.name,
+      pytorch: standardOf(layer, affine),
+      sameParameters: !affine || carryOf(bare.affineForm, subject.form).kind === 'same',
+    };
+  });
+}
+
+/** How PyTorch writes a bare layer with all arguments at their defaults, but affine as asked. */
+function standardOf(layer: NormLayer, affine: boolean): string {
+  const { type, positional, named } = callOf(layer);
+  if (layer instanceof LayerNorm2d) return pixelsOf(positional, affine, affine, []);
+  const flag = `${named.has('affine') ? 'affine' : 'elementwise_affine'}=${affine ? 'True' : 'False'}`;
+  return `nn.${type}(${defaultsOf(type)?.includes(flag) === true ? positional : `${positional}, ${flag}`})`;
+}
+
+/** PyTorch has no LayerNorm2d, but what it computes. */
+function pixelsOf(channels: string, hasWeight: boolean, hasBias: boolean, eps: readonly string[]): string {
+  const options = [...(hasWeight ? ['weight'] : []), ...(hasBias ? ['bias'] : []), ...eps].map((option) => `, ${option}`);
+  return `F.layer_norm(x.permute(0, 2, 3, 1), (${channels},)${options.join('')}).permute(0, 3, 1, 2)`;
 }
 
 /** How PyTorch writes this layer: its constructor with the arguments that are not the default; null if it has none. */
 export function pytorchOf(layer: NormLayer): string | null {
   const { type, positional, named } = callOf(layer);
-  const known = defaults[type.replace(/^Lazy|\dd$/g, '')];
+  const known = defaultsOf(type);
   const isDefault = ([name, value]: readonly [string, string]): boolean => {
     if (name === 'bias') return value === 'True' || isBare(layer);
     return known?.includes(`${name}=${value}`) === true;
   };
   const options = [...named].filter((argument) => !isDefault(argument)).map(([name, value]) => `${name}=${value}`);
   if (layer instanceof LayerNorm2d) {
-    const parameters = [layer.weight === null ? '' : ', weight', layer.bias === null ? '' : ', bias'].join('');
-    const eps = options.filter((option) => option.startsWith('eps=')).map((option) => `, ${option}`);
-    return `F.layer_norm(x.permute(0, 2, 3, 1), (${positional},)${parameters}${eps.join('')}).permute(0, 3, 1, 2)`;
+    const eps = options.filter((option) => option.startsWith('eps='));
+    return pixelsOf(positional, layer.weight !== null, layer.bias !== null, eps);
   }
   if (known === undefined) return null;
   // A lazy layer takes its number of features from its first input.
@@ -71,10 +83,12 @@ const defaults: Readonly<Record<string, readonly string[]>> = {
   FrozenBatchNorm: ['eps=1e-05'],
 };
 
-type Make = (affine: boolean) => NormLayer;
+function defaultsOf(type: string): readonly string[] | undefined {
+  return defaults[type.replace(/^Lazy|\dd$/g, '')];
+}
 
-/** Every layer of the catalogue that takes an input of this shape: some refuse statistics of a single value. */
-function candidates(shape: readonly number[]): Make[] {
+/** Every layer of the catalogue that takes an input of this shape, bare: some refuse statistics of a single value. */
+function candidates(shape: readonly number[]): NormLayer[] {
   const rank = shape.length;
   const size = sizeOf(shape);
   const channels = shape[1] ?? 0;
@@ -82,13 +96,14 @@ function candidates(shape: readonly number[]): Make[] {
   const isPoint = sizeOf(shape.slice(2)) === 1;
   const Instance = isPoint ? undefined : [InstanceNorm1d, InstanceNorm2d, InstanceNorm3d][rank - 3];
   const suffixes = shape.map((_, dim) => shape.slice(rank - 1 - dim));
-  const divisors = Array.from({ length: channels }, (_, i) => i + 1).filter((g) => channels % g === 0);
+  const groups = divisorsOf(channels).filter((g) => size > g);
+  const [bare, own] = [{ elementwiseAffine: false }, { affine: false, trackRunningStats: false }];
   return [
-    ...(Batch ? [(affine: boolean) => new Batch(channels, { affine })] : []),
-    ...suffixes.map((suffix) => (affine: boolean) => new LayerNorm(suffix, { elementwiseAffine: affine })),
-    ...(rank === 4 ? [(affine: boolean) => new LayerNorm2d(channels, { elementwiseAffine: affine })] : []),
-    ...(Instance ? [(affine: boolean) => new Instance(channels, { affine })] : []),
-    ...divisors.filter((g) => size > g).map((g) => (affine: boolean) => new GroupNorm(g, channels, { affine })),
-    ...suffixes.map((suffix) => (affine: boolean) => new RMSNorm(suffix, { elementwiseAffine: affine })),
+    ...(Batch ? [new Batch(channels, own)] : []),
+    ...suffixes.map((suffix) => new LayerNorm(suffix, bare)),
+    ...(rank === 4 ? [new LayerNorm2d(channels, bare)] : []),
+    ...(Instance ? [new Instance(channels, own)] : []),
+    ...groups.map((g) => new GroupNorm(g, channels, { affine: false })),
+    ...suffixes.map((suffix) => new RMSNorm(suffix, bare)),
   ];
 }

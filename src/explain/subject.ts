@@ -47,6 +47,9 @@ export interface Subject {
 
 /** Reads a layer by its own `patternFor`, a pattern by `layout`. */
 export function subjectOf(of: Normalizer, shape: readonly number[], sizes?: Omit<SizedPattern, 'pattern'>): Subject {
+  if (!Array.isArray(shape)) {
+    throw new KeelError('argument', `a shape is needed, such as [2, 6, 4, 5], got ${String(shape)}`, { shape });
+  }
   if (of instanceof NormLayer) {
     if (Object.keys(sizes ?? {}).length === 0) return layerSubject(of, shape);
     throw new KeelError('argument', `${layerName(of)} has its sizes already: give sizes to a pattern only`, { sizes });

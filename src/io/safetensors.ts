@@ -5,6 +5,11 @@ import { KeelError } from '../errors.js';
 import type { Tensor } from '../tensor.js';
 import { bytesOf, decode, type Elements, fileError, type Format, formats } from './elements.js';
 
+/** Whether a file begins as safetensors files do: after the length comes a JSON object. */
+export function isSafetensors(bytes: Uint8Array): boolean {
+  return bytes[8] === 0x7b;
+}
+
 /**
  * Reads a safetensors file. F32, F64, I64 and BOOL come bit for bit; F16 and BF16 become float32, and integers of up to
  * 32 bits int64, all exactly. The order is the header's.

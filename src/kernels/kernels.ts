@@ -115,6 +115,8 @@ export interface Kernels<S> {
   /** Whether tensors of this dtype can live here; those that cannot live on the reference backend. */
   holds(dtype: DType): boolean;
 
+  /** Whether storages are ordinary garbage: `free` does nothing then, and forgotten ones need no finalizer. */
+  readonly collected: boolean;
   alloc(dtype: DType, length: number): S;
   free(storage: S): void;
   write(storage: S, data: Data): void;
@@ -141,7 +143,12 @@ export interface Kernels<S> {
 const registry = new Map<string, Kernels<unknown>>();
 let current: Kernels<unknown> | null = null;
 
-/** Adds a backend; the first one registered is the default until {@link useBackend} names another. */
+/**
+ * Adds a backend; the first one registered is the default until {@link useBackend} names another.
+ *
+ * @example
+ * register({ ...backend, name: 'mine' }); // then useBackend('mine')
+ */
 export function register<S>(kernels: Kernels<S>): void {
   // The handles that come back to a backend are its own: nobody else makes or opens them.
   const opaque = kernels as Kernels<unknown>;
@@ -149,7 +156,12 @@ export function register<S>(kernels: Kernels<S>): void {
   current ??= opaque;
 }
 
-/** Names of the registered backends. */
+/**
+ * Names of the registered backends.
+ *
+ * @example
+ * backends(); // ['reference']
+ */
 export function backends(): string[] {
   return [...registry.keys()];
 }

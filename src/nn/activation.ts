@@ -4,7 +4,7 @@ import { elu, gelu, leakyRelu, relu6, silu, softplus } from '../ops/activation.j
 import { relu, sigmoid, tanh } from '../ops/elementwise.js';
 import { logSoftmax, softmax } from '../ops/softmax.js';
 import type { Tensor } from '../tensor.js';
-import { checkNumber, pythonNumber } from './check.js';
+import { checkNumber, optionsOf, pythonNumber } from './check.js';
 import type { InplaceOptions } from './layers.js';
 import { Module } from './module.js';
 
@@ -12,9 +12,9 @@ import { Module } from './module.js';
 abstract class Rectifier extends Module {
   readonly inplace: boolean;
 
-  constructor({ inplace = false }: InplaceOptions = {}) {
+  constructor(options: InplaceOptions = {}) {
     super();
-    this.inplace = inplace;
+    this.inplace = optionsOf<InplaceOptions>(new.target.name, options, { inplace: false }).inplace;
   }
 
   protected override extraRepr(): string {
@@ -30,6 +30,8 @@ abstract class Rectifier extends Module {
  * max(x, 0).
  *
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ReLU.html
+ * @example
+ * new ReLU().forward(tensor([-1, 2])).toArray(); // [0, 2]
  */
 export class ReLU extends Rectifier {
   forward(x: Tensor): Tensor {
@@ -41,6 +43,8 @@ export class ReLU extends Rectifier {
  * min(max(x, 0), 6).
  *
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ReLU6.html
+ * @example
+ * new ReLU6().forward(tensor([-1, 2, 8])).toArray(); // [0, 2, 6]
  */
 export class ReLU6 extends Rectifier {
   forward(x: Tensor): Tensor {
@@ -48,6 +52,7 @@ export class ReLU6 extends Rectifier {
   }
 }
 
+/** Options of {@link LeakyReLU}. */
 export interface LeakyReLUOptions extends InplaceOptions {
   /** Default 0.01. */
   readonly negativeSlope?: number;
@@ -58,12 +63,15 @@ export interface LeakyReLUOptions extends InplaceOptions {
  *
  * @throws KeelError [argument] for a slope that is no number.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.LeakyReLU.html
+ * @example
+ * new LeakyReLU({ negativeSlope: 0.25 }).forward(tensor([-1, 2])).toArray(); // [-0.25, 2]
  */
 export class LeakyReLU extends Rectifier {
   readonly negativeSlope: number;
 
-  constructor({ negativeSlope = 0.01, ...options }: LeakyReLUOptions = {}) {
-    super(options);
+  constructor(options: LeakyReLUOptions = {}) {
+    const { negativeSlope, ...rest } = optionsOf<LeakyReLUOptions>(new.target.name, options, { negativeSlope: 0.01, inplace: false });
+    super(rest);
     checkNumber('negative_slope', negativeSlope);
     this.negativeSlope = negativeSlope;
   }
@@ -77,6 +85,7 @@ export class LeakyReLU extends Rectifier {
   }
 }
 
+/** Options of {@link ELU}. */
 export interface ELUOptions extends InplaceOptions {
   /** Default 1. */
   readonly alpha?: number;
@@ -88,12 +97,15 @@ export interface ELUOptions extends InplaceOptions {
  * @throws KeelError [argument] for an alpha that is no number.
  * @see https://arxiv.org/abs/1511.07289
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ELU.html
+ * @example
+ * new ELU().forward(tensor([0, 2])).toArray(); // [0, 2]
  */
 export class ELU extends Rectifier {
   readonly alpha: number;
 
-  constructor({ alpha = 1, ...options }: ELUOptions = {}) {
-    super(options);
+  constructor(options: ELUOptions = {}) {
+    const { alpha, ...rest } = optionsOf<ELUOptions>(new.target.name, options, { alpha: 1, inplace: false });
+    super(rest);
     checkNumber('alpha', alpha);
     this.alpha = alpha;
   }
@@ -107,6 +119,7 @@ export class ELU extends Rectifier {
   }
 }
 
+/** Options of {@link GELU}. */
 export interface GELUOptions {
   /** `none`: the error function; `tanh`: its approximation. Default `none`. */
   readonly approximate?: 'none' | 'tanh';
@@ -118,13 +131,15 @@ export interface GELUOptions {
  * @throws KeelError [argument] for another approximation, when it is used.
  * @see https://arxiv.org/abs/1606.08415
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.GELU.html
+ * @example
+ * new GELU().forward(tensor([0, 1])).toArray(); // [0, 0.8413...]
  */
 export class GELU extends Module {
   readonly approximate: 'none' | 'tanh';
 
-  constructor({ approximate = 'none' }: GELUOptions = {}) {
+  constructor(options: GELUOptions = {}) {
     super();
-    this.approximate = approximate;
+    this.approximate = optionsOf<GELUOptions>(new.target.name, options, { approximate: 'none' }).approximate;
   }
 
   forward(x: Tensor): Tensor {
@@ -140,6 +155,8 @@ export class GELU extends Module {
  * x·σ(x), also called swish.
  *
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.SiLU.html
+ * @example
+ * new SiLU().forward(tensor([0, 1])).toArray(); // [0, 0.7310...]
  */
 export class SiLU extends Rectifier {
   forward(x: Tensor): Tensor {
@@ -151,6 +168,8 @@ export class SiLU extends Rectifier {
  * σ(x) = 1/(1 + e⁻ˣ).
  *
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Sigmoid.html
+ * @example
+ * new Sigmoid().forward(tensor([0])).toArray(); // [0.5]
  */
 export class Sigmoid extends Module {
   forward(x: Tensor): Tensor {
@@ -162,6 +181,8 @@ export class Sigmoid extends Module {
  * The hyperbolic tangent.
  *
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Tanh.html
+ * @example
+ * new Tanh().forward(tensor([0])).toArray(); // [0]
  */
 export class Tanh extends Module {
   forward(x: Tensor): Tensor {
@@ -169,6 +190,7 @@ export class Tanh extends Module {
   }
 }
 
+/** Options of {@link Softplus}. */
 export interface SoftplusOptions {
   /** Default 1. */
   readonly beta?: number;
@@ -181,13 +203,16 @@ export interface SoftplusOptions {
  *
  * @throws KeelError [argument] for options that are no numbers.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Softplus.html
+ * @example
+ * new Softplus().forward(tensor([0, 30])).toArray(); // [0.6931..., 30]
  */
 export class Softplus extends Module {
   readonly beta: number;
   readonly threshold: number;
 
-  constructor({ beta = 1, threshold = 20 }: SoftplusOptions = {}) {
+  constructor(options: SoftplusOptions = {}) {
     super();
+    const { beta, threshold } = optionsOf<SoftplusOptions>(new.target.name, options, { beta: 1, threshold: 20 });
     checkNumber('beta', beta);
     checkNumber('threshold', threshold);
     this.beta = beta;
@@ -234,6 +259,8 @@ export class Softmax extends Module {
  *
  * @throws KeelError [dimension] for an axis that the input lacks.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.LogSoftmax.html
+ * @example
+ * new LogSoftmax(-1).forward(tensor([[0, 0]])).toArray(); // [[-0.6931..., -0.6931...]]
  */
 export class LogSoftmax extends Module {
   readonly dim: number;

@@ -4,12 +4,22 @@
 import { ones, zeros } from '../create.js';
 import { KeelError } from '../errors.js';
 import { fill, reshape } from '../ops/movement.js';
-import type { Tensor } from '../tensor.js';
-import { checkAxes, checkCount, checkLengths, checkNumber, pythonNumber } from './check.js';
+import { scope, type Tensor } from '../tensor.js';
+import {
+  checkAxes,
+  checkCount,
+  checkLengths,
+  checkMomentum,
+  checkNumber,
+  checkOperands,
+  optionsOf,
+  pythonNumber,
+} from './check.js';
 import { batchNorm, instanceNorm, patterns } from './functional.js';
-import { Buffer, Parameter, pythonBool } from './module.js';
+import { bufferOf, parameterOf, pythonBool, type Buffer, type Parameter } from './module.js';
 import { NormLayer, type LayerPattern } from './norm.js';
 
+/** Options of BatchNorm and InstanceNorm of every rank. */
 export interface RunningNormOptions {
   /** Default 1e-5. */
   readonly eps?: number;
@@ -38,20 +48,26 @@ export abstract class RunningNorm extends NormLayer {
 
   constructor(numFeatures: number, options: RunningNormOptions, on: boolean) {
     super();
-    const { eps = 1e-5, momentum = 0.1, affine = on, trackRunningStats = on, bias = true } = options;
+    const { eps, momentum, affine, trackRunningStats, bias } = optionsOf<RunningNormOptions>(new.target.name, options, {
+      eps: 1e-5,
+      momentum: 0.1,
+      affine: on,
+      trackRunningStats: on,
+      bias: true,
+    });
     checkCount('num_features', numFeatures, 0);
     checkNumber('eps', eps);
-    if (momentum !== null) checkNumber('momentum', momentum);
+    if (momentum !== null) checkMomentum(momentum);
     this.numFeatures = numFeatures;
     this.eps = eps;
     this.momentum = momentum;
     this.affine = affine;
     this.trackRunningStats = trackRunningStats;
-    this.weight = affine ? new Parameter(ones([numFeatures])) : null;
-    this.bias = affine && bias ? new Parameter(zeros([numFeatures])) : null;
-    this.runningMean = trackRunningStats ? new Buffer(zeros([numFeatures])) : null;
-    this.runningVar = trackRunningStats ? new Buffer(ones([numFeatures])) : null;
-    this.numBatchesTracked = trackRunningStats ? new Buffer(zeros([], { dtype: 'int64' })) : null;
+    this.weight = affine ? parameterOf(ones([numFeatures])) : null;
+    this.bias = affine && bias ? parameterOf(zeros([numFeatures])) : null;
+    this.runningMean = trackRunningStats ? bufferOf(zeros([numFeatures])) : null;
+    this.runningVar = trackRunningStats ? bufferOf(ones([numFeatures])) : null;
+    this.numBatchesTracked = trackRunningStats ? bufferOf(zeros([], { dtype: 'int64' })) : null;
   }
 
   /** Zeroes the running statistics and their counter. */
@@ -68,6 +84,13 @@ export abstract class RunningNorm extends NormLayer {
     if (allowed.includes(shape.length)) return;
     const expected = allowed.map((rank) => `${rank}D`).join(' or ');
     throw new KeelError('rank', `expected ${expected} input (got ${shape.length}D input)`, { shape, allowed });
+  }
+
+  /** The momentum of this batch; null is the average that the layer makes of it. */
+  protected momentumOr(average: number): number {
+    if (this.momentum === null) return average;
+    checkMomentum(this.momentum);
+    return this.momentum;
   }
 
   /** Where running statistics take the place of the input's, if the layer now uses its input's or not. */
@@ -96,12 +119,13 @@ abstract class BatchNorm extends RunningNorm {
   }
 
   forward(x: Tensor): Tensor {
+    checkOperands(this.typeName(), x);
     this.checkInput(x.shape);
     const { training, trackRunningStats, weight, bias, eps } = this;
     const counter = training && trackRunningStats ? this.numBatchesTracked : null;
     const batches = counter === null ? 0 : counter.item() + 1;
     const cumulative = counter === null ? 0 : 1 / batches;
-    const momentum = this.momentum ?? cumulative;
+    const momentum = this.momentumOr(cumulative);
     const running = !training || trackRunningStats;
     const y = batchNorm(x, running ? this.runningMean : null, running ? this.runningVar : null, {
       weight,
@@ -185,15 +209,16 @@ abstract class InstanceNorm extends RunningNorm {
   }
 
   forward(x: Tensor): Tensor {
+    checkOperands(this.typeName(), x);
     this.checkInput(x.shape);
     const unbatched = x.rank === this.positions + 1;
     this.#checkFeatures(x.shape, unbatched ? 0 : 1);
     const { weight, bias, eps, runningMean, runningVar } = this;
     const useInputStats = this.training || !this.trackRunningStats;
     // A null momentum freezes the averages here; it is no cumulative average as in BatchNorm.
-    const options = { weight, bias, eps, runningMean, runningVar, useInputStats, momentum: this.momentum ?? 0 };
-    const y = instanceNorm(unbatched ? reshape(x, [1, ...x.shape]) : x, options);
-    return unbatched ? reshape(y, x.shape) : y;
+    const options = { weight, bias, eps, runningMean, runningVar, useInputStats, momentum: this.momentumOr(0) };
+    if (!unbatched) return instanceNorm(x, options);
+    return scope(() => reshape(instanceNorm(reshape(x, [1, ...x.shape]), options), x.shape));
   }
 
   patternFor(shape: readonly number[]): LayerPattern {
@@ -215,7 +240,7 @@ abstract class InstanceNorm extends RunningNorm {
     );
   }
 
-  protected override adaptState(state: Map<string, Tensor>, prefix: string): readonly string[] {
+  protected override adaptState(state: Map<string, Tensor>, prefix: string, _undo: (() => void)[]): readonly string[] {
     const stray = ['running_mean', 'running_var'].filter((key) => !this.trackRunningStats && state.has(prefix + key));
     if (stray.length === 0) return [];
     const type = this.typeName();
@@ -281,20 +306,21 @@ export class InstanceNorm3d extends InstanceNorm {
  */
 export class FrozenBatchNorm2d extends NormLayer {
   readonly eps: number;
-  readonly weight: Buffer;
-  readonly bias: Buffer;
-  readonly runningMean: Buffer;
-  readonly runningVar: Buffer;
+  weight: Buffer;
+  bias: Buffer;
+  runningMean: Buffer;
+  runningVar: Buffer;
 
-  constructor(numFeatures: number, { eps = 1e-5 }: { readonly eps?: number } = {}) {
+  constructor(numFeatures: number, options: { readonly eps?: number } = {}) {
     super();
+    const { eps } = optionsOf<{ readonly eps?: number }>(new.target.name, options, { eps: 1e-5 });
     checkCount('num_features', numFeatures, 0);
     checkNumber('eps', eps);
     this.eps = eps;
-    this.weight = new Buffer(ones([numFeatures]));
-    this.bias = new Buffer(zeros([numFeatures]));
-    this.runningMean = new Buffer(zeros([numFeatures]));
-    this.runningVar = new Buffer(ones([numFeatures]));
+    this.weight = bufferOf(ones([numFeatures]));
+    this.bias = bufferOf(zeros([numFeatures]));
+    this.runningMean = bufferOf(zeros([numFeatures]));
+    this.runningVar = bufferOf(ones([numFeatures]));
   }
 
   forward(x: Tensor): Tensor {
@@ -303,6 +329,8 @@ export class FrozenBatchNorm2d extends NormLayer {
 
   patternFor(shape: readonly number[]): LayerPattern {
     checkAxes(shape);
+    const { weight, bias, runningMean: running_mean, runningVar: running_var } = this;
+    checkLengths({ running_mean, running_var, weight, bias }, shape[1] ?? 0);
     return { pattern: patterns.batch, sizes: {}, statistics: 'moments', running: 'now' };
   }
 

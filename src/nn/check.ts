@@ -1,6 +1,7 @@
-// PyTorch's conditions on the inputs of its normalization layers, in its words. May import errors and tensor.
+// PyTorch's conditions on the inputs of its normalization layers, in its words. May import errors, tensor and ops.
 
 import { KeelError } from '../errors.js';
+import { checkTensors } from '../ops/check.js';
 import { sameShape, sizeOf, type Tensor } from '../tensor.js';
 
 /** `[2, 3]` */
@@ -20,6 +21,48 @@ export function checkNumber(name: string, value: number): void {
   throw new KeelError('argument', `${name} must be a number, got ${String(value)}`, { [name]: value });
 }
 
+/** Refuses what is no tensor, but null where one may be missing. */
+export function checkOperands(name: string, x: Tensor, ...optional: readonly (Tensor | null)[]): void {
+  checkTensors(name, [x, ...optional.filter((tensor) => tensor !== null)]);
+}
+
+/** A weight of new values in an average. */
+export function checkMomentum(momentum: number): void {
+  if (Number.isFinite(momentum)) return;
+  throw new KeelError('argument', `momentum must be a finite number, got ${String(momentum)}`, { momentum });
+}
+
+/**
+ * Options with their defaults, which name all that there are and which of them are flags.
+ *
+ * @throws KeelError [argument] for any other name, a flag that is no boolean, and options that are no object.
+ */
+export function optionsOf<O extends object>(owner: string, given: O, defaults: Required<O>): Required<O> {
+  const known = Object.keys(defaults);
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+    const such = `{ ${known[0]}: ${String(Object.values(defaults)[0])} }`;
+    throw new KeelError('argument', `${owner} takes its options as an object, such as ${such}; got ${String(given)}`, { given });
+  }
+  const options = { ...defaults };
+  for (const [name, value] of Object.entries(given)) {
+    if (!known.includes(name)) throw unknownOption(owner, name, known);
+    if (value === undefined) continue;
+    if (typeof Reflect.get(defaults, name) === 'boolean' && typeof value !== 'boolean') {
+      throw new KeelError('argument', `${owner}: ${name} must be true or false, got ${String(value)}`, { [name]: value });
+    }
+    Reflect.set(options, name, value);
+  }
+  return options;
+}
+
+const plain = (text: string): string => text.toLowerCase().replaceAll('_', '');
+
+function unknownOption(owner: string, name: string, known: readonly string[]): KeelError {
+  const meant = known.find((each) => plain(each) === plain(name));
+  const hint = meant === undefined ? `choose from ${known.join(', ')}` : `did you mean ${meant}?`;
+  return new KeelError('argument', `${owner} has no option ${name}: ${hint}`, { option: name, known });
+}
+
 /** The parameters of a layer: null for one that it does not have. */
 interface Parameters {
   readonly weight: Tensor | null;
@@ -33,6 +76,11 @@ export function checkTrailing(
   parameters: Parameters,
   any: '*, ' | '*',
 ): void {
+  if (!Array.isArray(normalizedShape)) {
+    const hint = typeof normalizedShape === 'number' ? `: pass [${String(normalizedShape)}]` : '';
+    const message = `normalizedShape is a list of extents, got ${String(normalizedShape)}${hint}`;
+    throw new KeelError('argument', message, { normalizedShape });
+  }
   const rank = normalizedShape.length;
   if (rank === 0) {
     throw new KeelError(

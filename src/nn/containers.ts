@@ -3,7 +3,7 @@
 import { KeelError } from '../errors.js';
 import type { Tensor } from '../tensor.js';
 import type { Layer } from './layers.js';
-import { Module } from './module.js';
+import { checkModule, Module } from './module.js';
 
 /** Modules by position. */
 abstract class Indexed<T extends Module> extends Module {
@@ -17,6 +17,7 @@ abstract class Indexed<T extends Module> extends Module {
 
   /** Adds a module at the end. */
   append(module: T): this {
+    checkModule(module);
     this[this.length] = module;
     return this;
   }
@@ -38,9 +39,7 @@ abstract class Indexed<T extends Module> extends Module {
 export class Sequential extends Indexed<Layer> {
   constructor(...layers: readonly Layer[]) {
     super();
-    layers.forEach((layer, i) => {
-      this[i] = layer;
-    });
+    for (const layer of layers) this.append(layer);
   }
 
   forward(x: Tensor): Tensor {
@@ -60,9 +59,7 @@ export class Sequential extends Indexed<Layer> {
 export class ModuleList<T extends Module = Module> extends Indexed<T> {
   constructor(modules: readonly T[] = []) {
     super();
-    modules.forEach((module, i) => {
-      this[i] = module;
-    });
+    for (const module of modules) this.append(module);
   }
 
   forward(): never {

@@ -13,9 +13,9 @@ import {
 } from '../ops/conv.js';
 import { put } from '../ops/movement.js';
 import { scope, type Tensor } from '../tensor.js';
-import { checkCount } from './check.js';
+import { checkCount, checkOperands, optionsOf } from './check.js';
 import { initializeLinear } from './init.js';
-import { Module, Parameter, pythonTuple } from './module.js';
+import { Module, parameterOf, pythonTuple, type Parameter } from './module.js';
 
 interface SharedOptions {
   /** Step of the kernel along each axis. Default 1. */
@@ -30,11 +30,13 @@ interface SharedOptions {
   readonly paddingMode?: 'zeros';
 }
 
+/** Options of {@link Conv1d}, {@link Conv2d} and {@link Conv3d}; sizes are one number, or one for each axis. */
 export interface ConvLayerOptions extends SharedOptions {
   /** Zeros on both sides of each axis; `same` keeps the extent, for stride 1; `valid` is 0. Default 0. */
   readonly padding?: PerAxis | 'same' | 'valid';
 }
 
+/** Options of {@link ConvTranspose1d}, {@link ConvTranspose2d} and {@link ConvTranspose3d}. */
 export interface ConvTransposeLayerOptions extends SharedOptions {
   /** Shortens the output at both ends of each axis. Default 0. */
   readonly padding?: PerAxis;
@@ -43,6 +45,8 @@ export interface ConvTransposeLayerOptions extends SharedOptions {
 }
 
 type Axes = readonly number[];
+
+const shared = { stride: 1, dilation: 1, groups: 1, bias: true, paddingMode: 'zeros' } as const;
 
 /** What all six have: sizes, checked as PyTorch does, and PyTorch's fresh weights. */
 abstract class ConvBase extends Module {
@@ -60,7 +64,7 @@ abstract class ConvBase extends Module {
     readonly inChannels: number,
     readonly outChannels: number,
     kernelSize: PerAxis,
-    { stride = 1, dilation = 1, groups = 1, bias = true, paddingMode = 'zeros' }: SharedOptions,
+    { stride, dilation, groups, bias, paddingMode }: Required<SharedOptions>,
   ) {
     super();
     checkChannels(inChannels, outChannels, groups);
@@ -74,8 +78,8 @@ abstract class ConvBase extends Module {
     this.dilation = perAxis('dilation', dilation, rank, 1);
     this.groups = groups;
     const channels = transposed ? [inChannels, outChannels / groups] : [outChannels, inChannels / groups];
-    this.weight = new Parameter(zeros([...channels, ...this.kernelSize]));
-    this.bias = bias ? new Parameter(zeros([outChannels])) : null;
+    this.weight = parameterOf(zeros([...channels, ...this.kernelSize]));
+    this.bias = bias ? parameterOf(zeros([outChannels])) : null;
     initializeLinear(this.weight, this.bias);
   }
 
@@ -102,13 +106,15 @@ abstract class Conv extends ConvBase {
   readonly padding: Axes | 'same' | 'valid';
 
   constructor(rank: number, inChannels: number, outChannels: number, kernelSize: PerAxis, options: ConvLayerOptions) {
-    const padding = checkPadding(options.padding ?? 0, rank, options.stride ?? 1);
-    super(rank, false, inChannels, outChannels, kernelSize, options);
+    const all = optionsOf<ConvLayerOptions>(new.target.name, options, { ...shared, padding: 0 });
+    const padding = checkPadding(all.padding, rank, all.stride);
+    super(rank, false, inChannels, outChannels, kernelSize, all);
     this.padding = padding;
   }
 
   /** The input, with the zeros that only one side gets, and the options of the function. */
   protected prepare(x: Tensor) {
+    checkOperands(this.typeName(), x);
     const { bias, stride, dilation, groups, kernelSize } = this;
     const options = { bias, stride, dilation, groups };
     if (this.padding === 'valid') return { x, options };
@@ -202,9 +208,10 @@ abstract class ConvTranspose extends ConvBase {
     kernelSize: PerAxis,
     options: ConvTransposeLayerOptions,
   ) {
-    const padding = perAxis('padding', options.padding ?? 0, rank, 0);
-    const outputPadding = perAxis('output_padding', options.outputPadding ?? 0, rank, 0);
-    super(rank, true, inChannels, outChannels, kernelSize, options);
+    const all = optionsOf<ConvTransposeLayerOptions>(new.target.name, options, { ...shared, padding: 0, outputPadding: 0 });
+    const padding = perAxis('padding', all.padding, rank, 0);
+    const outputPadding = perAxis('output_padding', all.outputPadding, rank, 0);
+    super(rank, true, inChannels, outChannels, kernelSize, all);
     this.padding = padding;
     this.outputPadding = outputPadding;
   }
@@ -299,9 +306,9 @@ function checkPadding(padding: PerAxis | string, rank: number, stride: PerAxis):
 
 /** One number for each spatial axis. */
 function perAxis(name: string, values: PerAxis, rank: number, least: number): Axes {
-  const list = typeof values === 'number' ? new Array<number>(rank).fill(values) : [...values];
-  if (list.length === rank && list.every((value) => Number.isInteger(value) && value >= least)) return list;
-  throw new KeelError('argument', `${name} takes ${rank} whole numbers from ${least}, got ${list.join(', ')}`, {
+  const list = typeof values === 'number' ? new Array<number>(rank).fill(values) : values;
+  if (Array.isArray(list) && list.length === rank && list.every((value) => Number.isInteger(value) && value >= least)) return list;
+  throw new KeelError('argument', `${name} takes ${rank} whole numbers from ${least}, got ${String(values).replaceAll(',', ', ')}`, {
     [name]: list,
     least,
   });

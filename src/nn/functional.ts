@@ -1,15 +1,14 @@
-// The normalizations of torch.nn.functional: patterns, PyTorch's checks, and running statistics.
-// May import errors, plan, create, tensor, autograd and ops.
+// The normalizations of torch.nn.functional: patterns and PyTorch's checks.
+// May import errors, plan, create, tensor, ops and running.
 
-import { detach, noGrad } from '../autograd.js';
 import { ones } from '../create.js';
 import { KeelError } from '../errors.js';
-import { checkFloats, dimensionMask } from '../ops/check.js';
+import { dimensionMask } from '../ops/check.js';
 import { conv2d } from '../ops/conv.js';
 import { add, div, maximum, mul, pow } from '../ops/elementwise.js';
-import { copyInto, put, reshape, to } from '../ops/movement.js';
+import { put, reshape, to } from '../ops/movement.js';
 import { normalize as normalizeBy, type Normalization } from '../ops/norm.js';
-import { mean, vectorNorm, type Dims } from '../ops/reduce.js';
+import { vectorNorm, type Dims } from '../ops/reduce.js';
 import { layout } from '../plan.js';
 import { scope, sizeOf, type Tensor } from '../tensor.js';
 import {
@@ -19,11 +18,15 @@ import {
   checkCount,
   checkGroups,
   checkLengths,
+  checkMomentum,
   checkNumber,
+  checkOperands,
   checkPixels,
   checkPositions,
   checkTrailing,
+  optionsOf,
 } from './check.js';
+import { checkInstanceLengths, moveRunning, pair } from './running.js';
 
 /** The patterns of the layers; a layer and its functional form read the same one. */
 export const patterns = {
@@ -40,6 +43,7 @@ export const patterns = {
   sample: 'c [s...], c',
 } as const;
 
+/** Parameters and eps of {@link layerNorm}, {@link groupNorm} and their like. */
 export interface AffineOptions {
   /** Scale; none by default. */
   readonly weight?: Tensor | null;
@@ -63,10 +67,16 @@ export interface AffineOptions {
 export function layerNorm(
   x: Tensor,
   normalizedShape: readonly number[],
-  { weight = null, bias = null, eps = 1e-5 }: AffineOptions = {},
+  options: AffineOptions = {},
 ): Tensor {
+  const { weight, bias, eps } = affine('layerNorm', x, options);
   checkTrailing(x.shape, normalizedShape, { weight, bias }, '*, ');
   return run(x, patterns.trailing(normalizedShape.length), { weight, bias, eps }).y;
+}
+
+interface RMSNormSettings {
+  readonly weight?: Tensor | null;
+  readonly eps?: number | null;
 }
 
 /**
@@ -83,8 +93,10 @@ export function layerNorm(
 export function rmsNorm(
   x: Tensor,
   normalizedShape: readonly number[],
-  { weight = null, eps = null }: { readonly weight?: Tensor | null; readonly eps?: number | null } = {},
+  options: RMSNormSettings = {},
 ): Tensor {
+  const { weight, eps } = optionsOf<RMSNormSettings>('rmsNorm', options, { weight: null, eps: null });
+  checkOperands('rmsNorm', x, weight);
   checkTrailing(x.shape, normalizedShape, { weight, bias: null }, '*');
   return run(x, patterns.trailing(normalizedShape.length), { statistics: 'rms', weight, eps }).y;
 }
@@ -98,7 +110,8 @@ export function rmsNorm(
  * @example
  * layerNorm2d(randn([1, 96, 8, 8]), { eps: 1e-6 });
  */
-export function layerNorm2d(x: Tensor, { weight = null, bias = null, eps = 1e-5 }: AffineOptions = {}): Tensor {
+export function layerNorm2d(x: Tensor, options: AffineOptions = {}): Tensor {
+  const { weight, bias, eps } = affine('layerNorm2d', x, options);
   for (const parameter of [weight, bias]) checkPixels(x.shape, parameter?.shape ?? x.shape.slice(1, 2));
   return run(x, patterns.pixels, { weight, bias, eps }).y;
 }
@@ -113,15 +126,13 @@ export function layerNorm2d(x: Tensor, { weight = null, bias = null, eps = 1e-5 
  * @example
  * groupNorm(randn([2, 6, 4]), 3);
  */
-export function groupNorm(
-  x: Tensor,
-  numGroups: number,
-  { weight = null, bias = null, eps = 1e-5 }: AffineOptions = {},
-): Tensor {
+export function groupNorm(x: Tensor, numGroups: number, options: AffineOptions = {}): Tensor {
+  const { weight, bias, eps } = affine('groupNorm', x, options);
   checkGroups(x.shape, numGroups, { weight, bias });
   return run(x, patterns.groups, { weight, bias, eps }, { g: numGroups }).y;
 }
 
+/** What {@link batchNorm} takes beside its running statistics. */
 export interface BatchNormOptions extends AffineOptions {
   /** Use the batch's statistics and move the running ones; else use the running ones. Default false. */
   readonly training?: boolean;
@@ -148,13 +159,17 @@ export function batchNorm(
   runningVar: Tensor | null,
   options: BatchNormOptions = {},
 ): Tensor {
-  const { weight = null, bias = null, training = false, momentum = 0.1, eps = 1e-5 } = options;
+  const settings = { ...parameters, training: false, momentum: 0.1 };
+  const { weight, bias, training, momentum, eps } = optionsOf<BatchNormOptions>('batchNorm', options, settings);
+  checkOperands('batchNorm', x, runningMean, runningVar, weight, bias);
   // PyTorch takes a vector of no elements.
-  if (x.rank === 1 && x.size === 0) return reshape(batchNorm(reshape(x, [0, 0]), runningMean, runningVar, options), [0]);
+  if (x.rank === 1 && x.size === 0) {
+    return scope(() => reshape(batchNorm(reshape(x, [0, 0]), runningMean, runningVar, options), [0]));
+  }
   checkAxes(x.shape);
   if (training) checkBatch(x.shape);
   checkBatchEps(eps, training);
-  checkNumber('momentum', momentum);
+  checkMomentum(momentum);
   const channels = x.shape[1] ?? 0;
   checkLengths({ running_mean: runningMean, running_var: runningVar, weight, bias }, channels);
   const running = pair(x, runningMean, runningVar, training ? 'either' : 'evaluation');
@@ -166,6 +181,7 @@ export function batchNorm(
   });
 }
 
+/** Running statistics and parameters of {@link instanceNorm}. */
 export interface InstanceNormOptions extends AffineOptions {
   readonly runningMean?: Tensor | null;
   readonly runningVar?: Tensor | null;
@@ -178,7 +194,7 @@ export interface InstanceNormOptions extends AffineOptions {
 /**
  * Each channel of each sample normalized over its positions, or by running statistics. With x's statistics, running
  * ones that are given move towards their average over the batch, the variance unbiased; an empty batch leaves them
- * alone, where PyTorch makes them NaN.
+ * alone, where PyTorch makes them NaN. With eps 0 a constant channel is 0/0, NaN; PyTorch gives 0.
  *
  * @param x (N, C, *), float32 or float64; all vectors (C)
  * @throws KeelError [too_few_values] for one position; [shape], [no_statistics], [argument] as {@link batchNorm}.
@@ -188,11 +204,13 @@ export interface InstanceNormOptions extends AffineOptions {
  * instanceNorm(randn([2, 3, 8]));
  */
 export function instanceNorm(x: Tensor, options: InstanceNormOptions = {}): Tensor {
-  const { runningMean = null, runningVar = null, weight = null, bias = null } = options;
-  const { useInputStats = true, momentum = 0.1, eps = 1e-5 } = options;
+  const settings = { ...parameters, runningMean: null, runningVar: null, useInputStats: true, momentum: 0.1 };
+  const given = optionsOf<InstanceNormOptions>('instanceNorm', options, settings);
+  const { runningMean, runningVar, weight, bias, useInputStats, momentum, eps } = given;
+  checkOperands('instanceNorm', x, runningMean, runningVar, weight, bias);
   checkAxes(x.shape);
   if (useInputStats) checkPositions(x.shape);
-  checkNumber('momentum', momentum);
+  checkMomentum(momentum);
   const [batch = 0, channels = 0] = x.shape;
   checkInstanceLengths({ running_mean: runningMean, running_var: runningVar, weight, bias }, batch, channels);
   const running = pair(x, runningMean, runningVar, useInputStats ? 'either' : 'instance');
@@ -218,8 +236,10 @@ export function instanceNorm(x: Tensor, options: InstanceNormOptions = {}): Tens
 export function localResponseNorm(
   x: Tensor,
   size: number,
-  { alpha = 1e-4, beta = 0.75, k = 1 }: { readonly alpha?: number; readonly beta?: number; readonly k?: number } = {},
+  options: { readonly alpha?: number; readonly beta?: number; readonly k?: number } = {},
 ): Tensor {
+  const { alpha, beta, k } = optionsOf<typeof options>('localResponseNorm', options, { alpha: 1e-4, beta: 0.75, k: 1 });
+  checkOperands('localResponseNorm', x);
   if (x.rank < 3) {
     throw new KeelError('rank', `Expected 3D or higher dimensionality input (got ${x.rank} dimensions): (N, C, *)`, {
       shape: x.shape,
@@ -255,8 +275,10 @@ export function localResponseNorm(
  */
 export function normalize(
   x: Tensor,
-  { p = 2, dim = 1, eps = 1e-12 }: { readonly p?: number; readonly dim?: Dims; readonly eps?: number } = {},
+  options: { readonly p?: number; readonly dim?: Dims; readonly eps?: number } = {},
 ): Tensor {
+  const { p, dim, eps } = optionsOf<typeof options>('normalize', options, { p: 2, dim: 1, eps: 1e-12 });
+  checkOperands('normalize', x);
   const mask = dimensionMask(dim, x.rank);
   if (p === 2) {
     const axes = mask.map((reduced, axis) => (reduced ? `[a${axis}]` : `a${axis}`));
@@ -289,19 +311,34 @@ export function addLayerNorm(
   normalizedShape: readonly number[],
   options: AffineOptions = {},
 ): AddNorm {
+  checkOperands('addLayerNorm', x, residual);
   const sum = add(x, residual);
   return { sum, y: layerNorm(sum, normalizedShape, options) };
 }
 
-/** sum = x + residual, y = {@link rmsNorm}(sum). */
+/**
+ * sum = x + residual, y = {@link rmsNorm}(sum).
+ *
+ * @example
+ * const { sum, y } = addRMSNorm(randn([2, 4]), randn([2, 4]), [4]);
+ */
 export function addRMSNorm(
   x: Tensor,
   residual: Tensor,
   normalizedShape: readonly number[],
-  options: { readonly weight?: Tensor | null; readonly eps?: number | null } = {},
+  options: RMSNormSettings = {},
 ): AddNorm {
+  checkOperands('addRMSNorm', x, residual);
   const sum = add(x, residual);
   return { sum, y: rmsNorm(sum, normalizedShape, options) };
+}
+
+const parameters = { weight: null, bias: null, eps: 1e-5 } as const;
+
+function affine(name: string, x: Tensor, options: AffineOptions): Required<AffineOptions> {
+  const settings = optionsOf<AffineOptions>(name, options, parameters);
+  checkOperands(name, x, settings.weight, settings.bias);
+  return settings;
 }
 
 function run(x: Tensor, pattern: string, settings: Normalization, sizes: Readonly<Record<string, number>> = {}) {
@@ -310,67 +347,4 @@ function run(x: Tensor, pattern: string, settings: Normalization, sizes: Readonl
 
 function axisNames(rank: number): string {
   return Array.from({ length: rank }, (_, axis) => `n${axis}`).join(' ');
-}
-
-/** PyTorch folds the batch into the channels and counts N·C of each. */
-function checkInstanceLengths(vectors: Readonly<Record<string, Tensor | null>>, batch: number, channels: number): void {
-  for (const [name, vector] of Object.entries(vectors)) {
-    if (vector === null || (vector.rank === 1 && vector.size === channels)) continue;
-    throw new KeelError(
-      'shape',
-      `${name} should contain ${batch * channels} elements not ${batch * vector.size}: ${channels} channels for each of ` +
-        `${batch} samples, and ${vector.size} values given`,
-      { vector: name, expected: channels, got: vector.shape },
-    );
-  }
-}
-
-interface Running {
-  readonly mean: Tensor;
-  readonly variance: Tensor;
-}
-
-/** Both running statistics or neither, and both where nothing else gives the statistics. */
-function pair(
-  x: Tensor,
-  mean: Tensor | null,
-  variance: Tensor | null,
-  need: 'either' | 'evaluation' | 'instance',
-): Running | null {
-  if (mean !== null && variance !== null) {
-    checkFloats('norm', [x, mean, variance]);
-    return { mean, variance };
-  }
-  if (need === 'instance') {
-    throw new KeelError('no_statistics', 'Expected running_mean and running_var to be defined when use_input_stats is false');
-  }
-  if (need === 'evaluation') {
-    const name = mean === null ? 'running_mean' : 'running_var';
-    throw new KeelError('no_statistics', `${name} must be defined in evaluation mode`, { missing: name });
-  }
-  if (mean === null && variance === null) return null;
-  throw new KeelError('no_statistics', 'running_mean and running_var must either both be None or neither be None');
-}
-
-/** running ← (1 − momentum)·running + momentum·(average over all but the last axis), the variance times n/(n − 1). */
-function moveRunning(
-  running: Running | null,
-  momentum: number,
-  measured: { readonly mean: Tensor | null; readonly variance: Tensor | null },
-  shape: readonly number[],
-  n: number,
-): void {
-  const { mean: own, variance } = measured;
-  if (running === null || own === null || variance === null || sizeOf(shape) === 0 || n === 0) return;
-  noGrad(() =>
-    scope(() => {
-      move(running.mean, reshape(own, shape), momentum);
-      move(running.variance, mul(reshape(variance, shape), n / (n - 1)), momentum);
-    }),
-  );
-}
-
-function move(held: Tensor, fresh: Tensor, momentum: number): void {
-  const average = fresh.rank === 1 ? fresh : mean(fresh, 0);
-  copyInto(held, add(mul(detach(held), 1 - momentum), mul(average, momentum)));
 }

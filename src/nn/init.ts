@@ -1,10 +1,11 @@
 // PyTorch's initializers: each writes into a tensor, outside the tape, and returns it. May import errors, tensor,
-// random and movement.
+// random, movement and check.
 
 import { KeelError } from '../errors.js';
 import { fill } from '../ops/movement.js';
 import { normal_, uniform_ } from '../random.js';
 import { sizeOf, type Tensor } from '../tensor.js';
+import { checkOperands, optionsOf } from './check.js';
 
 /** The function that follows a layer, for its gain. */
 export type Nonlinearity =
@@ -21,22 +22,41 @@ export type Nonlinearity =
   | 'leaky_relu'
   | 'selu';
 
-/** Writes one value throughout. @see https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.constant_ */
+/**
+ * Writes one value throughout.
+ *
+ * @see https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.constant_
+ * @example
+ * constant_(new LayerNorm(4).bias ?? zeros([4]), 0.5);
+ */
 export function constant_<T extends Tensor>(x: T, value: number): T {
   fill(x, value);
   return x;
 }
 
-/** Writes ones. @see https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.ones_ */
+/**
+ * Writes ones.
+ *
+ * @see https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.ones_
+ * @example
+ * ones_(new Linear(4, 2).weight);
+ */
 export function ones_<T extends Tensor>(x: T): T {
   return constant_(x, 1);
 }
 
-/** Writes zeros. @see https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.zeros_ */
+/**
+ * Writes zeros.
+ *
+ * @see https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.zeros_
+ * @example
+ * zeros_(new Linear(4, 2).weight);
+ */
 export function zeros_<T extends Tensor>(x: T): T {
   return constant_(x, 0);
 }
 
+/** The gain of {@link xavierUniform_} and {@link xavierNormal_}. */
 export interface XavierOptions {
   /** Default 1; {@link calculateGain} has those of the usual functions. */
   readonly gain?: number;
@@ -49,10 +69,10 @@ export interface XavierOptions {
  * @see https://proceedings.mlr.press/v9/glorot10a.html
  * @see https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.xavier_uniform_
  * @example
- * xavierUniform_(layer.weight, { gain: calculateGain('tanh') });
+ * xavierUniform_(new Linear(4, 2).weight, { gain: calculateGain('tanh') });
  */
-export function xavierUniform_<T extends Tensor>(x: T, { gain = 1 }: XavierOptions = {}): T {
-  const bound = Math.sqrt(3) * xavierDeviation(x, gain);
+export function xavierUniform_<T extends Tensor>(x: T, options: XavierOptions = {}): T {
+  const bound = Math.sqrt(3) * xavierDeviation('xavierUniform_', x, options);
   return uniform_(x, -bound, bound);
 }
 
@@ -61,11 +81,14 @@ export function xavierUniform_<T extends Tensor>(x: T, { gain = 1 }: XavierOptio
  *
  * @throws KeelError [rank] for a tensor of fewer than two axes.
  * @see https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.xavier_normal_
+ * @example
+ * xavierNormal_(new Linear(4, 2).weight);
  */
-export function xavierNormal_<T extends Tensor>(x: T, { gain = 1 }: XavierOptions = {}): T {
-  return normal_(x, 0, xavierDeviation(x, gain));
+export function xavierNormal_<T extends Tensor>(x: T, options: XavierOptions = {}): T {
+  return normal_(x, 0, xavierDeviation('xavierNormal_', x, options));
 }
 
+/** What {@link kaimingUniform_} and {@link kaimingNormal_} scale by. */
 export interface KaimingOptions {
   /** Negative slope of the leaky_relu that follows. Default 0. */
   readonly a?: number;
@@ -82,11 +105,11 @@ export interface KaimingOptions {
  * @see https://arxiv.org/abs/1502.01852
  * @see https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.kaiming_uniform_
  * @example
- * kaimingUniform_(layer.weight, { nonlinearity: 'relu' });
+ * kaimingUniform_(new Linear(4, 2).weight, { nonlinearity: 'relu' });
  */
 export function kaimingUniform_<T extends Tensor>(x: T, options: KaimingOptions = {}): T {
   if (x.size === 0) return x;
-  const bound = Math.sqrt(3) * kaimingDeviation(x, options);
+  const bound = Math.sqrt(3) * kaimingDeviation('kaimingUniform_', x, options);
   return uniform_(x, -bound, bound);
 }
 
@@ -95,9 +118,11 @@ export function kaimingUniform_<T extends Tensor>(x: T, options: KaimingOptions 
  *
  * @throws KeelError as {@link kaimingUniform_}.
  * @see https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.kaiming_normal_
+ * @example
+ * kaimingNormal_(new Conv2d(3, 8, 3).weight, { mode: 'fan_out', nonlinearity: 'relu' });
  */
 export function kaimingNormal_<T extends Tensor>(x: T, options: KaimingOptions = {}): T {
-  return x.size === 0 ? x : normal_(x, 0, kaimingDeviation(x, options));
+  return x.size === 0 ? x : normal_(x, 0, kaimingDeviation('kaimingNormal_', x, options));
 }
 
 /**
@@ -106,6 +131,8 @@ export function kaimingNormal_<T extends Tensor>(x: T, options: KaimingOptions =
  *
  * @throws KeelError [argument] for another name, or a slope that is no number.
  * @see https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.calculate_gain
+ * @example
+ * calculateGain('tanh'); // 5/3
  */
 export function calculateGain(nonlinearity: Nonlinearity, slope = 0.01): number {
   switch (nonlinearity) {
@@ -140,7 +167,9 @@ export function calculateGain(nonlinearity: Nonlinearity, slope = 0.01): number 
  * @example
  * calculateFanInAndFanOut(zeros([8, 3, 5, 5])); // { fanIn: 75, fanOut: 200 }
  */
-export function calculateFanInAndFanOut({ shape }: Tensor): { fanIn: number; fanOut: number } {
+export function calculateFanInAndFanOut(x: Tensor): { fanIn: number; fanOut: number } {
+  checkOperands('calculateFanInAndFanOut', x);
+  const { shape } = x;
   const [outputs, inputs, ...kernel] = shape;
   if (outputs === undefined || inputs === undefined) {
     throw new KeelError(
@@ -165,12 +194,15 @@ export function initializeLinear(weight: Tensor, bias: Tensor | null): void {
   uniform_(bias, -bound, bound);
 }
 
-function xavierDeviation(x: Tensor, gain: number): number {
+function xavierDeviation(name: string, x: Tensor, options: XavierOptions): number {
+  const { gain } = optionsOf<XavierOptions>(name, options, { gain: 1 });
   const { fanIn, fanOut } = calculateFanInAndFanOut(x);
   return gain * Math.sqrt(2 / (fanIn + fanOut));
 }
 
-function kaimingDeviation(x: Tensor, { a = 0, mode = 'fan_in', nonlinearity = 'leaky_relu' }: KaimingOptions): number {
+function kaimingDeviation(name: string, x: Tensor, options: KaimingOptions): number {
+  const standard = { a: 0, mode: 'fan_in', nonlinearity: 'leaky_relu' } as const;
+  const { a, mode, nonlinearity } = optionsOf<KaimingOptions>(name, options, standard);
   const { fanIn, fanOut } = calculateFanInAndFanOut(x);
   const fans = new Map<unknown, number>([['fan_in', fanIn], ['fan_out', fanOut]]);
   const fan = fans.get(mode);

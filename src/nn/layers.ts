@@ -10,15 +10,16 @@ import { reshape } from '../ops/movement.js';
 import { flatten, unsqueeze } from '../ops/shape.js';
 import { bernoulli, randn } from '../random.js';
 import { scope, type Tensor } from '../tensor.js';
-import { checkCount, pythonNumber } from './check.js';
+import { checkCount, checkOperands, optionsOf, pythonNumber } from './check.js';
 import { initializeLinear } from './init.js';
-import { Module, Parameter, pythonBool } from './module.js';
+import { Module, parameterOf, pythonBool, type Parameter } from './module.js';
 
 /** A module from one tensor to one tensor. */
 export interface Layer extends Module {
   forward(x: Tensor): Tensor;
 }
 
+/** Options of {@link Linear}. */
 export interface LinearOptions {
   /** Learn a shift. Default true. */
   readonly bias?: boolean;
@@ -41,14 +42,15 @@ export class Linear extends Module {
   weight: Parameter;
   bias: Parameter | null;
 
-  constructor(inFeatures: number, outFeatures: number, { bias = true }: LinearOptions = {}) {
+  constructor(inFeatures: number, outFeatures: number, options: LinearOptions = {}) {
     super();
+    const { bias } = optionsOf<LinearOptions>(new.target.name, options, { bias: true });
     checkCount('in_features', inFeatures, 0);
     checkCount('out_features', outFeatures, 0);
     this.inFeatures = inFeatures;
     this.outFeatures = outFeatures;
-    this.weight = new Parameter(zeros([outFeatures, inFeatures]));
-    this.bias = bias ? new Parameter(zeros([outFeatures])) : null;
+    this.weight = parameterOf(zeros([outFeatures, inFeatures]));
+    this.bias = bias ? parameterOf(zeros([outFeatures])) : null;
     initializeLinear(this.weight, this.bias);
   }
 
@@ -63,6 +65,7 @@ export class Linear extends Module {
   }
 }
 
+/** Options of {@link Embedding}. */
 export interface EmbeddingOptions {
   /** A row that is zeros at first and gets no gradient; negative ones count from the end. Default null: none. */
   readonly paddingIdx?: number | null;
@@ -85,15 +88,18 @@ export class Embedding extends Module {
   readonly paddingIdx: number | null;
   weight: Parameter;
 
-  constructor(numEmbeddings: number, embeddingDim: number, { paddingIdx = null }: EmbeddingOptions = {}) {
+  constructor(numEmbeddings: number, embeddingDim: number, options: EmbeddingOptions = {}) {
     super();
+    const { paddingIdx } = optionsOf<EmbeddingOptions>(new.target.name, options, { paddingIdx: null });
     checkCount('num_embeddings', numEmbeddings, 0);
     checkCount('embedding_dim', embeddingDim, 0);
     this.numEmbeddings = numEmbeddings;
     this.embeddingDim = embeddingDim;
     this.paddingIdx = paddingIdx === null ? null : rowOf(paddingIdx, numEmbeddings);
-    const drawn = randn([numEmbeddings, embeddingDim]);
-    this.weight = new Parameter(this.paddingIdx === null ? drawn : where(this.#paddingRow(), 0, drawn));
+    this.weight = scope(() => {
+      const drawn = randn([numEmbeddings, embeddingDim]);
+      return parameterOf(this.paddingIdx === null ? drawn : where(this.#paddingRow(), 0, drawn));
+    });
   }
 
   forward(index: Tensor): Tensor {
@@ -130,13 +136,17 @@ function rowOf(paddingIdx: number, rows: number): number {
  * x itself.
  *
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Identity.html
+ * @example
+ * new Identity().forward(ones([2])).toArray(); // [1, 1]
  */
 export class Identity extends Module {
   forward(x: Tensor): Tensor {
+    checkOperands('Identity', x);
     return same(x);
   }
 }
 
+/** The axes that {@link Flatten} joins. */
 export interface FlattenOptions {
   /** Default 1. */
   readonly startDim?: number;
@@ -156,8 +166,9 @@ export class Flatten extends Module {
   readonly startDim: number;
   readonly endDim: number;
 
-  constructor({ startDim = 1, endDim = -1 }: FlattenOptions = {}) {
+  constructor(options: FlattenOptions = {}) {
     super();
+    const { startDim, endDim } = optionsOf<FlattenOptions>(new.target.name, options, { startDim: 1, endDim: -1 });
     this.startDim = startDim;
     this.endDim = endDim;
   }
@@ -171,6 +182,7 @@ export class Flatten extends Module {
   }
 }
 
+/** The one option of activations without numbers, and of {@link Dropout}. */
 export interface InplaceOptions {
   /** PyTorch's option, shown by the repr: the result is a new tensor, and the input stays, anyway. Default false. */
   readonly inplace?: boolean;
@@ -193,8 +205,9 @@ export class Dropout extends Module {
   readonly p: number;
   readonly inplace: boolean;
 
-  constructor(p = 0.5, { inplace = false }: InplaceOptions = {}) {
+  constructor(p = 0.5, options: InplaceOptions = {}) {
     super();
+    const { inplace } = optionsOf<InplaceOptions>(new.target.name, options, { inplace: false });
     if (!(p >= 0 && p <= 1)) {
       throw new KeelError('argument', `dropout probability has to be between 0 and 1, but got ${p}`, { p });
     }
@@ -203,6 +216,7 @@ export class Dropout extends Module {
   }
 
   forward(x: Tensor): Tensor {
+    checkOperands('Dropout', x);
     const { p, training } = this;
     // PyTorch draws nothing where the result is certain.
     if (!training || p === 0 || x.size === 0) return same(x);

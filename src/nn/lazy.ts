@@ -1,7 +1,7 @@
 // Layers that learn their number of channels from the first input. May import create and nn.
 
 import { ones, zeros } from '../create.js';
-import { keep, type Tensor } from '../tensor.js';
+import { keep, Tensor } from '../tensor.js';
 import {
   BatchNorm1d,
   BatchNorm2d,
@@ -12,13 +12,17 @@ import {
   type RunningNorm,
   type RunningNormOptions,
 } from './batchnorm.js';
-import { Buffer, Parameter } from './module.js';
+import { checkOperands } from './check.js';
+import { bufferOf, parameterOf, type Buffer, type Parameter } from './module.js';
 
 /**
- * A {@link BatchNorm1d} that takes num_features from dim 1 of its first input (N, C) or (N, C, L) and is a BatchNorm1d from then on.
+ * A {@link BatchNorm1d} that takes num_features from dim 1 of its first input (N, C) or (N, C, L) and is a
+ * BatchNorm1d from then on.
  *
  * @throws KeelError as {@link BatchNorm1d}.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.LazyBatchNorm1d.html
+ * @example
+ * new LazyBatchNorm1d().forward(randn([2, 3])); // num_features is 3 from now on
  */
 export class LazyBatchNorm1d extends BatchNorm1d {
   constructor(options: RunningNormOptions = {}) {
@@ -26,20 +30,22 @@ export class LazyBatchNorm1d extends BatchNorm1d {
   }
 
   override forward(x: Tensor): Tensor {
-    this.checkInput(x.shape);
-    return settle(this, BatchNorm1d, x.shape[1] ?? 0).forward(x);
+    return firstForward(this, BatchNorm1d, x);
   }
 
-  protected override adaptState(state: Map<string, Tensor>, prefix: string): readonly string[] {
-    return settleFrom(this, BatchNorm1d, state, prefix);
+  protected override adaptState(...load: Load): readonly string[] {
+    return settleFrom(this, BatchNorm1d, ...load);
   }
 }
 
 /**
- * A {@link BatchNorm2d} that takes num_features from dim 1 of its first input (N, C, H, W) and is a BatchNorm2d from then on.
+ * A {@link BatchNorm2d} that takes num_features from dim 1 of its first input (N, C, H, W) and is a
+ * BatchNorm2d from then on.
  *
  * @throws KeelError as {@link BatchNorm2d}.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.LazyBatchNorm2d.html
+ * @example
+ * new LazyBatchNorm2d().forward(randn([2, 3, 4, 4])); // num_features is 3 from now on
  */
 export class LazyBatchNorm2d extends BatchNorm2d {
   constructor(options: RunningNormOptions = {}) {
@@ -47,20 +53,22 @@ export class LazyBatchNorm2d extends BatchNorm2d {
   }
 
   override forward(x: Tensor): Tensor {
-    this.checkInput(x.shape);
-    return settle(this, BatchNorm2d, x.shape[1] ?? 0).forward(x);
+    return firstForward(this, BatchNorm2d, x);
   }
 
-  protected override adaptState(state: Map<string, Tensor>, prefix: string): readonly string[] {
-    return settleFrom(this, BatchNorm2d, state, prefix);
+  protected override adaptState(...load: Load): readonly string[] {
+    return settleFrom(this, BatchNorm2d, ...load);
   }
 }
 
 /**
- * A {@link BatchNorm3d} that takes num_features from dim 1 of its first input (N, C, D, H, W) and is a BatchNorm3d from then on.
+ * A {@link BatchNorm3d} that takes num_features from dim 1 of its first input (N, C, D, H, W) and is a
+ * BatchNorm3d from then on.
  *
  * @throws KeelError as {@link BatchNorm3d}.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.LazyBatchNorm3d.html
+ * @example
+ * new LazyBatchNorm3d().forward(randn([2, 3, 4, 4, 4])); // num_features is 3 from now on
  */
 export class LazyBatchNorm3d extends BatchNorm3d {
   constructor(options: RunningNormOptions = {}) {
@@ -68,21 +76,22 @@ export class LazyBatchNorm3d extends BatchNorm3d {
   }
 
   override forward(x: Tensor): Tensor {
-    this.checkInput(x.shape);
-    return settle(this, BatchNorm3d, x.shape[1] ?? 0).forward(x);
+    return firstForward(this, BatchNorm3d, x);
   }
 
-  protected override adaptState(state: Map<string, Tensor>, prefix: string): readonly string[] {
-    return settleFrom(this, BatchNorm3d, state, prefix);
+  protected override adaptState(...load: Load): readonly string[] {
+    return settleFrom(this, BatchNorm3d, ...load);
   }
 }
 
 /**
- * An {@link InstanceNorm1d} that takes num_features from dim 1 of its first input (N, C, L) and is an InstanceNorm1d from then on. `affine` and `trackRunningStats` default to true here,
- * unlike there.
+ * An {@link InstanceNorm1d} that takes num_features from dim 1 of its first input (N, C, L) and is an
+ * InstanceNorm1d from then on. `affine` and `trackRunningStats` default to true here, unlike there.
  *
  * @throws KeelError as {@link InstanceNorm1d}.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.LazyInstanceNorm1d.html
+ * @example
+ * new LazyInstanceNorm1d().forward(randn([2, 3, 4])); // num_features is 3 from now on
  */
 export class LazyInstanceNorm1d extends InstanceNorm1d {
   constructor(options: RunningNormOptions = {}) {
@@ -90,21 +99,22 @@ export class LazyInstanceNorm1d extends InstanceNorm1d {
   }
 
   override forward(x: Tensor): Tensor {
-    this.checkInput(x.shape);
-    return settle(this, InstanceNorm1d, x.shape[1] ?? 0).forward(x);
+    return firstForward(this, InstanceNorm1d, x);
   }
 
-  protected override adaptState(state: Map<string, Tensor>, prefix: string): readonly string[] {
-    return settleFrom(this, InstanceNorm1d, state, prefix);
+  protected override adaptState(...load: Load): readonly string[] {
+    return settleFrom(this, InstanceNorm1d, ...load);
   }
 }
 
 /**
- * An {@link InstanceNorm2d} that takes num_features from dim 1 of its first input (N, C, H, W) and is an InstanceNorm2d from then on. `affine` and `trackRunningStats` default to true here,
- * unlike there.
+ * An {@link InstanceNorm2d} that takes num_features from dim 1 of its first input (N, C, H, W) and is an
+ * InstanceNorm2d from then on. `affine` and `trackRunningStats` default to true here, unlike there.
  *
  * @throws KeelError as {@link InstanceNorm2d}.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.LazyInstanceNorm2d.html
+ * @example
+ * new LazyInstanceNorm2d().forward(randn([2, 3, 4, 4])); // num_features is 3 from now on
  */
 export class LazyInstanceNorm2d extends InstanceNorm2d {
   constructor(options: RunningNormOptions = {}) {
@@ -112,21 +122,22 @@ export class LazyInstanceNorm2d extends InstanceNorm2d {
   }
 
   override forward(x: Tensor): Tensor {
-    this.checkInput(x.shape);
-    return settle(this, InstanceNorm2d, x.shape[1] ?? 0).forward(x);
+    return firstForward(this, InstanceNorm2d, x);
   }
 
-  protected override adaptState(state: Map<string, Tensor>, prefix: string): readonly string[] {
-    return settleFrom(this, InstanceNorm2d, state, prefix);
+  protected override adaptState(...load: Load): readonly string[] {
+    return settleFrom(this, InstanceNorm2d, ...load);
   }
 }
 
 /**
- * An {@link InstanceNorm3d} that takes num_features from dim 1 of its first input (N, C, D, H, W) and is an InstanceNorm3d from then on. `affine` and `trackRunningStats` default to true here,
- * unlike there.
+ * An {@link InstanceNorm3d} that takes num_features from dim 1 of its first input (N, C, D, H, W) and is an
+ * InstanceNorm3d from then on. `affine` and `trackRunningStats` default to true here, unlike there.
  *
  * @throws KeelError as {@link InstanceNorm3d}.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.LazyInstanceNorm3d.html
+ * @example
+ * new LazyInstanceNorm3d().forward(randn([2, 3, 4, 4, 4])); // num_features is 3 from now on
  */
 export class LazyInstanceNorm3d extends InstanceNorm3d {
   constructor(options: RunningNormOptions = {}) {
@@ -134,36 +145,68 @@ export class LazyInstanceNorm3d extends InstanceNorm3d {
   }
 
   override forward(x: Tensor): Tensor {
-    this.checkInput(x.shape);
-    return settle(this, InstanceNorm3d, x.shape[1] ?? 0).forward(x);
+    return firstForward(this, InstanceNorm3d, x);
   }
 
-  protected override adaptState(state: Map<string, Tensor>, prefix: string): readonly string[] {
-    return settleFrom(this, InstanceNorm3d, state, prefix);
+  protected override adaptState(...load: Load): readonly string[] {
+    return settleFrom(this, InstanceNorm3d, ...load);
   }
 }
 
-/** Gives the layer its channels, and its class: it is no longer lazy, as in PyTorch. A scope around it ends before it. */
-function settle<T extends RunningNorm>(layer: T, settled: { readonly prototype: T }, channels: number): T {
-  if (layer.affine) layer.weight = keep(new Parameter(ones([channels])));
-  if (layer.bias !== null) layer.bias = keep(new Parameter(zeros([channels])));
-  if (layer.runningMean !== null) layer.runningMean = keep(new Buffer(zeros([channels])));
-  if (layer.runningVar !== null) layer.runningVar = keep(new Buffer(ones([channels])));
+/** A class of such layers. */
+interface Kind {
+  readonly prototype: RunningNorm;
+}
+
+type Load = [state: Map<string, Tensor>, prefix: string, undo: (() => void)[]];
+
+/**
+ * Gives the layer channels and a class: settled it is no longer lazy, as in PyTorch, and with 0 channels it may be lazy
+ * again. A scope around it ends before it.
+ */
+function become(layer: RunningNorm, { prototype }: Kind, channels: number): void {
+  const { weight, bias, runningMean, runningVar } = layer;
+  const vector = (make: typeof ones, { dtype }: Tensor) => make([channels], { dtype });
+  const learned = (held: Parameter | null, make: typeof ones) =>
+    held && keep(parameterOf(vector(make, held), { requiresGrad: held.requiresGrad }));
+  const average = (held: Buffer | null, make: typeof ones) => held && keep(bufferOf(vector(make, held)));
+  layer.weight = learned(weight, ones);
+  layer.bias = learned(bias, zeros);
+  layer.runningMean = average(runningMean, zeros);
+  layer.runningVar = average(runningVar, ones);
   // Without anything of that length, PyTorch leaves it at 0.
-  if (layer.affine || layer.runningMean !== null) layer.numFeatures = channels;
-  Object.setPrototypeOf(layer, settled.prototype);
-  return layer;
+  if (layer.affine || runningMean !== null) layer.numFeatures = channels;
+  for (const held of [weight, bias, runningMean, runningVar]) held?.dispose();
+  Object.setPrototypeOf(layer, prototype);
+}
+
+/** Runs the settled layer; an input that it refuses leaves it lazy. */
+function firstForward(layer: RunningNorm, settled: Kind, x: Tensor): Tensor {
+  checkOperands(layer.constructor.name, x);
+  const lazy = kindOf(layer);
+  become(layer, settled, x.shape[1] ?? 0);
+  try {
+    return layer.forward(x);
+  } catch (error) {
+    become(layer, lazy, 0);
+    throw error;
+  }
 }
 
 /** A state dict tells the channels too. */
-function settleFrom<T extends RunningNorm>(
-  layer: T,
-  settled: { readonly prototype: T },
-  state: ReadonlyMap<string, Tensor>,
-  prefix: string,
-): readonly string[] {
-  const vector = state.get(`${prefix}weight`) ?? state.get(`${prefix}running_mean`);
-  const [channels] = vector?.shape ?? [];
-  if (channels !== undefined) settle(layer, settled, channels);
+function settleFrom(layer: RunningNorm, settled: Kind, ...[state, prefix, undo]: Load): readonly string[] {
+  const vector: unknown = state.get(`${prefix}weight`) ?? state.get(`${prefix}running_mean`);
+  const channels = vector instanceof Tensor ? vector.shape[0] : undefined;
+  if (channels === undefined) return [];
+  const lazy = kindOf(layer);
+  undo.push(() => {
+    become(layer, lazy, 0);
+  });
+  become(layer, settled, channels);
   return [];
+}
+
+function kindOf(layer: RunningNorm): Kind {
+  // The class of an instance of RunningNorm makes such instances.
+  return layer.constructor as unknown as Kind;
 }

@@ -1,9 +1,10 @@
-// Module: parameters, buffers, state dict, modes and repr. May import errors, tensor, autograd and ops.
+// Module: parameters, buffers, state dict, modes and repr. May import errors, tensor, autograd, ops and state.
 
 import { detach, noGrad } from '../autograd.js';
 import { KeelError } from '../errors.js';
-import { copyInto, reshape } from '../ops/movement.js';
-import { sameShape, Tensor } from '../tensor.js';
+import { copyInto, to } from '../ops/movement.js';
+import { keep, scope, Tensor } from '../tensor.js';
+import { entriesOf, match } from './state.js';
 
 /**
  * A tensor that a {@link Module} learns: assigned to a property, it is in `parameters()` and in the state dict.
@@ -24,11 +25,27 @@ export class Parameter extends Tensor {
  * `buffers()` and in the state dict.
  *
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.parameter.Buffer.html
+ * @example
+ * this.average = new Buffer(zeros([4]));
  */
 export class Buffer extends Tensor {
   constructor(data: Tensor) {
     super(data.shape, data.storage);
   }
+}
+
+/** A parameter that takes over a tensor made for it: that one's own handle goes. */
+export function parameterOf(made: Tensor, options?: { readonly requiresGrad?: boolean }): Parameter {
+  const parameter = new Parameter(made, options);
+  made.dispose();
+  return parameter;
+}
+
+/** A buffer that takes over a tensor made for it: that one's own handle goes. */
+export function bufferOf(made: Tensor): Buffer {
+  const buffer = new Buffer(made);
+  made.dispose();
+  return buffer;
 }
 
 /** Keys of a strict load that found no partner. */
@@ -59,6 +76,7 @@ export abstract class Module {
 
   /** Sets the mode of this module and all below it. */
   train(on = true): this {
+    checkFlag('train', on);
     for (const module of this.modules()) module.training = on;
     return this;
   }
@@ -111,15 +129,48 @@ export abstract class Module {
     return this.namedChildren().map(([, child]) => child);
   }
 
-  /** Calls f on every module below and then on this one. */
-  apply(f: (module: Module) => void): this {
-    for (const child of this.children()) child.apply(f);
+  /** Calls f on every module below and then on this one, each once. */
+  apply(f: (module: Module) => void, seen = new Set<Module>()): this {
+    if (seen.has(this)) return this;
+    seen.add(this);
+    for (const child of this.children()) child.apply(f, seen);
     f(this);
+    return this;
+  }
+
+  /**
+   * Brings parameters and buffers of this module and all below to a float dtype, and the gradients that they hold;
+   * `num_batches_tracked` stays int64. The converted ones are new tensors and the others are disposed, so an optimizer
+   * is made afterwards.
+   *
+   * @throws KeelError [dtype] for another dtype.
+   * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.to
+   * @example
+   * new LayerNorm(4).to('float64').forward(randn([2, 4], { dtype: 'float64' }));
+   */
+  to(dtype: 'float32' | 'float64'): this {
+    if (!isFloat(dtype)) {
+      throw new KeelError('dtype', `Module.to only accepts floating point dtypes, got ${String(dtype)}: float32 or float64`, {
+        dtype,
+      });
+    }
+    const done = new Map<Tensor, Tensor>();
+    for (const module of this.modules()) {
+      for (const [property, value] of module.fields()) {
+        if (!(value instanceof Parameter || value instanceof Buffer)) continue;
+        if (!isFloat(value.dtype) || value.dtype === dtype) continue;
+        const converted = done.get(value) ?? convertedTo(value, dtype);
+        done.set(value, converted);
+        Reflect.set(module, property, converted);
+      }
+    }
+    for (const replaced of done.keys()) replaced.dispose();
     return this;
   }
 
   /** Sets whether every parameter requires a gradient. */
   requiresGrad(on = true): this {
+    checkFlag('requiresGrad', on);
     for (const parameter of this.parameters()) parameter.requiresGrad = on;
     return this;
   }
@@ -148,47 +199,51 @@ export abstract class Module {
     state: ReadonlyMap<string, Tensor> | Readonly<Record<string, Tensor>>,
     { strict = true }: { readonly strict?: boolean } = {},
   ): LoadReport {
-    const given = new Map(state instanceof Map ? state : Object.entries(state));
-    const found = this.namedModules().flatMap(([path, module]) => module.adaptState(given, path === '' ? '' : `${path}.`));
-    const own = this.stateEntries();
-    const keys = new Set(own.map(([key]) => key));
-    const optional = new Set(this.namedModules().flatMap(([path, module]) => module.optionalKeys().map((key) => join(path, key))));
-    const missingKeys = own.map(([key]) => key).filter((key) => !given.has(key) && !optional.has(key));
-    const unexpectedKeys = [...given.keys()].filter((key) => !keys.has(key));
-    const copies = own.flatMap(([key, target]) => {
-      const source = given.get(key);
-      return source === undefined ? [] : [{ key, target, source: scalarOf(target, source) }];
-    });
-    const mismatches = copies.filter(({ target, source }) => !sameShape(target.shape, source.shape));
-    const complaints = [
-      ...(strict && missingKeys.length > 0 ? [`Missing key(s) in state_dict: ${quoted(missingKeys)}. `] : []),
-      ...(strict && unexpectedKeys.length > 0 ? [`Unexpected key(s) in state_dict: ${quoted(unexpectedKeys)}. `] : []),
-      ...found,
-      ...mismatches.map(
-        ({ key, target, source }) =>
-          `size mismatch for ${key}: copying a param with shape torch.Size([${source.shape.join(', ')}]) from checkpoint, ` +
-          `the shape in current model is torch.Size([${target.shape.join(', ')}]).`,
-      ),
-    ];
-    if (complaints.length > 0) {
+    const undo: (() => void)[] = [];
+    try {
+      return scope(() => this.#load(entriesOf(state), strict, undo));
+    } catch (error) {
+      for (const step of undo) step();
+      throw error;
+    }
+  }
+
+  #load(given: Map<string, Tensor>, strict: boolean, undo: (() => void)[]): LoadReport {
+    const found = this.namedModules().flatMap(([path, module]) => module.adaptState(given, path === '' ? '' : `${path}.`, undo));
+    const optional = this.namedModules().flatMap(([path, module]) => module.optionalKeys().map((key) => join(path, key)));
+    const { copies, complaints, ...report } = match(this.stateEntries(), given, new Set(optional), strict);
+    const refused = [...complaints, ...found];
+    if (refused.length > 0) {
       throw new KeelError(
         'state_dict',
-        `Error(s) in loading state_dict for ${this.typeName()}:\n\t${complaints.join('\n\t')}`,
-        { missingKeys, unexpectedKeys, mismatched: mismatches.map(({ key }) => key) },
+        `Error(s) in loading state_dict for ${this.typeName()}:\n\t${refused.join('\n\t')}`,
+        { ...report },
       );
     }
     noGrad(() => {
-      for (const { target, source } of copies) copyInto(target, source);
+      // Whatever may be refused is, before the first copy.
+      const ready = copies.map(({ target, source }) => [target, to(source, target.dtype)] as const);
+      for (const [target, source] of ready) copyInto(target, source);
     });
-    return { missingKeys, unexpectedKeys };
+    return report;
   }
 
   /** PyTorch's repr. */
   toString(): string {
-    const lines = this.reprChildren().map(([name, text]) => `  (${name}): ${text.replaceAll('\n', '\n  ')}`);
+    if (printing.has(this)) return `${this.typeName()}(...)`;
+    const lines = this.#childLines();
     const extra = this.extraRepr();
     if (lines.length === 0) return `${this.typeName()}(${extra})`;
     return `${this.typeName()}(\n${extra === '' ? '' : `  ${extra}\n`}${lines.join('\n')}\n)`;
+  }
+
+  #childLines(): string[] {
+    printing.add(this);
+    try {
+      return this.reprChildren().map(([name, text]) => `  (${name}): ${text.replaceAll('\n', '\n  ')}`);
+    } finally {
+      printing.delete(this);
+    }
   }
 
   /** The arguments between the parentheses of the repr. */
@@ -212,9 +267,9 @@ export abstract class Module {
 
   /**
    * Lets a module rename or drop entries of an older or foreign checkpoint below `prefix` before they are matched.
-   * Returns what it finds wrong with them.
+   * Returns what it finds wrong with them; what it changes in itself, `undo` takes back if the load is refused.
    */
-  protected adaptState(_state: Map<string, Tensor>, _prefix: string): readonly string[] {
+  protected adaptState(_state: Map<string, Tensor>, _prefix: string, _undo: (() => void)[]): readonly string[] {
     return [];
   }
 
@@ -229,19 +284,33 @@ export abstract class Module {
   }
 
   private ownValues(): Named<unknown>[] {
-    return Object.entries(Object.getOwnPropertyDescriptors(this)).flatMap(([name, { value, enumerable }]) =>
-      enumerable === true && value !== undefined ? [[snakeCase(name), value] as const] : [],
+    return this.fields().map(([property, value]) => [snakeCase(property), value] as const);
+  }
+
+  /** Properties that hold a value; computed ones are none. */
+  private fields(): Named<unknown>[] {
+    return Object.entries(Object.getOwnPropertyDescriptors(this)).flatMap(([property, { value, enumerable }]) =>
+      enumerable === true && value !== undefined ? [[property, value] as const] : [],
     );
   }
 
-  private stateEntries(prefix = ''): Named<Tensor>[] {
+  /** A module that stands twice has its entries twice, as in PyTorch, but not within itself. */
+  private stateEntries(prefix = '', above: readonly Module[] = []): Named<Tensor>[] {
+    if (above.includes(this)) return [];
     const own = [...this.ownParameters(), ...this.ownBuffers()].map(([key, value]) => [prefix + key, value] as const);
-    return [...own, ...this.namedChildren().flatMap(([name, child]) => child.stateEntries(`${prefix}${name}.`))];
+    const below = this.namedChildren().flatMap(([name, child]) => child.stateEntries(`${prefix}${name}.`, [...above, this]));
+    return [...own, ...below];
   }
 
   #collect(own: (module: Module) => Named<Tensor>[]): Named<Tensor>[] {
     return this.namedModules().flatMap(([path, module]) => own(module).map(([key, value]) => [join(path, key), value] as const));
   }
+}
+
+/** Refuses what is no module. */
+export function checkModule(module: unknown): void {
+  if (module instanceof Module) return;
+  throw new KeelError('argument', `${String(module)} is no Module: make one, as new LayerNorm(4)`, { module });
 }
 
 /** `runningMean` is `running_mean`; a name with an underscore or without capitals stays. */
@@ -259,12 +328,32 @@ export function pythonTuple(values: readonly number[]): string {
   return values.length === 1 ? `(${values[0]},)` : `(${values.join(', ')})`;
 }
 
-function join(prefix: string, name: string): string {
-  return prefix === '' ? name : `${prefix}.${name}`;
+/** Modules whose text is being made: one that contains itself ends there. */
+const printing = new Set<Module>();
+
+function checkFlag(method: string, on: boolean): void {
+  if (typeof on === 'boolean') return;
+  throw new KeelError('argument', `${method}() takes true or false, got ${String(on)}`, { on });
 }
 
-function quoted(keys: readonly string[]): string {
-  return keys.map((key) => `"${key}"`).join(', ');
+function isFloat(dtype: string): boolean {
+  return dtype === 'float32' || dtype === 'float64';
+}
+
+/** The same in another dtype, with its gradient; a scope around it ends before it. */
+function convertedTo(held: Parameter | Buffer, dtype: 'float32' | 'float64'): Tensor {
+  const { requiresGrad, grad } = held;
+  const copy = (x: Tensor) => keep(noGrad(() => to(x, dtype)));
+  const made = copy(held);
+  const converted = keep(held instanceof Parameter ? parameterOf(made, { requiresGrad }) : bufferOf(made));
+  if (grad === null) return converted;
+  converted.grad = copy(grad);
+  grad.dispose();
+  return converted;
+}
+
+function join(prefix: string, name: string): string {
+  return prefix === '' ? name : `${prefix}.${name}`;
 }
 
 function unique(entries: readonly Named<Tensor>[]): Named<Tensor>[] {
@@ -274,9 +363,4 @@ function unique(entries: readonly Named<Tensor>[]): Named<Tensor>[] {
     seen.add(value);
     return [[name, value] as const];
   });
-}
-
-/** A checkpoint may hold a scalar as one element of rank 1. */
-function scalarOf(target: Tensor, source: Tensor): Tensor {
-  return target.rank === 0 && source.rank === 1 && source.size === 1 ? reshape(source, []) : source;
 }

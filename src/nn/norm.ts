@@ -1,12 +1,23 @@
-// Layers without running statistics: a pattern and its parameter shapes each. May import errors, create, tensor and nn.
+// Layers without running statistics: a pattern and its parameter shapes each. May import errors, sizes, create, tensor and nn.
 
 import { ones, zeros } from '../create.js';
 import { KeelError } from '../errors.js';
 import type { Statistics } from '../kernels/kernels.js';
+import { divisorsOf } from '../sizes.js';
 import type { Tensor } from '../tensor.js';
-import { checkCount, checkGroupCount, checkGroups, checkNumber, checkPixels, checkTrailing, pythonNumber } from './check.js';
+import {
+  checkCount,
+  checkGroupCount,
+  checkGroups,
+  checkNumber,
+  checkOperands,
+  checkPixels,
+  checkTrailing,
+  optionsOf,
+  pythonNumber,
+} from './check.js';
 import { groupNorm, layerNorm, layerNorm2d, localResponseNorm, patterns, rmsNorm } from './functional.js';
-import { Module, Parameter, pythonBool, pythonTuple } from './module.js';
+import { Module, parameterOf, pythonBool, pythonTuple, type Parameter } from './module.js';
 
 /** A layer as {@link norm} sees it: pass the pattern and the sizes on, and the same computation runs. */
 export interface LayerPattern {
@@ -33,6 +44,7 @@ export abstract class NormLayer extends Module {
   abstract patternFor(shape: readonly number[]): LayerPattern;
 }
 
+/** Options of {@link LayerNorm} and {@link LayerNorm2d}. */
 export interface LayerNormOptions {
   /** Default 1e-5. */
   readonly eps?: number;
@@ -64,17 +76,22 @@ export class LayerNorm extends NormLayer {
 
   constructor(normalizedShape: number | readonly number[], options: LayerNormOptions = {}) {
     super();
-    const { eps = 1e-5, elementwiseAffine = true, bias = true } = options;
+    const { eps, elementwiseAffine, bias } = optionsOf<LayerNormOptions>(new.target.name, options, {
+      eps: 1e-5,
+      elementwiseAffine: true,
+      bias: true,
+    });
     this.normalizedShape = extents(normalizedShape);
     this.eps = eps;
     this.elementwiseAffine = elementwiseAffine;
     checkNumber('eps', eps);
-    this.weight = elementwiseAffine ? new Parameter(ones(this.normalizedShape)) : null;
-    this.bias = elementwiseAffine && bias ? new Parameter(zeros(this.normalizedShape)) : null;
+    this.weight = elementwiseAffine ? parameterOf(ones(this.normalizedShape)) : null;
+    this.bias = elementwiseAffine && bias ? parameterOf(zeros(this.normalizedShape)) : null;
   }
 
   forward(x: Tensor): Tensor {
-    return layerNorm(x, this.normalizedShape, this);
+    const { normalizedShape, weight, bias, eps } = this;
+    return layerNorm(x, normalizedShape, { weight, bias, eps });
   }
 
   patternFor(shape: readonly number[]): LayerPattern {
@@ -108,8 +125,10 @@ export class LayerNorm2d extends LayerNorm {
   }
 
   override forward(x: Tensor): Tensor {
+    checkOperands('LayerNorm2d', x);
     checkPixels(x.shape, this.normalizedShape);
-    return layerNorm2d(x, this);
+    const { weight, bias, eps } = this;
+    return layerNorm2d(x, { weight, bias, eps });
   }
 
   override patternFor(shape: readonly number[]): LayerPattern {
@@ -118,6 +137,7 @@ export class LayerNorm2d extends LayerNorm {
   }
 }
 
+/** Options of {@link RMSNorm}. */
 export interface RMSNormOptions {
   /** Default null: the machine epsilon of the input's dtype, 2⁻²³ or 2⁻⁵². */
   readonly eps?: number | null;
@@ -145,16 +165,17 @@ export class RMSNorm extends NormLayer {
 
   constructor(normalizedShape: number | readonly number[], options: RMSNormOptions = {}) {
     super();
-    const { eps = null, elementwiseAffine = true } = options;
+    const { eps, elementwiseAffine } = optionsOf<RMSNormOptions>(new.target.name, options, { eps: null, elementwiseAffine: true });
     this.normalizedShape = extents(normalizedShape);
     this.eps = eps;
     this.elementwiseAffine = elementwiseAffine;
     if (eps !== null) checkNumber('eps', eps);
-    this.weight = elementwiseAffine ? new Parameter(ones(this.normalizedShape)) : null;
+    this.weight = elementwiseAffine ? parameterOf(ones(this.normalizedShape)) : null;
   }
 
   forward(x: Tensor): Tensor {
-    return rmsNorm(x, this.normalizedShape, this);
+    const { normalizedShape, weight, eps } = this;
+    return rmsNorm(x, normalizedShape, { weight, eps });
   }
 
   patternFor(shape: readonly number[]): LayerPattern {
@@ -168,6 +189,7 @@ export class RMSNorm extends NormLayer {
   }
 }
 
+/** Options of {@link GroupNorm}. */
 export interface GroupNormOptions {
   /** Default 1e-5. */
   readonly eps?: number;
@@ -199,14 +221,14 @@ export class GroupNorm extends NormLayer {
 
   constructor(numGroups: number, numChannels: number, options: GroupNormOptions = {}) {
     super();
-    const { eps = 1e-5, affine = true, bias = true } = options;
+    const { eps, affine, bias } = optionsOf<GroupNormOptions>(new.target.name, options, { eps: 1e-5, affine: true, bias: true });
     checkGroupCount(numGroups);
     checkCount('num_channels', numChannels, 0);
     checkNumber('eps', eps);
     if (numChannels % numGroups !== 0) {
       throw new KeelError(
         'indivisible',
-        `num_channels (${numChannels}) must be divisible by num_groups (${numGroups}): choose from ${divisors(numChannels)}`,
+        `num_channels (${numChannels}) must be divisible by num_groups (${numGroups}): choose from ${showDivisors(numChannels)}`,
         { numChannels, numGroups },
       );
     }
@@ -214,12 +236,13 @@ export class GroupNorm extends NormLayer {
     this.numChannels = numChannels;
     this.eps = eps;
     this.affine = affine;
-    this.weight = affine ? new Parameter(ones([numChannels])) : null;
-    this.bias = affine && bias ? new Parameter(zeros([numChannels])) : null;
+    this.weight = affine ? parameterOf(ones([numChannels])) : null;
+    this.bias = affine && bias ? parameterOf(zeros([numChannels])) : null;
   }
 
   forward(x: Tensor): Tensor {
-    return groupNorm(x, this.numGroups, this);
+    const { numGroups, weight, bias, eps } = this;
+    return groupNorm(x, numGroups, { weight, bias, eps });
   }
 
   patternFor(shape: readonly number[]): LayerPattern {
@@ -236,6 +259,7 @@ export class GroupNorm extends NormLayer {
   }
 }
 
+/** The numbers of the formula of {@link LocalResponseNorm}. */
 export interface LocalResponseNormOptions {
   /** Default 1e-4. */
   readonly alpha?: number;
@@ -262,8 +286,9 @@ export class LocalResponseNorm extends Module {
   readonly beta: number;
   readonly k: number;
 
-  constructor(size: number, { alpha = 1e-4, beta = 0.75, k = 1 }: LocalResponseNormOptions = {}) {
+  constructor(size: number, options: LocalResponseNormOptions = {}) {
     super();
+    const { alpha, beta, k } = optionsOf<LocalResponseNormOptions>(new.target.name, options, { alpha: 1e-4, beta: 0.75, k: 1 });
     checkCount('size', size, 1);
     for (const [name, value] of Object.entries({ alpha, beta, k })) checkNumber(name, value);
     this.size = size;
@@ -273,7 +298,8 @@ export class LocalResponseNorm extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    return localResponseNorm(x, this.size, this);
+    const { size, alpha, beta, k } = this;
+    return localResponseNorm(x, size, { alpha, beta, k });
   }
 
   protected override extraRepr(): string {
@@ -284,11 +310,15 @@ export class LocalResponseNorm extends Module {
 }
 
 function extents(normalizedShape: number | readonly number[]): readonly number[] {
-  const shape = typeof normalizedShape === 'number' ? [normalizedShape] : [...normalizedShape];
+  const shape = typeof normalizedShape === 'number' ? [normalizedShape] : normalizedShape;
+  if (!Array.isArray(shape)) {
+    throw new KeelError('argument', `normalizedShape is a count or a list of extents, got ${String(shape)}`, { normalizedShape });
+  }
   for (const extent of shape) checkCount('normalized_shape', extent, 0);
-  return shape;
+  return [...shape];
 }
 
-function divisors(n: number): string {
-  return Array.from({ length: n }, (_, i) => i + 1).filter((i) => n % i === 0).join(', ');
+function showDivisors(n: number): string {
+  const all = divisorsOf(n);
+  return all.length > 20 ? `${all.slice(0, 20).join(', ')}, ...` : all.join(', ');
 }

@@ -3,11 +3,11 @@
 
 import { noGrad } from '../autograd.js';
 import { KeelError, showShape } from '../errors.js';
-import { checkDtype, checkSameShape } from '../ops/check.js';
+import { checkDtype, checkSameShape, checkTensors } from '../ops/check.js';
 import { copyInto } from '../ops/movement.js';
-import type { Tensor } from '../tensor.js';
+import { keep, type Tensor } from '../tensor.js';
 import { ModuleList } from './containers.js';
-import { Buffer, Module, Parameter } from './module.js';
+import { Buffer, bufferOf, Module, Parameter, parameterOf } from './module.js';
 
 /** A parameter as a function of original tensors, or of the value that the parametrization before it gives. */
 export abstract class Parametrization extends Module {
@@ -44,6 +44,7 @@ export function registerParametrization(module: Module, name: string, parametriz
   Object.defineProperty(module, name, {
     get: () => list.value(),
     set: (value: Tensor) => {
+      checkTensors(`'${name}'`, [value]);
       list.assign(value);
     },
     configurable: true,
@@ -64,7 +65,7 @@ function removeParametrizations(module: Module, name: string): boolean {
   if (list === null || !(lists instanceof ModuleDict)) return false;
   const value = list.settle();
   Reflect.deleteProperty(lists, name);
-  restore(module, name, value);
+  hold(module, name, value);
   if (lists.children().length === 0) {
     Reflect.deleteProperty(module, PARAMETRIZATIONS);
     Reflect.deleteProperty(module, 'typeName');
@@ -90,10 +91,17 @@ export function parameterAt(module: Module, name: string): Parameter {
   );
 }
 
-/** Makes a property hold a parameter, as the last of its module. */
-export function restore(module: Module, name: string, value: Parameter | Buffer): void {
+/** The buffer of this name. */
+export function bufferAt(module: Module, name: string): Buffer {
+  const value: unknown = Reflect.get(module, name);
+  if (value instanceof Buffer) return value;
+  throw new KeelError('name', `'${module.constructor.name}' object has no attribute '${name}' that is a buffer`, { name });
+}
+
+/** Gives a module a parameter or buffer, as the last it has; a scope around the call ends before it. */
+export function hold(module: Module, name: string, value: Parameter | Buffer): void {
   Reflect.deleteProperty(module, name);
-  Reflect.set(module, name, value);
+  Reflect.set(module, name, keep(value));
 }
 
 /** Makes a property hold a computed tensor; refuses to write over a parameter that was assigned meanwhile. */
@@ -177,8 +185,8 @@ class ParametrizationList extends ModuleList<Parametrization> {
     const own = (value: Tensor) =>
       original instanceof Parameter ? new Parameter(value, { requiresGrad }) : new Buffer(value);
     // A single original stays the object that it was, which an optimizer may hold.
-    if (originals.length === 1) Reflect.set(this, 'original', original);
-    else originals.forEach((value, i) => Reflect.set(this, `original${i}`, own(value)));
+    if (originals.length === 1) hold(this, 'original', original);
+    else originals.forEach((value, i) => hold(this, `original${i}`, own(value)));
   }
 
   value(): Tensor {
@@ -206,10 +214,11 @@ class ParametrizationList extends ModuleList<Parametrization> {
     const value = noGrad(() => this.value());
     if (first !== undefined && second === undefined) {
       copyInto(first, value);
+      value.dispose();
       return first;
     }
-    if (first instanceof Buffer) return new Buffer(value);
-    return new Parameter(value, { requiresGrad: this.originals().some(({ requiresGrad }) => requiresGrad) });
+    if (first instanceof Buffer) return bufferOf(value);
+    return parameterOf(value, { requiresGrad: this.originals().some(({ requiresGrad }) => requiresGrad) });
   }
 
   originals(): (Parameter | Buffer)[] {

@@ -9,21 +9,24 @@ import { matmul } from '../ops/matmul.js';
 import { norm } from '../ops/norm.js';
 import { sum } from '../ops/reduce.js';
 import { randn } from '../random.js';
-import { scope, sizeOf, Tensor } from '../tensor.js';
+import { keep, scope, sizeOf, Tensor } from '../tensor.js';
+import { optionsOf } from './check.js';
 import { ConvTranspose1d, ConvTranspose2d, ConvTranspose3d } from './conv.js';
-import { Buffer, Parameter, type Module } from './module.js';
+import { bufferOf, checkModule, parameterOf, type Buffer, type Module } from './module.js';
 import {
+  bufferAt,
+  hold,
   hookForward,
   parameterAt,
   Parametrization,
   registerParametrization,
   removeComputed,
-  restore,
   setComputed,
   type ForwardHook,
 } from './parametrize.js';
 import { isParametrized, type WeightKeys } from './weightnorm.js';
 
+/** Which parameter {@link spectralNorm} divides, and how. */
 export interface SpectralNormOptions {
   /** Default `weight`. */
   readonly name?: string;
@@ -56,9 +59,16 @@ export interface SpectralNormOptions {
  * layer.forward(randn([1, 3, 8, 8]));
  */
 export function spectralNorm<T extends Module>(module: T, options: SpectralNormOptions = {}): T {
-  const { name = 'weight', nPowerIterations = 1, eps = 1e-12, keys = 'parametrized' } = options;
+  checkModule(module);
+  const { name, nPowerIterations, eps, dim, keys } = optionsOf<SpectralNormOptions>('spectralNorm', options, {
+    name: 'weight',
+    nPowerIterations: 1,
+    eps: 1e-12,
+    dim: null,
+    keys: 'parametrized',
+  });
   const isTransposed = [ConvTranspose1d, ConvTranspose2d, ConvTranspose3d].some((kind) => module instanceof kind);
-  const settings = { iterations: nPowerIterations, eps, dim: options.dim ?? (isTransposed ? 1 : 0) };
+  const settings = { iterations: nPowerIterations, eps, dim: dim ?? (isTransposed ? 1 : 0) };
   if (isParametrized(keys)) parametrize(module, name, { ...settings, first: 'u' });
   else hookForward(module, KIND, name, () => hookOn(module, name, { ...settings, first: 'v' }));
   return module;
@@ -70,8 +80,11 @@ export function spectralNorm<T extends Module>(module: T, options: SpectralNormO
  *
  * @throws KeelError [name] where there is none.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.remove_spectral_norm.html
+ * @example
+ * [...removeSpectralNorm(spectralNorm(new Linear(3, 2))).stateDict().keys()]; // bias, weight
  */
 export function removeSpectralNorm<T extends Module>(module: T, name = 'weight'): T {
+  checkModule(module);
   removeComputed(module, name, KIND, SpectralNorm);
   return module;
 }
@@ -108,7 +121,7 @@ class SpectralNorm extends Parametrization {
     this.settings = { ...settings, dim: dim < 0 ? dim + rank : dim };
     if (rank < 2) return;
     const [u, v] = unitVectors(weight, this.settings);
-    [this._u, this._v] = [u, v];
+    [this._u, this._v] = [keep(u), keep(v)];
     noGrad(() => divided(weight, u, v, { ...this.settings, iterations: FIRST_ITERATIONS })).dispose();
   }
 
@@ -142,11 +155,13 @@ function hookOn(module: Module, name: string, settings: Settings): ForwardHook {
   const weight = parameterAt(module, name);
   const [u, v] = unitVectors(weight, settings);
   Reflect.deleteProperty(module, name);
-  Reflect.set(module, `${name}Orig`, weight);
-  Reflect.set(module, `${name}U`, u);
-  Reflect.set(module, `${name}V`, v);
-  const compute = (training: boolean) =>
-    divided(parameterAt(module, `${name}Orig`), u, v, training ? settings : { ...settings, iterations: 0 });
+  hold(module, `${name}Orig`, weight);
+  hold(module, `${name}U`, u);
+  hold(module, `${name}V`, v);
+  const compute = (training: boolean) => {
+    const [left, right] = [bufferAt(module, `${name}U`), bufferAt(module, `${name}V`)];
+    return divided(parameterAt(module, `${name}Orig`), left, right, training ? settings : { ...settings, iterations: 0 });
+  };
   Reflect.set(module, name, detach(weight));
   return {
     before() {
@@ -155,7 +170,7 @@ function hookOn(module: Module, name: string, settings: Settings): ForwardHook {
     remove() {
       const value = noGrad(() => compute(false));
       for (const suffix of ['Orig', 'U', 'V']) Reflect.deleteProperty(module, name + suffix);
-      restore(module, name, new Parameter(value));
+      hold(module, name, parameterOf(value));
     },
   };
 }
@@ -181,9 +196,11 @@ function matrixOf(weight: Tensor, dim: number): Tensor {
 /** Random u and v of length 1. */
 function unitVectors(weight: Tensor, { dim, eps }: Settings): [u: Buffer, v: Buffer] {
   const dtype = weight.dtype === 'float64' ? 'float64' : 'float32';
-  const [height = 1, width = 1] = noGrad(() => matrixOf(weight, dim)).shape;
-  const [u, v] = [randn([height], { dtype }), randn([width], { dtype })];
-  return [new Buffer(unit(u, eps)), new Buffer(unit(v, eps))];
+  return scope(() => {
+    const [height = 1, width = 1] = noGrad(() => matrixOf(weight, dim)).shape;
+    const [u, v] = [randn([height], { dtype }), randn([width], { dtype })];
+    return [bufferOf(unit(u, eps)), bufferOf(unit(v, eps))];
+  });
 }
 
 /** W/(uᵀWv), after power iterations that are written into u and v. */

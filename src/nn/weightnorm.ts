@@ -8,14 +8,15 @@ import { norm } from '../ops/norm.js';
 import { reshape } from '../ops/movement.js';
 import { vectorNorm } from '../ops/reduce.js';
 import { scope, type Tensor } from '../tensor.js';
-import { Parameter, snakeCase, type Module } from './module.js';
+import { optionsOf } from './check.js';
+import { checkModule, Parameter, parameterOf, snakeCase, type Module } from './module.js';
 import {
+  hold,
   hookForward,
   parameterAt,
   Parametrization,
   registerParametrization,
   removeComputed,
-  restore,
   setComputed,
   type ForwardHook,
 } from './parametrize.js';
@@ -23,6 +24,7 @@ import {
 /** How the state dict names what a reparametrized weight is computed from. */
 export type WeightKeys = 'old' | 'parametrized';
 
+/** Which parameter {@link weightNorm} splits, and how. */
 export interface WeightNormOptions {
   /** Default `weight`. */
   readonly name?: string;
@@ -48,10 +50,10 @@ export interface WeightNormOptions {
  * const layer = weightNorm(new Linear(3, 2));
  * [...layer.stateDict().keys()]; // bias, parametrizations.weight.original0, parametrizations.weight.original1
  */
-export function weightNorm<T extends Module>(
-  module: T,
-  { name = 'weight', dim = 0, keys = 'parametrized' }: WeightNormOptions = {},
-): T {
+export function weightNorm<T extends Module>(module: T, options: WeightNormOptions = {}): T {
+  checkModule(module);
+  const standard = { name: 'weight', dim: 0, keys: 'parametrized' } as const;
+  const { name, dim, keys } = optionsOf<WeightNormOptions>('weightNorm', options, standard);
   if (isParametrized(keys)) registerParametrization(module, name, new WeightNorm(name, dim));
   else hookForward(module, KIND, name, () => hookOn(module, name, dim));
   return module;
@@ -62,8 +64,11 @@ export function weightNorm<T extends Module>(
  *
  * @throws KeelError [name] where there is none.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.remove_weight_norm.html
+ * @example
+ * [...removeWeightNorm(weightNorm(new Linear(3, 2))).stateDict().keys()]; // bias, weight
  */
 export function removeWeightNorm<T extends Module>(module: T, name = 'weight'): T {
+  checkModule(module);
   removeComputed(module, name, KIND, WeightNorm);
   return module;
 }
@@ -132,10 +137,10 @@ class WeightNorm extends Parametrization {
 
 function hookOn(module: Module, name: string, dim: number | null): ForwardHook {
   const weight = parameterAt(module, name);
-  const g = new Parameter(noGrad(() => lengths(weight, dim)));
+  const g = parameterOf(noGrad(() => lengths(weight, dim)));
   Reflect.deleteProperty(module, name);
-  Reflect.set(module, `${name}G`, g);
-  Reflect.set(module, `${name}V`, new Parameter(weight));
+  hold(module, `${name}G`, g);
+  hold(module, `${name}V`, new Parameter(weight));
   const compute = () => weightOf(parameterAt(module, `${name}G`), parameterAt(module, `${name}V`), dim);
   Reflect.set(module, name, compute());
   return {
@@ -146,7 +151,7 @@ function hookOn(module: Module, name: string, dim: number | null): ForwardHook {
       const value = noGrad(compute);
       Reflect.deleteProperty(module, `${name}G`);
       Reflect.deleteProperty(module, `${name}V`);
-      restore(module, name, new Parameter(value));
+      hold(module, name, parameterOf(value));
     },
   };
 }
@@ -166,7 +171,7 @@ function lengths(v: Tensor, dim: number | null): Tensor {
   // One more axis, so that a vector too has axes besides `dim`.
   const dims = [...v.shape, 1].flatMap((_, axis) => (axis === kept ? [] : [axis]));
   const shape = v.shape.map((extent, axis) => (axis === kept ? extent : 1));
-  return reshape(vectorNorm(reshape(v, [...v.shape, 1]), 2, dims), shape);
+  return scope(() => reshape(vectorNorm(reshape(v, [...v.shape, 1]), 2, dims), shape));
 }
 
 function isWhole(dim: number | null): dim is -1 | null {

@@ -1,8 +1,10 @@
-// Activations made of elementwise operations. May import errors, tensor, autograd and elementwise.
+// Activations made of elementwise operations. May import errors, tensor, autograd, check and
+// elementwise.
 
-import { noGrad } from '../autograd.js';
+import { noGrad, record } from '../autograd.js';
 import { KeelError } from '../errors.js';
 import { scope, type Tensor } from '../tensor.js';
+import { checkFloats } from './check.js';
 import {
   abs, add, clamp, div, erf, exp, ge, gt, le, log1p, maximum, mul, neg, or, sigmoid, sub, tanh, where,
 } from './elementwise.js';
@@ -11,8 +13,11 @@ import {
  * x·Φ(x): with the error function (`none`), or with its approximation by tanh.
  *
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.gelu.html
+ * @example
+ * gelu(tensor([-1, 0, 1]));
  */
 export function gelu(x: Tensor, approximate: 'none' | 'tanh' = 'none'): Tensor {
+  checkFloats('gelu', [x]);
   switch (approximate) {
     case 'none':
       return scope(() => mul(mul(x, 0.5), add(erf(mul(x, Math.SQRT1_2)), 1)));
@@ -28,32 +33,79 @@ export function gelu(x: Tensor, approximate: 'none' | 'tanh' = 'none'): Tensor {
   }
 }
 
-/** x·sigmoid(x). @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.silu.html */
+/**
+ * x·sigmoid(x).
+ *
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.silu.html
+ * @example
+ * silu(tensor([-1, 0, 1]));
+ */
 export function silu(x: Tensor): Tensor {
+  checkFloats('silu', [x]);
   return scope(() => mul(x, sigmoid(x)));
 }
 
-/** x where positive, slope·x elsewhere. @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.leaky_relu.html */
+/**
+ * x where positive, slope·x elsewhere.
+ *
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.leaky_relu.html
+ * @example
+ * leakyRelu(tensor([-2, 3]), 0.5).toArray(); // [-1, 3]
+ */
 export function leakyRelu(x: Tensor, negativeSlope = 0.01): Tensor {
+  checkFloats('leakyRelu', [x]);
   return scope(() => where(gt(x, 0), x, mul(x, negativeSlope)));
 }
 
-/** x where positive, alpha·(eˣ − 1) elsewhere. @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.elu.html */
+/**
+ * x where positive, alpha·(eˣ − 1) elsewhere.
+ *
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.elu.html
+ * @example
+ * elu(tensor([-1, 2]));
+ */
 export function elu(x: Tensor, alpha = 1): Tensor {
+  checkFloats('elu', [x]);
   // exp of a large positive x must not overflow where it is not used: its gradient would be 0·∞.
   return scope(() => where(le(x, 0), mul(sub(exp(where(le(x, 0), x, 0)), 1), alpha), x));
 }
 
-/** x limited to 0..6; dx = 0 at the limits too. @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.relu6.html */
+/**
+ * x limited to 0..6; dx = 0 at the limits too.
+ *
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.relu6.html
+ * @example
+ * relu6(tensor([-1, 3, 8])).toArray(); // [0, 3, 6]
+ */
 export function relu6(x: Tensor): Tensor {
+  checkFloats('relu6', [x]);
   return scope(() => where(or(le(x, 0), ge(x, 6)), noGrad(() => clamp(x, { min: 0, max: 6 })), x));
 }
 
-/** log(1 + e^(beta·x))/beta, and x itself where beta·x > threshold. @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.softplus.html */
+/**
+ * log(1 + e^(beta·x))/beta, and x itself where beta·x > threshold; dx = dy·sigmoid(beta·x), and dy there.
+ *
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.softplus.html
+ * @example
+ * softplus(tensor([0, 30])).toArray(); // [0.6931471824645996, 30]
+ */
 export function softplus(x: Tensor, beta = 1, threshold = 20): Tensor {
-  return scope(() => {
+  checkFloats('softplus', [x]);
+  const y = noGrad(() => scope(() => {
     const scaled = mul(x, beta);
     const smooth = div(add(maximum(scaled, 0), log1p(exp(neg(abs(scaled))))), beta);
     return where(gt(scaled, threshold), x, smooth);
+  }));
+  record({
+    name: 'SoftplusBackward',
+    inputs: [x],
+    outputs: [y],
+    saved: [x],
+    backward: ([dy], [saved = x]) => {
+      if (!dy) return [];
+      const scaled = mul(saved, beta);
+      return [where(gt(scaled, threshold), dy, mul(dy, sigmoid(scaled)))];
+    },
   });
+  return y;
 }

@@ -1,7 +1,7 @@
 // What operations check before they run. May import errors, kernels and tensor.
 
-import { KeelError, showShape } from '../errors.js';
-import { sameShape, type Tensor } from '../tensor.js';
+import { KeelError, showGiven, showShape } from '../errors.js';
+import { sameShape, Tensor } from '../tensor.js';
 
 /** A dimension counted from the start; refuses one out of range with PyTorch's words. */
 export function dimension(dim: number, rank: number): number {
@@ -16,9 +16,15 @@ export function dimension(dim: number, rank: number): number {
   return dim < 0 ? dim + limit : dim;
 }
 
+/** Refuses what is no list of dimensions. */
+export function dimensionList(dims: readonly number[]): readonly number[] {
+  if (Array.isArray(dims)) return dims;
+  throw new KeelError('argument', `dims are a list such as [0, 1], got ${showGiven(dims)}`, { dims });
+}
+
 /** Which axes a list of dimensions names; none named means all. A scalar accepts 0 and -1. */
 export function dimensionMask(dims: number | readonly number[] | null | undefined, rank: number): boolean[] {
-  const list = typeof dims === 'number' ? [dims] : (dims ?? []);
+  const list = typeof dims === 'number' ? [dims] : dimensionList(dims ?? []);
   const mask = Array.from({ length: rank }, () => list.length === 0);
   const seen = new Set<number>();
   for (const dim of list) {
@@ -60,8 +66,31 @@ export function checkDtype(name: string, operands: readonly Tensor[]): void {
   );
 }
 
-/** Refuses operands that live on different backends, or were disposed. */
+/** Refuses what is no tensor. */
+export function checkTensors(name: string, operands: readonly Tensor[]): void {
+  for (const operand of operands) {
+    if (operand instanceof Tensor) continue;
+    const message = `${name} takes a Tensor, got ${showGiven(operand)}: make one with tensor()`;
+    throw new KeelError('argument', message, { operation: name, given: operand });
+  }
+}
+
+/** Refuses what is no list of tensors that can stand in one. */
+export function checkList(name: string, tensors: readonly Tensor[]): void {
+  if (!Array.isArray(tensors)) {
+    const message = `${name} takes a list of tensors, as in ${name}([a, b]), got ${showGiven(tensors)}`;
+    throw new KeelError('argument', message, { given: tensors });
+  }
+  if (tensors.length === 0) {
+    throw new KeelError('argument', `${name}(): expected a non-empty list of Tensors`, { tensors: 0 });
+  }
+  checkBackend(name, tensors);
+  checkDtype(name, tensors);
+}
+
+/** Refuses what is no tensor, operands that live on different backends, and disposed ones. */
 export function checkBackend(name: string, operands: readonly Tensor[]): void {
+  checkTensors(name, operands);
   const names = operands.map((operand) => operand.storage.kernels.name);
   if (names.every((backend) => backend === names[0])) return;
   throw new KeelError(

@@ -30,32 +30,68 @@ export interface ConvTransposeOptions extends ConvOptions {
   readonly outputPadding?: PerAxis;
 }
 
-/** Convolution of (N, C, L) or (C, L) with a weight of (O, C/groups, K). @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv1d.html */
+/**
+ * Convolution of (N, C, L) or (C, L) with a weight of (O, C/groups, K).
+ *
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv1d.html
+ * @example
+ * conv1d(ones([1, 1, 4]), ones([1, 1, 2])).toArray(); // [[[2, 2, 2]]]
+ */
 export function conv1d(x: Tensor, weight: Tensor, options: ConvOptions = {}): Tensor {
   return scope(() => convolve(1, x, weight, options));
 }
 
-/** Convolution of (N, C, H, W) or (C, H, W) with a weight of (O, C/groups, Kh, Kw). @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv2d.html */
+/**
+ * Convolution of (N, C, H, W) or (C, H, W) with a weight of (O, C/groups, Kh, Kw).
+ *
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv2d.html
+ * @example
+ * conv2d(randn([1, 3, 8, 8]), randn([4, 3, 3, 3]), { padding: 1 }).shape; // [1, 4, 8, 8]
+ */
 export function conv2d(x: Tensor, weight: Tensor, options: ConvOptions = {}): Tensor {
   return scope(() => convolve(2, x, weight, options));
 }
 
-/** Convolution of (N, C, D, H, W) or (C, D, H, W) with a weight of (O, C/groups, Kd, Kh, Kw). @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv3d.html */
+/**
+ * Convolution of (N, C, D, H, W) or (C, D, H, W) with a weight of (O, C/groups, Kd, Kh, Kw).
+ *
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv3d.html
+ * @example
+ * conv3d(randn([1, 2, 4, 4, 4]), randn([3, 2, 2, 2, 2])).shape; // [1, 3, 3, 3, 3]
+ */
 export function conv3d(x: Tensor, weight: Tensor, options: ConvOptions = {}): Tensor {
   return scope(() => convolve(3, x, weight, options));
 }
 
-/** Transposed convolution of (N, C, L) with a weight of (C, O/groups, K). @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv_transpose1d.html */
+/**
+ * Transposed convolution of (N, C, L) with a weight of (C, O/groups, K).
+ *
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv_transpose1d.html
+ * @example
+ * convTranspose1d(ones([1, 1, 3]), ones([1, 1, 2])).toArray(); // [[[1, 2, 2, 1]]]
+ */
 export function convTranspose1d(x: Tensor, weight: Tensor, options: ConvTransposeOptions = {}): Tensor {
   return scope(() => convolveTransposed(1, x, weight, options));
 }
 
-/** Transposed convolution of (N, C, H, W) with a weight of (C, O/groups, Kh, Kw). @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv_transpose2d.html */
+/**
+ * Transposed convolution of (N, C, H, W) with a weight of (C, O/groups, Kh, Kw).
+ *
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv_transpose2d.html
+ * @example
+ * convTranspose2d(randn([1, 3, 4, 4]), randn([3, 2, 2, 2]), { stride: 2 }).shape; // [1, 2, 8, 8]
+ */
 export function convTranspose2d(x: Tensor, weight: Tensor, options: ConvTransposeOptions = {}): Tensor {
   return scope(() => convolveTransposed(2, x, weight, options));
 }
 
-/** Transposed convolution of (N, C, D, H, W) with a weight of (C, O/groups, Kd, Kh, Kw). @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv_transpose3d.html */
+/**
+ * Transposed convolution of (N, C, D, H, W) with a weight of (C, O/groups, Kd, Kh, Kw).
+ *
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv_transpose3d.html
+ * @example
+ * convTranspose3d(randn([1, 2, 2, 2, 2]), randn([2, 3, 2, 2, 2])).shape; // [1, 3, 3, 3, 3]
+ */
 export function convTranspose3d(x: Tensor, weight: Tensor, options: ConvTransposeOptions = {}): Tensor {
   return scope(() => convolveTransposed(3, x, weight, options));
 }
@@ -219,7 +255,7 @@ function finish(name: string, y: Tensor, unbatched: boolean, bias: Tensor | null
 
 /** Depth, height and width from one number or one for each of the last `rank` axes; `rest` stands for those missing. */
 function extent(name: string, values: PerAxis, rank: number, least: number, rest: number): Extent {
-  const list = typeof values === 'number' ? new Array<number>(rank).fill(values) : values;
+  const list: readonly number[] = Array.isArray(values) ? values : new Array<PerAxis>(rank).fill(values);
   if (list.length !== rank || list.some((value) => !Number.isInteger(value) || value < least)) {
     throw new KeelError('argument', `${name} takes ${rank} whole numbers from ${least}, got ${list.join(', ')}`, {
       values: list,

@@ -3,10 +3,10 @@
 
 import { noGrad, record, useArithmetic } from '../autograd.js';
 import { constant, empty } from '../create.js';
-import { KeelError } from '../errors.js';
+import { KeelError, showGiven } from '../errors.js';
 import type { BinaryOp, PointwiseOp, UnaryOp } from '../kernels/kernels.js';
 import { sameShape, scope, Tensor } from '../tensor.js';
-import { broadcastShape, checkBackend, checkDtype, checkFloats } from './check.js';
+import { broadcastShape, checkBackend, checkDtype, checkFloats, checkTensors } from './check.js';
 import { clone, contiguous, copyInto, fill, runPointwise, stretched, sumTo, to } from './movement.js';
 
 /** A tensor, or a number that broadcasts to the other operand. */
@@ -131,7 +131,11 @@ export function div(a: Operand, b: Operand): Tensor {
 /** aᵇ; da = dy·b·aᵇ⁻¹, 0 where b = 0; db = dy·aᵇ·ln a, 0 where a = 0 and b ≥ 0. */
 export function pow(a: Operand, b: Operand): Tensor {
   return binary('pow', a, b, 'operands', (dy, x, y) => [
-    () => mul(dy, where(eq(y, 0), 0, mul(y, pow(x, sub(y, 1))))),
+    () => {
+      const flat = eq(y, 0);
+      // Where b = 0 the slope of x⁻¹, which may be infinite, must not reach the second derivative.
+      return mul(dy, where(flat, 0, mul(y, pow(where(flat, 1, x), sub(y, 1)))));
+    },
     () => mul(dy, where(and(eq(x, 0), ge(y, 0)), 0, mul(pow(x, y), log(x)))),
   ]);
 }
@@ -196,8 +200,11 @@ export function not(a: Tensor): Tensor {
  *
  * @throws KeelError [dtype] when the condition is no bool.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.where.html
+ * @example
+ * where(tensor([true, false]), tensor([1, 2]), 0).toArray(); // [1, 0]
  */
 export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
+  checkTensors('where', [condition]);
   if (condition.dtype !== 'bool') {
     throw new KeelError('dtype', `where expected condition to be a boolean tensor, but got ${condition.dtype}: compare first`, {
       dtype: condition.dtype,
@@ -219,8 +226,20 @@ export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
   return out;
 }
 
-/** x limited to at least `min` and at most `max`; dx = dy where it is within. @see https://docs.pytorch.org/docs/stable/generated/torch.clamp.html */
-export function clamp(x: Tensor, { min = -Infinity, max = Infinity }: { min?: number; max?: number }): Tensor {
+/**
+ * x limited to at least `min` and at most `max`; dx = dy where it is within.
+ *
+ * @throws KeelError [argument] when neither limit is given.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.clamp.html
+ * @example
+ * tensor([-2, 0.5, 3]).clamp({ min: 0, max: 1 }).toArray(); // [0, 0.5, 1]
+ */
+export function clamp(x: Tensor, limits: { min?: number; max?: number }): Tensor {
+  const { min = -Infinity, max = Infinity } = limits ?? {};
+  if (limits?.min === undefined && limits?.max === undefined) {
+    const message = "clamp: At least one of 'min' or 'max' must be given, as in x.clamp({ min: 0 })";
+    throw new KeelError('argument', message, { limits });
+  }
   const y = noGrad(() => scope(() => minimum(maximum(x, min), max)));
   record({
     name: 'ClampBackward',
@@ -294,7 +313,7 @@ function operands(op: PointwiseOp, a: Operand, b: Operand, like?: Tensor): [Tens
   const asTensor = (operand: Operand): Tensor => {
     if (operand instanceof Tensor) return operand;
     if (typeof operand !== 'number') {
-      throw new KeelError('argument', `${op} takes tensors and numbers, got ${typeof operand}`, { operation: op });
+      throw new KeelError('argument', `${op} takes tensors and numbers, got ${showGiven(operand)}`, { operation: op });
     }
     if (model !== null) return constant(operand, model.dtype, model);
     if (like !== undefined) return constant(operand, 'float32', like);

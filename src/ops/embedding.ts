@@ -12,6 +12,8 @@ import { fill } from './movement.js';
  *
  * @throws KeelError [dtype] for an index that is not int64; [dimension] for one outside 0..V−1.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.embedding.html
+ * @example
+ * embedding(tensor([1n, 0n]), tensor([[1, 2], [3, 4]])).toArray(); // [[3, 4], [1, 2]]
  */
 export function embedding(index: Tensor, weight: Tensor): Tensor {
   checkFloats('embedding', [weight]);

@@ -4,7 +4,7 @@ import { record } from '../autograd.js';
 import { empty } from '../create.js';
 import { KeelError, showShape } from '../errors.js';
 import { sameShape, scope, sizeOf, type Tensor } from '../tensor.js';
-import { broadcastShape, checkFloats } from './check.js';
+import { broadcastShape, checkFloats, checkSameShape } from './check.js';
 import { add } from './elementwise.js';
 import { expand, reshape, sumTo } from './movement.js';
 
@@ -51,8 +51,10 @@ function multiply(a: Tensor, b: Tensor): Tensor {
 /**
  * x·Wᵀ + b over the last axis: (*, in) with W (out, in) and b (out) gives (*, out).
  *
- * @throws KeelError [shape] when x's last extent is not W's second.
+ * @throws KeelError [shape] when x's last extent is not W's second, or b has another shape than (out).
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.linear.html
+ * @example
+ * linear(tensor([1, 2]), tensor([[3, 4]]), tensor([5])).toArray(); // [16]
  */
 export function linear(x: Tensor, weight: Tensor, bias: Tensor | null = null): Tensor {
   checkFloats('linear', bias === null ? [x, weight] : [x, weight, bias]);
@@ -66,6 +68,7 @@ export function linear(x: Tensor, weight: Tensor, bias: Tensor | null = null): T
       { x: x.shape, weight: weight.shape },
     );
   }
+  if (bias !== null) checkSameShape('linear: bias', bias, [outFeatures]);
   return scope(() => {
     const leading = x.shape.slice(0, -1);
     const rows = product(reshape(x, [1, sizeOf(leading), inFeatures]), reshape(weight, [1, ...weight.shape]), false, true);

@@ -1,13 +1,15 @@
 // Operations that move elements or add up copies of them: reshape, permute, expand, slices. Each lies beside its
-// backward, and the pairs are one another's. May import errors, plan, tensor, autograd and check.
+// backward, and the pairs are one another's. May import errors, sizes, plan, tensor, autograd and
+// check.
 
 import { record } from '../autograd.js';
 import { constant, convert, empty } from '../create.js';
 import { KeelError, showShape } from '../errors.js';
 import type { DType, PointwiseOp, ReduceOp, Strided } from '../kernels/kernels.js';
 import { reduction, type Permutation } from '../plan.js';
+import { checkShape } from '../sizes.js';
 import { sameShape, scope, sizeOf, Tensor } from '../tensor.js';
-import { dimension } from './check.js';
+import { checkList, dimension, dimensionList } from './check.js';
 
 /** A stretch of an operand: where its first element lies and how far apart its neighbours are along each axis. */
 export interface Placement {
@@ -19,6 +21,8 @@ export interface Placement {
  * The same elements in another shape; one extent may be -1 and is inferred. Shares memory with x.
  *
  * @see https://docs.pytorch.org/docs/stable/generated/torch.reshape.html
+ * @example
+ * linspace(0, 5, 6).reshape([2, -1]).toArray(); // [[0, 1, 2], [3, 4, 5]]
  */
 export function reshape(x: Tensor, shape: readonly number[]): Tensor {
   const y = new Tensor(inferShape(shape, x), x.storage);
@@ -30,9 +34,11 @@ export function reshape(x: Tensor, shape: readonly number[]): Tensor {
  * The axes in another order: axis i of the result is axis dims[i] of x.
  *
  * @see https://docs.pytorch.org/docs/stable/generated/torch.permute.html
+ * @example
+ * zeros([2, 3, 4]).permute([2, 0, 1]).shape; // [4, 2, 3]
  */
 export function permute(x: Tensor, dims: readonly number[]): Tensor {
-  const order = dims.map((dim) => dimension(dim, x.rank));
+  const order = dimensionList(dims).map((dim) => dimension(dim, x.rank));
   if (order.length !== x.rank || new Set(order).size !== order.length) {
     throw new KeelError(
       'dimension',
@@ -69,10 +75,13 @@ export function arrangeBack(x: Tensor, { view, order }: Permutation, shape: read
  * Repeats axes of extent 1, and new leading ones, up to `shape`; -1 keeps an extent.
  *
  * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.expand.html
+ * @example
+ * tensor([[1], [2]]).expand([2, 3]).toArray(); // [[1, 1, 1], [2, 2, 2]]
  */
 export function expand(x: Tensor, shape: readonly number[]): Tensor {
-  const missing = shape.length - x.rank;
-  const target = shape.map((extent, axis) => (extent === -1 && axis >= missing ? (x.shape[axis - missing] ?? 1) : extent));
+  const asked = checkShape(shape, -1);
+  const missing = asked.length - x.rank;
+  const target = asked.map((extent, axis) => (extent === -1 && axis >= missing ? (x.shape[axis - missing] ?? 1) : extent));
   const fits = missing >= 0 && x.shape.every((extent, axis) => extent === 1 || extent === target[axis + missing]);
   if (!fits || target.some((extent) => extent < 0)) {
     throw new KeelError(
@@ -139,12 +148,14 @@ export function put(x: Tensor, shape: readonly number[], region: Region): Tensor
 /**
  * Tensors one after another along `dim`.
  *
- * @throws KeelError [shape] when other extents differ; [argument] for an empty list.
+ * @throws KeelError [shape] when other extents differ; [argument] for what is no list, or an empty one; [dtype]; [backend].
  * @see https://docs.pytorch.org/docs/stable/generated/torch.cat.html
+ * @example
+ * cat([zeros([2, 3]), ones([1, 3])]).shape; // [3, 3]
  */
 export function cat(tensors: readonly Tensor[], dim = 0): Tensor {
-  const [first] = tensors;
-  if (first === undefined) throw new KeelError('argument', 'cat(): expected a non-empty list of Tensors', { tensors: 0 });
+  checkList('cat', tensors);
+  const first = tensors[0]!;
   const axis = dimension(dim, first.rank);
   for (const x of tensors) {
     if (x.rank === first.rank && x.shape.every((extent, i) => i === axis || extent === first.shape[i])) continue;
@@ -178,7 +189,12 @@ export function span(shape: readonly number[], axis: number, start: number): Reg
   return { start: shape.map((_, i) => (i === axis ? start : 0)), step: shape.map(() => 1), shape };
 }
 
-/** A copy of the same or another dtype; the gradient is converted back. */
+/**
+ * A copy of the same or another dtype; the gradient is converted back.
+ *
+ * @example
+ * tensor([1.7, -1.7]).to('int64').toArray(); // [1, -1]
+ */
 export function to(x: Tensor, dtype: DType): Tensor {
   const y = empty(x.shape, dtype, x);
   if (y.storage.kernels === x.storage.kernels) move(x, contiguous(x.shape), y, contiguous(y.shape), x.shape);
@@ -187,15 +203,30 @@ export function to(x: Tensor, dtype: DType): Tensor {
   return y;
 }
 
-/** A copy with its own memory. @see https://docs.pytorch.org/docs/stable/generated/torch.clone.html */
+/**
+ * A copy with its own memory.
+ *
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.clone.html
+ * @example
+ * tensor([1, 2]).clone().toArray(); // [1, 2]
+ */
 export function clone(x: Tensor): Tensor {
   return to(x, x.dtype);
 }
 
-/** Writes the elements of `source`, broadcast, into `target`. Not recorded. */
+/** Writes the elements of `source`, broadcast, into `target`, from any backend and dtype. Not recorded. */
 export function copyInto(target: Tensor, source: Tensor): void {
-  move(source, stretched(source.shape, target.shape), target, contiguous(target.shape), target.shape);
+  const near = source.storage.kernels === target.storage.kernels ? source : broughtTo(target, source);
+  move(near, stretched(near.shape, target.shape), target, contiguous(target.shape), target.shape);
   target.storage.version++;
+  if (near !== source) near.dispose();
+}
+
+/** The elements of `source` on the backend of `target`, which may hold only its own dtype. */
+function broughtTo(target: Tensor, source: Tensor): Tensor {
+  const y = empty(source.shape, target.dtype, target);
+  y.storage.kernels.write(y.storage.handle, convert(source.data, target.dtype));
+  return y;
 }
 
 /** Writes one value throughout. Not recorded. */
@@ -265,10 +296,11 @@ function within(shape: readonly number[], { start, step }: Region): Placement {
 }
 
 function inferShape(shape: readonly number[], x: Tensor): readonly number[] {
-  const known = sizeOf(shape.filter((extent) => extent !== -1));
-  const unknown = shape.filter((extent) => extent === -1).length;
-  const inferred = shape.map((extent) => (extent === -1 ? x.size / known : extent));
-  const whole = inferred.every((extent) => Number.isInteger(extent) && extent >= 0);
+  const asked = checkShape(shape, -1);
+  const known = sizeOf(asked.filter((extent) => extent !== -1));
+  const unknown = asked.filter((extent) => extent === -1).length;
+  const inferred = asked.map((extent) => (extent === -1 ? x.size / known : extent));
+  const whole = inferred.every(Number.isInteger);
   if (unknown <= 1 && whole && sizeOf(inferred) === x.size) return inferred;
   throw new KeelError(
     'shape',

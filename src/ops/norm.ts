@@ -10,7 +10,7 @@ import { layout, type Layout, type Plan } from '../plan.js';
 import { scope, type Tensor } from '../tensor.js';
 import { checkBackend, checkDtype, checkFloats, checkSameShape } from './check.js';
 import { add, div, le, mul, sqrt, square, sub, where } from './elementwise.js';
-import { arrange, arrangeBack, copyInto, expand, permute, reshape } from './movement.js';
+import { arrange, arrangeBack, copyInto, expand, fill, permute, reshape, to } from './movement.js';
 import { mean, vectorNorm } from './reduce.js';
 
 export interface NormSettings {
@@ -68,44 +68,60 @@ export function normWithStatistics<const P extends string>(
   pattern: P,
   options?: NormOptions<NoInfer<P>> & { readonly out?: never },
 ): Normalized {
-  const { settings, sizes } = separate(options ?? {});
-  const { y, mean: m, rstd } = normalize(x, layout(pattern, x.shape, sizes), { ...settings, wants: ['mean', 'rstd'] });
-  return { y, mean: m ?? y, rstd: rstd ?? y };
+  const { settings, sizes, out } = separate(options ?? {});
+  if (out !== undefined) throw new KeelError('argument', 'normWithStatistics() takes no out: use norm(), or leave it away');
+  return normalize(x, layout(pattern, x.shape, sizes), { ...settings, wants: ['mean', 'rstd'] });
 }
 
 /** What {@link normalize} can give beside y. */
 export type Wanted = 'mean' | 'variance' | 'rstd';
 
-export interface Normalization extends NormSettings {
+export interface Normalization<W extends Wanted = Wanted> extends NormSettings {
   /** Statistics to use in place of x's own, one for each set in memory order. */
   readonly given?: { readonly mean: Tensor; readonly variance: Tensor } | null;
-  readonly wants?: readonly Wanted[];
+  readonly wants?: readonly W[];
   readonly out?: Tensor | undefined;
 }
 
-/** Normalizes x by a layout on its shape; the layers' way in. Statistics have the layout's `statisticShape`, no history. */
-export function normalize(
+/** @internal Normalizes x by a layout on its shape; the layers' way in. Statistics have the layout's `statisticShape`, no history. */
+export function normalize<W extends Wanted = never>(
   x: Tensor,
   form: Layout,
-  { statistics = 'moments', weight = null, bias = null, eps, given = null, wants = [], out }: Normalization = {},
-): { y: Tensor } & { readonly [name in Wanted]: Tensor | null } {
+  { statistics = 'moments', weight = null, bias = null, eps, given = null, wants = [], out }: Normalization<W> = {},
+): { readonly y: Tensor } & { readonly [name in W]: Tensor } {
   const parameters = [weight, bias].filter((parameter) => parameter !== null);
   checkFloats('norm', [x, ...parameters, ...(given === null ? [] : [given.mean, given.variance])]);
   for (const [name, parameter] of [['weight', weight], ['bias', bias]] as const) checkParameter(name, parameter, form);
   const call: Call = { plan: form.plan, statistics, eps: checkEps(eps, statistics, x), given };
-  return scope(() => {
-    const spread = (parameter: Tensor | null) => (parameter === null ? null : spreadOver(parameter, form));
-    const source = form.permutation === null ? x : arrange(x, form.permutation);
-    const direct = form.permutation === null ? out : undefined;
-    const asked = (name: Wanted) => (wants.includes(name) ? empty(form.statisticShape, x.dtype, x) : null);
-    const results = { mean: asked('mean'), variance: asked('variance'), rstd: asked('rstd') };
-    const arranged = run(call, source, spread(weight), spread(bias), results, direct);
-    if (form.permutation === null) return { y: arranged, ...results };
-    const y = arrangeBack(arranged, form.permutation, form.shape);
-    if (out === undefined) return { y, ...results };
-    copyInto(out, y);
-    return { y: out, ...results };
-  });
+  const results: Results = Object.fromEntries(wants.map((name) => [name, empty(form.statisticShape, x.dtype, x)]));
+  const isDirect = form.permutation === null && form.spread === null;
+  const run = () => normalizeArranged(call, x, form, weight, bias, results, out);
+  // Without copies of the operands there is nothing for a scope to clear away.
+  const y = isDirect ? run() : scope(run);
+  // One tensor for each name of `wants`, by the line that made them.
+  return { y, ...results } as { readonly y: Tensor } & { readonly [name in W]: Tensor };
+}
+
+type Results = { readonly [name in Wanted]?: Tensor };
+
+/** Brings the operands into the order of the plan, and the result back. */
+function normalizeArranged(
+  call: Call,
+  x: Tensor,
+  form: Layout,
+  weight: Tensor | null,
+  bias: Tensor | null,
+  results: Results,
+  out: Tensor | undefined,
+): Tensor {
+  const spread = (parameter: Tensor | null) => (parameter === null ? null : spreadOver(parameter, form));
+  const { permutation, shape } = form;
+  if (permutation === null) return run(call, x, spread(weight), spread(bias), results, out);
+  const arranged = run(call, arrange(x, permutation), spread(weight), spread(bias), results, undefined);
+  const y = arrangeBack(arranged, permutation, shape);
+  if (out === undefined) return y;
+  copyInto(out, y);
+  return out;
 }
 
 interface Call {
@@ -120,7 +136,7 @@ function run(
   x: Tensor,
   weight: Tensor | null,
   bias: Tensor | null,
-  results: { readonly [name in Wanted]: Tensor | null },
+  results: Results,
   out: Tensor | undefined,
 ): Tensor {
   const { plan, statistics, eps, given } = call;
@@ -138,27 +154,29 @@ function run(
     bias: handle(bias),
     given: given === null ? null : { mean: given.mean.storage.handle, variance: given.variance.storage.handle },
     y: y.storage.handle,
-    mean: handle(results.mean),
-    variance: handle(results.variance),
-    rstd: handle(results.rstd),
+    mean: handle(results.mean ?? null),
+    variance: handle(results.variance ?? null),
+    rstd: handle(results.rstd ?? null),
     saved: handle(saved),
   });
   if (out !== undefined) out.storage.version++;
   if (saved === null) return y;
-  const needs = inputs.map((input) => input?.requiresGrad === true);
+  // Shapes of the gradients that are asked for.
+  const wanted = inputs.map((input) => (input?.requiresGrad === true ? input.shape : null));
   const optional = [weight, bias, given?.mean ?? null, given?.variance ?? null];
+  const present = optional.map((tensor) => tensor !== null);
   record({
     name: 'NormBackward',
     inputs,
     outputs: [y],
     saved: [x, saved, ...optional.filter((tensor) => tensor !== null)],
-    backward: ([dy], [savedX = x, savedStatistics = saved, ...rest]) => {
+    backward: ([dy], [savedX, savedStatistics, ...rest]) => {
       if (!dy) return [];
-      const [w, b, m, v] = optional.map((tensor) => (tensor === null ? null : (rest.shift() ?? null)));
-      const restored = { ...call, given: m && v ? { mean: m, variance: v } : null };
+      const [w = null, b = null, m = null, v = null] = present.map((is) => (is ? (rest.shift() ?? null) : null));
+      const restored = { plan, statistics, eps, given: m && v ? { mean: m, variance: v } : null };
       return isCreatingGraph()
-        ? recordedBackward(restored, savedX, w ?? null, b ?? null, dy, needs)
-        : fusedBackward(restored, savedX, w ?? null, savedStatistics, dy, needs);
+        ? recordedBackward(restored, [savedX, w, b], dy, wanted)
+        : fusedBackward(restored, savedX, w, savedStatistics, dy, wanted);
     },
   });
   saved.dispose();
@@ -175,10 +193,9 @@ function fusedBackward(
   weight: Tensor | null,
   saved: Tensor,
   dy: Tensor,
-  needs: readonly boolean[],
+  wanted: readonly (readonly number[] | null)[],
 ): (Tensor | null)[] {
-  const result = (i: number, shape: readonly number[]) => (needs[i] === true ? empty(shape, x.dtype, x) : null);
-  const [dx, dweight, dbias] = [result(0, x.shape), result(1, [plan.affine]), result(2, [plan.affine])];
+  const [dx = null, dweight = null, dbias = null] = wanted.map((shape) => (shape === null ? null : empty(shape, x.dtype, x)));
   x.storage.kernels.normBackward({
     plan,
     statistics,
@@ -193,21 +210,39 @@ function fusedBackward(
   return [dx, dweight, dbias];
 }
 
-/** The gradient as recorded operations: those of the formula, written with operations that know their own derivatives. */
+/**
+ * The gradient as recorded operations: those of the formula, written with operations that know their own derivatives.
+ * In float64, which keeps what float32 would round away between one operation and the next.
+ */
 function recordedBackward(
   call: Call,
-  x: Tensor,
-  weight: Tensor | null,
-  bias: Tensor | null,
+  operands: readonly [Tensor, Tensor | null, Tensor | null],
   dy: Tensor,
-  needs: readonly boolean[],
+  wanted: readonly (readonly number[] | null)[],
 ): (Tensor | null)[] {
-  // Fresh names for the operands, so that the walk ends at them and not at what they were computed from.
-  const [x2 = x, w2 = null, b2 = null] = [x, weight, bias].map((tensor) => (tensor === null ? null : reshape(tensor, tensor.shape)));
-  const y = composed(call, x2 ?? x, w2, b2);
-  const wanted = [x2, w2, b2].filter((tensor, i) => tensor !== null && needs[i] === true) as Tensor[];
-  const found = grad(y, wanted, { gradOutputs: dy, createGraph: true });
-  return needs.map((needed) => (needed ? (found.shift() ?? null) : null));
+  const [{ dtype, size }] = operands;
+  if (size === 0) return wanted.map((shape) => shape && zerosLike(dy, shape));
+  // Copies are fresh names for the operands: the walk ends at them, and not at what they were computed from.
+  const [x, weight, bias] = [to(operands[0], 'float64'), wide(operands[1]), wide(operands[2])];
+  const given = call.given && { mean: to(call.given.mean, 'float64'), variance: to(call.given.variance, 'float64') };
+  const y = composed({ ...call, given }, x, weight, bias);
+  const asked = [x, weight, bias].map((operand, i) => (wanted[i] === null ? null : operand));
+  const present = asked.filter((operand) => operand !== null);
+  const found = grad(y, present, { gradOutputs: to(dy, 'float64'), createGraph: true });
+  return asked.map((operand) => {
+    const dx = operand === null ? null : (found.shift() ?? null);
+    return dx === null ? null : to(dx, dtype);
+  });
+}
+
+function wide(operand: Tensor | null): Tensor | null {
+  return operand === null ? null : to(operand, 'float64');
+}
+
+function zerosLike(x: Tensor, shape: readonly number[]): Tensor {
+  const zeros = empty(shape, x.dtype, x);
+  fill(zeros, 0);
+  return zeros;
 }
 
 /** The formula in operations, on the runs of the plan as four axes. */
@@ -242,11 +277,10 @@ function overSets(runs: Tensor): Tensor {
   return mean(runs, [1, 3], { keepdim: true });
 }
 
-/** The parameter's values in the order of the plan's `affine`, as one axis. */
-function spreadOver(parameter: Tensor, { spread, plan }: Layout): Tensor {
-  const { span, order, view, ones } = spread ?? { span: null, order: [], view: [], ones: [] };
-  const full = span === null ? parameter : expand(reshape(permute(reshape(parameter, view), order), ones), span);
-  return reshape(full, [plan.affine]);
+/** The parameter's values in the order of the plan's `affine`. */
+function spreadOver(parameter: Tensor, { spread }: Layout): Tensor {
+  if (spread === null) return parameter;
+  return expand(reshape(permute(reshape(parameter, spread.view), spread.order), spread.ones), spread.span);
 }
 
 function checkParameter(name: string, parameter: Tensor | null, form: Layout): void {
@@ -298,7 +332,12 @@ function separate(options: NormOptions<string>): {
   if (statistics !== undefined && !['moments', 'rms', 'l2'].includes(statistics)) {
     throw new KeelError('argument', `statistics must be 'moments', 'rms' or 'l2', got '${String(statistics)}'`, { statistics });
   }
-  const settings = { ...(statistics && { statistics }), ...(weight && { weight }), ...(bias && { bias }), eps: eps ?? null };
+  const settings = {
+    ...(statistics !== undefined && { statistics }),
+    ...(weight !== undefined && { weight }),
+    ...(bias !== undefined && { bias }),
+    eps: eps ?? null,
+  };
   // What is left are sizes, or names that layout refuses.
   return { settings, sizes: sizes as Record<string, number>, out };
 }

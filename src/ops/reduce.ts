@@ -17,13 +17,25 @@ export interface ReduceOptions {
   readonly keepdim?: boolean;
 }
 
-/** Σx over dims. @see https://docs.pytorch.org/docs/stable/generated/torch.sum.html */
+/**
+ * Σx over dims.
+ *
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.sum.html
+ * @example
+ * tensor([[1, 2], [3, 4]]).sum(0).toArray(); // [4, 6]
+ */
 export function sum(x: Tensor, dims?: Dims | null, options?: ReduceOptions): Tensor {
   const axes = plan('sum', x, dims, options);
   return scope(() => reshape(sumTo(x, axes.kept), axes.shape));
 }
 
-/** Σx/n over dims; NaN over no elements. @see https://docs.pytorch.org/docs/stable/generated/torch.mean.html */
+/**
+ * Σx/n over dims; NaN over no elements.
+ *
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.mean.html
+ * @example
+ * tensor([[1, 2], [3, 4]]).mean(1, { keepdim: true }).toArray(); // [[1.5], [3.5]]
+ */
 export function mean(x: Tensor, dims?: Dims | null, options?: ReduceOptions): Tensor {
   return reduced('mean', x, dims, options, (dy, n) => div(dy, n));
 }
@@ -32,6 +44,8 @@ export function mean(x: Tensor, dims?: Dims | null, options?: ReduceOptions): Te
  * Σ(x − mean)²/(n − 1) over dims, or /n with `unbiased: false`; two passes. dx = dy·2(x − mean)/(n − 1).
  *
  * @see https://docs.pytorch.org/docs/stable/generated/torch.var.html
+ * @example
+ * tensor([1, 3]).var(null, { unbiased: false }).item(); // 1
  */
 export function variance(
   x: Tensor,
@@ -44,12 +58,24 @@ export function variance(
   });
 }
 
-/** Largest element over dims; equal ones share the gradient. @see https://docs.pytorch.org/docs/stable/generated/torch.amax.html */
+/**
+ * Largest element over dims; equal ones share the gradient.
+ *
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.amax.html
+ * @example
+ * tensor([[1, 5], [4, 2]]).max(1).toArray(); // [5, 4]
+ */
 export function max(x: Tensor, dims?: Dims | null, options?: ReduceOptions): Tensor {
   return reduced('max', nonEmpty('max', x, dims), dims, options, sharedByEqual);
 }
 
-/** Least element over dims; equal ones share the gradient. @see https://docs.pytorch.org/docs/stable/generated/torch.amin.html */
+/**
+ * Least element over dims; equal ones share the gradient.
+ *
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.amin.html
+ * @example
+ * tensor([[1, 5], [4, 2]]).min(0).toArray(); // [1, 2]
+ */
 export function min(x: Tensor, dims?: Dims | null, options?: ReduceOptions): Tensor {
   return reduced('min', nonEmpty('min', x, dims), dims, options, sharedByEqual);
 }
@@ -59,6 +85,8 @@ export function min(x: Tensor, dims?: Dims | null, options?: ReduceOptions): Ten
  * the number of elements that are not 0. dx = dy·sign x·(|x|/‖x‖)ᵖ⁻¹, 0 at 0.
  *
  * @see https://docs.pytorch.org/docs/stable/generated/torch.linalg.vector_norm.html
+ * @example
+ * tensor([3, -4]).vectorNorm().item(); // 5
  */
 export function vectorNorm(x: Tensor, p = 2, dims?: Dims | null, options?: ReduceOptions): Tensor {
   if (typeof p !== 'number' || Number.isNaN(p)) {
@@ -68,8 +96,13 @@ export function vectorNorm(x: Tensor, p = 2, dims?: Dims | null, options?: Reduc
 }
 
 function lengthOf(x: Tensor, p: number, dims: Dims | null | undefined, options: ReduceOptions | undefined): Tensor {
-  if (p === Infinity) return max(abs(x), dims, options);
-  if (p === -Infinity) return min(abs(x), dims, options);
+  if (p === Infinity || p === -Infinity) {
+    const op = p > 0 ? 'max' : 'min';
+    // Unlike those of max and min, these gradients count a NaN as equal to the NaN that it makes.
+    return reduced(op, nonEmpty(op, abs(x), dims), dims, options, (dy, _, saved) => {
+      return shared(dy, or(eq(saved.x, saved.y), ne(saved.x, saved.x)), saved.mask);
+    });
+  }
   if (p === 1) return sum(abs(x), dims, options);
   // Recorded, with a gradient of zeros; NaN counts as not 0.
   if (p === 0) return sum(abs(sign(where(ne(x, x), 1, x))), dims, options);
@@ -142,8 +175,12 @@ function recorded(name: string, x: Tensor, y: Tensor, { mask, shape, count }: Ax
 }
 
 function sharedByEqual(dy: Tensor, _: number, { x, y, mask }: Parameters<Spread>[2]): Tensor {
-  const equal = to(eq(x, y), x.dtype);
-  return mul(dy, div(equal, sum(equal, axesOf(mask), { keepdim: true })));
+  return shared(dy, eq(x, y), mask);
+}
+
+function shared(dy: Tensor, among: Tensor, mask: readonly boolean[]): Tensor {
+  const portion = to(among, dy.dtype);
+  return mul(dy, div(portion, sum(portion, axesOf(mask), { keepdim: true })));
 }
 
 function axesOf(mask: readonly boolean[]): number[] | null {

@@ -4,16 +4,28 @@ import { record } from '../autograd.js';
 import { empty } from '../create.js';
 import { reduction } from '../plan.js';
 import type { Tensor } from '../tensor.js';
-import { checkFloats, dimensionMask } from './check.js';
+import { checkFloats, dimension } from './check.js';
 import { exp, mul, sub } from './elementwise.js';
 import { sum } from './reduce.js';
 
-/** exp(x) / Σ exp(x) along dim; dx = y·(dy − Σ dy·y). @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.softmax.html */
+/**
+ * exp(x) / Σ exp(x) along dim; dx = y·(dy − Σ dy·y).
+ *
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.softmax.html
+ * @example
+ * softmax(tensor([0, 0]), 0).toArray(); // [0.5, 0.5]
+ */
 export function softmax(x: Tensor, dim: number): Tensor {
   return along(x, dim, false, (dy, y) => mul(y, sub(dy, sum(mul(dy, y), dim, { keepdim: true }))));
 }
 
-/** log softmax along dim; dx = dy − exp(y)·Σ dy. @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.log_softmax.html */
+/**
+ * log softmax along dim; dx = dy − exp(y)·Σ dy.
+ *
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.log_softmax.html
+ * @example
+ * logSoftmax(tensor([[1, 2], [3, 4]]), -1).shape; // [2, 2]
+ */
 export function logSoftmax(x: Tensor, dim: number): Tensor {
   return along(x, dim, true, (dy, y) => sub(dy, mul(exp(y), sum(dy, dim, { keepdim: true }))));
 }
@@ -21,7 +33,8 @@ export function logSoftmax(x: Tensor, dim: number): Tensor {
 function along(x: Tensor, dim: number, log: boolean, dx: (dy: Tensor, y: Tensor) => Tensor): Tensor {
   const name = log ? 'LogSoftmax' : 'Softmax';
   checkFloats(name, [x]);
-  const { runs } = reduction(x.shape, dimensionMask(dim, x.rank));
+  const axis = dimension(dim, x.rank);
+  const { runs } = reduction(x.shape, x.shape.map((_, i) => i === axis));
   const y = empty(x.shape, x.dtype, x);
   y.storage.kernels.softmax(x.storage.handle, runs, log, y.storage.handle);
   record({

@@ -1,5 +1,7 @@
-// Elementwise functions over strided operands. May import kernels.
+// Elementwise functions over strided operands. May import erf and kernels.
 
+import { erf } from '../../erf.js';
+import { int64Of } from '../int64.js';
 import type { Data, PointwiseOp, Strided } from '../kernels.js';
 
 type Elementwise = (a: number, b: number, c: number) => number;
@@ -49,7 +51,8 @@ export function pointwise(
   out: Strided<Data>,
 ): void {
   const f = functions[op];
-  const [a, b, c] = [operand(inputs[0]), operand(inputs[1]), operand(inputs[2])];
+  const exact = out.data instanceof BigInt64Array;
+  const [a, b, c] = [operand(inputs[0], exact), operand(inputs[1], exact), operand(inputs[2], exact)];
   const set = writer(out.data);
 
   function walk(axis: number, atA: number, atB: number, atC: number, atOut: number): void {
@@ -67,20 +70,22 @@ export function pointwise(
 }
 
 /** An operand with its reader; one that the function does not take reads as 0. */
-function operand(input: Strided<Data> | undefined) {
+function operand(input: Strided<Data> | undefined, exact: boolean) {
   return input === undefined
     ? { get: () => 0, offset: 0, strides: [] }
-    : { get: reader(input.data), offset: input.offset, strides: input.strides };
+    : { get: reader(input.data, exact), offset: input.offset, strides: input.strides };
 }
 
-function reader(data: Data): (at: number) => number {
-  return data instanceof BigInt64Array ? (at) => Number(data[at]!) : (at) => data[at]!;
+function reader(data: Data, exact: boolean): (at: number) => number {
+  if (!(data instanceof BigInt64Array)) return (at) => data[at]!;
+  // From int64 to int64 only `copy` and `where` run, which pass a bigint through; as a number it would lose digits.
+  return exact ? (at) => data[at]! as unknown as number : (at) => Number(data[at]!);
 }
 
 function writer(data: Data): (at: number, value: number) => void {
   if (data instanceof BigInt64Array) {
     return (at, value) => {
-      data[at] = BigInt(Math.trunc(value));
+      data[at] = int64Of(value);
     };
   }
   if (data instanceof Uint8Array) {
@@ -96,26 +101,4 @@ function writer(data: Data): (at: number, value: number) => void {
 /** C's pow, which PyTorch follows: JavaScript gives NaN for 1 to the power of NaN or ±Infinity. */
 function pow(base: number, exponent: number): number {
   return base === 1 || (base === -1 && Math.abs(exponent) === Infinity) ? 1 : base ** exponent;
-}
-
-/** Error function 2/√π ∫₀ˣ exp(−t²) dt to float64 precision: the series of all positive terms, beyond 3 the continued fraction. */
-function erf(x: number): number {
-  const z = Math.abs(x);
-  if (Number.isNaN(z)) return NaN;
-  if (z > 6) return Math.sign(x);
-  if (z > 3) return Math.sign(x) * (1 - erfc(z));
-  let term = z;
-  let sum = z;
-  for (let n = 1; term > sum * 1e-17; n++) {
-    term *= (2 * z * z) / (2 * n + 1);
-    sum += term;
-  }
-  return Math.sign(x) * (2 / Math.sqrt(Math.PI)) * Math.exp(-z * z) * sum;
-}
-
-/** 1 − erf(z) for z > 3: exp(−z²)/√π · 1/(z + ½/(z + 1/(z + 3⁄2/(z + ...)))). */
-function erfc(z: number): number {
-  let fraction = z;
-  for (let n = 60; n > 0; n--) fraction = z + n / 2 / fraction;
-  return Math.exp(-z * z) / (Math.sqrt(Math.PI) * fraction);
 }

@@ -12,6 +12,7 @@ import { gather, reduce, scatterAdd, softmax } from './reduce.js';
 export const reference: Kernels<Data> = {
   name: 'reference',
   holds: () => true,
+  collected: true,
   alloc,
   free: () => undefined,
   write: copy,
@@ -31,7 +32,8 @@ export const reference: Kernels<Data> = {
     scatterAdd(rows as Reals, index as BigInt64Array, width, table as Reals),
 };
 
-function alloc(dtype: DType, length: number): Data {
+/** Zeros. */
+export function alloc(dtype: DType, length: number): Data {
   try {
     switch (dtype) {
       case 'float32':

@@ -1,0 +1,62 @@
+// Matching a state dict with a module's own entries, and PyTorch's report of what does not fit.
+// May import errors, tensor and movement.
+
+import { KeelError } from '../errors.js';
+import { reshape } from '../ops/movement.js';
+import { sameShape, Tensor } from '../tensor.js';
+
+/** What a state dict holds for a module, and why it may not be loaded. */
+export interface Match {
+  readonly missingKeys: string[];
+  readonly unexpectedKeys: string[];
+  readonly copies: readonly { readonly key: string; readonly target: Tensor; readonly source: Tensor }[];
+  /** Lines of the report; none where it may be loaded. */
+  readonly complaints: readonly string[];
+}
+
+/** A state dict as a map of its own; its tensors are checked where their names are known. */
+export function entriesOf(state: unknown): Map<string, Tensor> {
+  if (state instanceof Map) return new Map(state);
+  if (typeof state === 'object' && state !== null && !Array.isArray(state) && !(state instanceof Tensor)) {
+    return new Map(Object.entries(state));
+  }
+  throw new KeelError('state_dict', `Expected state_dict to be a Map or an object of tensors, got ${String(state)}`, { state });
+}
+
+/** Finds a source for every entry of a module's own; `optional` keys may be missing. */
+export function match(
+  own: readonly (readonly [key: string, target: Tensor])[],
+  given: ReadonlyMap<string, Tensor>,
+  optional: ReadonlySet<string>,
+  strict: boolean,
+): Match {
+  const keys = new Set(own.map(([key]) => key));
+  const missingKeys = [...keys].filter((key) => !given.has(key) && !optional.has(key));
+  const unexpectedKeys = [...given.keys()].filter((key) => !keys.has(key));
+  const strangers = [...keys].filter((key) => given.has(key) && !(given.get(key) instanceof Tensor));
+  const copies = own.flatMap(([key, target]) => {
+    const source = given.get(key);
+    return source instanceof Tensor ? [{ key, target, source: scalarOf(target, source) }] : [];
+  });
+  const mismatches = copies.filter(({ target, source }) => !sameShape(target.shape, source.shape));
+  const complaints = [
+    ...(strict && missingKeys.length > 0 ? [`Missing key(s) in state_dict: ${quoted(missingKeys)}. `] : []),
+    ...(strict && unexpectedKeys.length > 0 ? [`Unexpected key(s) in state_dict: ${quoted(unexpectedKeys)}. `] : []),
+    ...strangers.map((key) => `While copying the parameter named "${key}", expected a Tensor but got ${String(given.get(key))}.`),
+    ...mismatches.map(
+      ({ key, target, source }) =>
+        `size mismatch for ${key}: copying a param with shape torch.Size([${source.shape.join(', ')}]) from checkpoint, ` +
+        `the shape in current model is torch.Size([${target.shape.join(', ')}]).`,
+    ),
+  ];
+  return { missingKeys, unexpectedKeys, copies, complaints };
+}
+
+function quoted(keys: readonly string[]): string {
+  return keys.map((key) => `"${key}"`).join(', ');
+}
+
+/** A checkpoint may hold a scalar as one element of rank 1. */
+function scalarOf(target: Tensor, source: Tensor): Tensor {
+  return target.rank === 0 && source.rank === 1 && source.size === 1 ? reshape(source, []) : source;
+}
