@@ -10,7 +10,7 @@ const imports: [what: string, code: string, prints: string, ceilingBytes: number
     `import { LayerNorm, tensor } from 'evenkeel';
      console.log(String(new LayerNorm(2).forward(tensor([1, 3]))));`,
     'tensor([-1.0000,  1.0000], grad_fn=<NormBackward0>)',
-    21_500,
+    24_500,
   ],
 ];
 

@@ -2,8 +2,8 @@
 import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import {
-  BatchNorm1d, BatchNorm2d, grad, GroupNorm, InstanceNorm1d, InstanceNorm2d, LayerNorm, LayerNorm2d, Linear, manualSeed,
-  randn, RMSNorm, tensor, weightNorm, type Module, type Tensor,
+  BatchNorm1d, BatchNorm2d, Conv2d, grad, GroupNorm, InstanceNorm1d, InstanceNorm2d, LayerNorm, LayerNorm2d, Linear,
+  LocalResponseNorm, manualSeed, randn, RMSNorm, spectralNorm, tensor, weightNorm, type Module, type Tensor,
 } from 'evenkeel';
 import { describe, expect, test } from 'vitest';
 import { batchNorm, batchNormEval, batchStatistics, runningAfter } from '../examples/by-hand/batch-norm.js';
@@ -12,7 +12,9 @@ import { instanceNorm } from '../examples/by-hand/instance-norm.js';
 import { layerNorm2d } from '../examples/by-hand/layer-norm-2d.js';
 import { layerNormOver } from '../examples/by-hand/layer-norm-dims.js';
 import { errors, LayerNormByHand } from '../examples/by-hand/layer-norm.js';
+import { localResponseNorm } from '../examples/by-hand/local-response-norm.js';
 import { rmsNorm } from '../examples/by-hand/rms-norm.js';
+import { iterated, matrixOf, spectrallyNormalized } from '../examples/by-hand/spectral-norm.js';
 import { normalizedWeight, rowLengths } from '../examples/by-hand/weight-norm.js';
 import { contrasts } from '../examples/claims/instance-norm-contrast.js';
 import { rewrites } from '../examples/claims/layer-norm-2d-rewrite.js';
@@ -41,6 +43,9 @@ const rows: [name: string, layer: () => Layer, byHand: ByHand, shape: number[], 
   ['GroupNorm, one channel each', () => new GroupNorm(6, 6), (x, weight, bias) => groupNorm(x, 6, weight, bias), [2, 6, 5],
     1e-6, 1e-5],
   ['RMSNorm', () => new RMSNorm(8), (x, weight) => rmsNorm(x, weight), [2, 3, 8], 1e-6, 2e-6],
+  ['LocalResponseNorm of 5', () => new LocalResponseNorm(5), (x) => localResponseNorm(x, 5), [2, 8, 3, 3], 1e-6, 1e-6],
+  ['LocalResponseNorm of 4, strong', () => new LocalResponseNorm(4, { alpha: 2, beta: 0.5, k: 2 }),
+    (x) => localResponseNorm(x, 4, { alpha: 2, beta: 0.5, k: 2 }), [2, 3, 5], 1e-6, 1e-6],
 ];
 
 function batchNormOf(x: Tensor): Tensor {
@@ -109,6 +114,27 @@ describe('by hand and the layer', () => {
     const parameters = new Map(layer.namedParameters());
     const wanted = grad(layer.weight, ['weight_v', 'weight_g'].map((key) => found(parameters.get(key))), { gradOutputs: dweight });
     grad(w, [v, g], { gradOutputs: dweight }).forEach((dx, i) => expect(apart(dx, wanted[i])).toBeLessThanOrEqual(2e-6));
+  });
+
+  test.each([
+    ['Linear', () => new Linear(4, 3), [2, 4]],
+    ['Conv2d', () => new Conv2d(3, 4, 2), [2, 3, 5, 5]],
+  ] as const)('spectral norm of %s', (_, make, shape) => {
+    manualSeed(4);
+    const layer = spectralNorm<Linear | Conv2d>(make(), { keys: 'old' });
+    const state = layer.stateDict();
+    const weight = found(state.get('weight_orig')).clone();
+    weight.requiresGrad = true;
+    const vectors = { u: found(state.get('weight_u')).clone(), v: found(state.get('weight_v')).clone() };
+    const next = iterated(matrixOf(weight).detach(), vectors);
+    layer.forward(randn(shape));
+    const w = spectrallyNormalized(weight, next);
+    expect(apart(w, layer.weight)).toBeLessThanOrEqual(1e-6);
+    expect(apart(next.u, found(layer.stateDict().get('weight_u')))).toBeLessThanOrEqual(1e-6);
+    const dweight = randn(weight.shape);
+    const own = found(new Map(layer.namedParameters()).get('weight_orig'));
+    const [wanted] = grad(layer.weight, [own], { gradOutputs: dweight });
+    expect(apart(grad(w, [weight], { gradOutputs: dweight })[0], wanted)).toBeLessThanOrEqual(2e-6);
   });
 });
 

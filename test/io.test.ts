@@ -280,7 +280,7 @@ describe('files', () => {
     ['an array in a Map', new Map([['x', [1, 2]]]), "got a value of class Array as 'x'"],
   ])('save refuses %s', async (_, given, message) => {
     // What JavaScript can call.
-    const call = save(join(folder, 'x.npy'), given as Record<string, Tensor>);
+    const call = save(join(folder, 'x.npy'), given as unknown as Record<string, Tensor>);
     await expect(call).rejects.toMatchObject({ code: 'argument', message: expect.stringContaining(message) });
   });
 

@@ -1,6 +1,7 @@
 // npm start: the report holds against the stored results, finds what deviates, and normalizes one's own file.
-import { execFile } from 'node:child_process';
-import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { execFile, spawnSync } from 'node:child_process';
+import { openSync } from 'node:fs';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify, stripVTControlCharacters } from 'node:util';
@@ -48,6 +49,47 @@ test('npm run example as a user runs it', { timeout: 60_000 }, async () => {
   expect(stdout).toContain('Largest difference from the layer');
   const list = await promisify(execFile)('npm', ['run', '--silent', 'example'], { encoding: 'utf8' });
   expect(list.stdout).toContain('claims/padding');
+  // What is asked for, the exit code, and what is printed.
+  for (const [asked, code, said] of [
+    ['rms-norm', 0, 'Largest difference'],
+    ['by-hand/rms-norm.ts', 0, 'Largest difference'],
+    ['--help', 0, 'claims/padding'],
+    ['norm', 2, "no example 'norm'"],
+  ] as const) {
+    const run = spawnSync('node', ['build/examples/run.js', asked], { encoding: 'utf8' });
+    expect([asked, run.status, run.stdout]).toEqual([asked, code, expect.stringContaining(said)]);
+  }
+
+  // Also built by now: what a shell sees.
+  const photos = join(dataFolder, 'photos_nchw.npy');
+  await mkdir(join(folder, 'shell'));
+  const out = join(folder, 'shell', 'out.npy');
+  expect(asShell(`'${photos}' --as layer-norm -o '${out}' | true`)).toMatchObject({ status: 0, stderr: '' });
+  expect(await readdir(join(folder, 'shell'))).toEqual(['out.npy']);
+  const piped = asShell(`- --as batch-norm < '${photos}'`);
+  expect([piped.status, piped.stdout]).toEqual([0, expect.stringContaining('standard input: 3 × 3 × 224 × 224')]);
+  const empty = asShell('- --as batch-norm < /dev/null');
+  expect([empty.status, empty.stderr]).toEqual([3, "KeelError [file]: cannot read 'standard input': the file is empty\n"]);
+});
+
+function asShell(command: string) {
+  return spawnSync('sh', ['-c', `node build/tools/start/main.js ${command}`], { encoding: 'utf8' });
+}
+
+test.runIf(process.platform === 'linux')('a full disk under standard output is one line', () => {
+  const argv = ['build/tools/start/main.js', join(dataFolder, 'photos_nchw.npy'), '--as', 'layer-norm'];
+  const { status, stderr } = spawnSync('node', argv, { stdio: ['ignore', openSync('/dev/full', 'w'), 'pipe'], encoding: 'utf8' });
+  expect([status, stderr]).toEqual([3, expect.stringMatching(/^cannot print: ENOSPC.*\n$/)]);
+});
+
+test('without its dependencies the package says how to build it', async () => {
+  const clone = join(folder, 'clone');
+  await mkdir(join(clone, 'src'), { recursive: true });
+  await copyFile('package.json', join(clone, 'package.json'));
+  const { status, stderr } = spawnSync('npm', ['run', '--silent', 'prepare'], { cwd: clone, encoding: 'utf8' });
+  expect(status).toBe(1);
+  expect(stderr).toContain('run npm ci in clone first\n');
+  expect(stderr).not.toMatch(/^ +at /m);
 });
 
 // What is changed in the stored results, and what is said of it.
@@ -131,11 +173,15 @@ test('an array of one\'s own', async () => {
 const asked: [argv: string[], line: string][] = [
   [['--as', 'layer-norm'], '[0, 0, 0] 1.5000 1.1180 0.0000 1.0000'],
   [['--as', 'layer-norm', '--normalized-shape', '3x4'], '[0, 0, 0] 5.5000 3.4521 0.0000 1.0000'],
+  [['--as', 'LayerNorm', '--normalized-shape', '[3, 4]'], '[0, 0, 0] 5.5000 3.4521 0.0000 1.0000'],
+  [['--as', 'layer_norm', '--normalized-shape', '3,4'], '[0, 0, 0] 5.5000 3.4521 0.0000 1.0000'],
   [['--as', 'rms-norm', '--eps', '1'], '[0, 0, 0] 1.5000 1.1180 0.7071 0.5270'],
   [['--as', 'batch-norm'], '[0, 0, 0] 7.5000 6.1033 0.0000 1.0000'],
   [['--as', 'instance-norm'], '[0, 1, 0] 5.5000 1.1180 0.0000 1.0000'],
   [['--as', 'layer-norm-2d', '--shape', '2x3x2x2'], '[0, 0, 0, 0] 4.0000 3.2660 0.0000 1.0000'],
   [['--as', 'local-response-norm'], 'LocalResponseNorm(5, alpha=0.0001, beta=0.75, k=1.0) on 2 × 3 × 4'],
+  [['--as', 'LocalResponseNorm', '--size', '2'], 'LocalResponseNorm(2, alpha=0.0001, beta=0.75, k=1.0) on 2 × 3 × 4'],
+  [['--as', 'GroupNorm', '--groups', '3'], '[1, 2, 0] 21.5000 1.1180 0.0000 1.0000'],
   [['--pattern', 'b (g [c]) [s...]', 'g=3'], '[1, 2, 0] 21.5000 1.1180 0.0000 1.0000'],
   [['--pattern', '[a] b c'], 'and 4 more'],
 ];
@@ -156,8 +202,17 @@ const refused: [argv: string[], code: number, complaint: string][] = [
   [['short_data.npy', '--as', 'batch-norm'], 3, 'bytes needed'],
   [['--stored', 'absent'], 3, "no stored results in '"],
   [['photos'], 2, '--as LAYER or --pattern PATTERN'],
-  [['photos', '--as', 'batch-norm', '--pattern', 'b'], 2, '--as LAYER or --pattern PATTERN'],
-  [['photos', '--as', 'batchnorm'], 2, "no layer 'batchnorm': choose from layer-norm, "],
+  [['photos', '--as', 'batch-norm', '--pattern', 'b'], 2, 'give one of --as and --pattern'],
+  [['photos', '--as', 'norm'], 2, "no layer 'norm': choose from layer-norm, "],
+  [['--as', 'batch-norm'], 2, '--as needs a FILE'],
+  [['-o', 'out.npy'], 2, '--out needs a FILE'],
+  [['--groups', '3'], 2, '--groups needs a FILE'],
+  [['photos', '--as', 'batch-norm', '--stored', 'x'], 2, '--stored compares what npm start shows without a FILE'],
+  [['photos', '--as', 'layer-norm', '--groups', '3'], 2, 'layer-norm takes no --groups, only --normalized-shape and --eps'],
+  [['photos', '--as', 'batch-norm', '--normalized-shape', '6'], 2, 'batch-norm takes no --normalized-shape, only --eps'],
+  [['photos', '--as', 'local-response-norm', '--eps', '1'], 2, 'local-response-norm takes no --eps, only --size'],
+  [['photos', '--as', 'layer-norm', 'g=3'], 2, 'layer-norm takes no g=3, only --normalized-shape and --eps: sizes belong to'],
+  [['photos', '--pattern', 'b [s...]', '--groups', '3'], 2, '--pattern takes no --groups, only sizes such as g=3, and --eps'],
   [['photos', '--as', 'group-norm'], 2, 'a number of groups that divides 3 channels'],
   [['photos', '--as', 'group-norm', '--groups', '2'], 2, 'num_channels (3) must be divisible by num_groups (2)'],
   [['photos', '--as', 'group-norm', '--groups', 'two'], 2, "--groups takes numbers, got 'two'"],

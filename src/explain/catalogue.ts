@@ -48,8 +48,8 @@ function standardOf(layer: NormLayer, affine: boolean): string {
 
 /** PyTorch has no LayerNorm2d, but what it computes. */
 function pixelsOf(channels: string, hasWeight: boolean, hasBias: boolean, eps: readonly string[]): string {
-  const options = [...(hasWeight ? ['weight'] : []), ...(hasBias ? ['bias'] : []), ...eps].map((option) => `, ${option}`);
-  return `F.layer_norm(x.permute(0, 2, 3, 1), (${channels},)${options.join('')}).permute(0, 3, 1, 2)`;
+  const options = [`(${channels},)`, ...(hasWeight ? ['weight'] : []), ...(hasBias ? ['bias'] : []), ...eps];
+  return `F.layer_norm(x.permute(0, 2, 3, 1), ${options.join(', ')}).permute(0, 3, 1, 2)`;
 }
 
 /** How PyTorch writes this layer: its constructor with the arguments that are not the default; null if it has none. */

@@ -14,7 +14,7 @@ abstract class Rectifier extends Module {
 
   constructor(options: InplaceOptions = {}) {
     super();
-    this.inplace = optionsOf<InplaceOptions>(new.target.name, options, { inplace: false }).inplace;
+    this.inplace = optionsOf(new.target.name, options, { inplace: false }).inplace;
   }
 
   protected override extraRepr(): string {
@@ -70,7 +70,7 @@ export class LeakyReLU extends Rectifier {
   readonly negativeSlope: number;
 
   constructor(options: LeakyReLUOptions = {}) {
-    const { negativeSlope, ...rest } = optionsOf<LeakyReLUOptions>(new.target.name, options, { negativeSlope: 0.01, inplace: false });
+    const { negativeSlope, ...rest } = optionsOf(new.target.name, options, { negativeSlope: 0.01, inplace: false });
     super(rest);
     checkNumber('negative_slope', negativeSlope);
     this.negativeSlope = negativeSlope;
@@ -104,7 +104,7 @@ export class ELU extends Rectifier {
   readonly alpha: number;
 
   constructor(options: ELUOptions = {}) {
-    const { alpha, ...rest } = optionsOf<ELUOptions>(new.target.name, options, { alpha: 1, inplace: false });
+    const { alpha, ...rest } = optionsOf(new.target.name, options, { alpha: 1, inplace: false });
     super(rest);
     checkNumber('alpha', alpha);
     this.alpha = alpha;
@@ -139,7 +139,7 @@ export class GELU extends Module {
 
   constructor(options: GELUOptions = {}) {
     super();
-    this.approximate = optionsOf<GELUOptions>(new.target.name, options, { approximate: 'none' }).approximate;
+    this.approximate = optionsOf(new.target.name, options, { approximate: 'none' }).approximate;
   }
 
   forward(x: Tensor): Tensor {
@@ -212,7 +212,7 @@ export class Softplus extends Module {
 
   constructor(options: SoftplusOptions = {}) {
     super();
-    const { beta, threshold } = optionsOf<SoftplusOptions>(new.target.name, options, { beta: 1, threshold: 20 });
+    const { beta, threshold } = optionsOf(new.target.name, options, { beta: 1, threshold: 20 });
     checkNumber('beta', beta);
     checkNumber('threshold', threshold);
     this.beta = beta;

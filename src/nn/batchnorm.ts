@@ -48,7 +48,7 @@ export abstract class RunningNorm extends NormLayer {
 
   constructor(numFeatures: number, options: RunningNormOptions, on: boolean) {
     super();
-    const { eps, momentum, affine, trackRunningStats, bias } = optionsOf<RunningNormOptions>(new.target.name, options, {
+    const { eps, momentum, affine, trackRunningStats, bias } = optionsOf(new.target.name, options, {
       eps: 1e-5,
       momentum: 0.1,
       affine: on,
@@ -313,7 +313,7 @@ export class FrozenBatchNorm2d extends NormLayer {
 
   constructor(numFeatures: number, options: { readonly eps?: number } = {}) {
     super();
-    const { eps } = optionsOf<{ readonly eps?: number }>(new.target.name, options, { eps: 1e-5 });
+    const { eps } = optionsOf(new.target.name, options, { eps: 1e-5 });
     checkCount('num_features', numFeatures, 0);
     checkNumber('eps', eps);
     this.eps = eps;

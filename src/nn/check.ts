@@ -37,18 +37,19 @@ export function checkMomentum(momentum: number): void {
  *
  * @throws KeelError [argument] for any other name, a flag that is no boolean, and options that are no object.
  */
-export function optionsOf<O extends object>(owner: string, given: O, defaults: Required<O>): Required<O> {
+export function optionsOf<O extends object>(owner: string, given: O, defaults: Required<NoInfer<O>>): Required<O> {
   const known = Object.keys(defaults);
   if (typeof given !== 'object' || given === null || Array.isArray(given)) {
-    const such = `{ ${known[0]}: ${String(Object.values(defaults)[0])} }`;
-    throw new KeelError('argument', `${owner} takes its options as an object, such as ${such}; got ${String(given)}`, { given });
+    const such = `such as { ${known[0]}: ${String(Object.values(defaults)[0])} }`;
+    throw new KeelError('argument', `${owner} takes its options as an object, ${such}; got ${String(given)}`, { given });
   }
   const options = { ...defaults };
   for (const [name, value] of Object.entries(given)) {
     if (!known.includes(name)) throw unknownOption(owner, name, known);
     if (value === undefined) continue;
     if (typeof Reflect.get(defaults, name) === 'boolean' && typeof value !== 'boolean') {
-      throw new KeelError('argument', `${owner}: ${name} must be true or false, got ${String(value)}`, { [name]: value });
+      const message = `${owner}: ${name} must be true or false, got ${String(value)}`;
+      throw new KeelError('argument', message, { [name]: value });
     }
     Reflect.set(options, name, value);
   }

@@ -54,7 +54,7 @@ export class Sequential extends Indexed<Layer> {
  *
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ModuleList.html
  * @example
- * this.blocks = new ModuleList([new Linear(4, 4), new Linear(4, 4)]); // keys blocks.0.weight, ...
+ * new ModuleList([new Linear(4, 4), new Linear(4, 4)]).stateDict(); // 0.weight, 0.bias, 1.weight, 1.bias
  */
 export class ModuleList<T extends Module = Module> extends Indexed<T> {
   constructor(modules: readonly T[] = []) {

@@ -106,7 +106,7 @@ abstract class Conv extends ConvBase {
   readonly padding: Axes | 'same' | 'valid';
 
   constructor(rank: number, inChannels: number, outChannels: number, kernelSize: PerAxis, options: ConvLayerOptions) {
-    const all = optionsOf<ConvLayerOptions>(new.target.name, options, { ...shared, padding: 0 });
+    const all = optionsOf(new.target.name, options, { ...shared, padding: 0 });
     const padding = checkPadding(all.padding, rank, all.stride);
     super(rank, false, inChannels, outChannels, kernelSize, all);
     this.padding = padding;
@@ -208,7 +208,7 @@ abstract class ConvTranspose extends ConvBase {
     kernelSize: PerAxis,
     options: ConvTransposeLayerOptions,
   ) {
-    const all = optionsOf<ConvTransposeLayerOptions>(new.target.name, options, { ...shared, padding: 0, outputPadding: 0 });
+    const all = optionsOf(new.target.name, options, { ...shared, padding: 0, outputPadding: 0 });
     const padding = perAxis('padding', all.padding, rank, 0);
     const outputPadding = perAxis('output_padding', all.outputPadding, rank, 0);
     super(rank, true, inChannels, outChannels, kernelSize, all);
@@ -307,11 +307,10 @@ function checkPadding(padding: PerAxis | string, rank: number, stride: PerAxis):
 /** One number for each spatial axis. */
 function perAxis(name: string, values: PerAxis, rank: number, least: number): Axes {
   const list = typeof values === 'number' ? new Array<number>(rank).fill(values) : values;
-  if (Array.isArray(list) && list.length === rank && list.every((value) => Number.isInteger(value) && value >= least)) return list;
-  throw new KeelError('argument', `${name} takes ${rank} whole numbers from ${least}, got ${String(values).replaceAll(',', ', ')}`, {
-    [name]: list,
-    least,
-  });
+  const isCount = (value: unknown) => Number.isInteger(value) && Number(value) >= least;
+  if (Array.isArray(list) && list.length === rank && list.every(isCount)) return list;
+  const got = String(values).replaceAll(',', ', ');
+  throw new KeelError('argument', `${name} takes ${rank} whole numbers from ${least}, got ${got}`, { [name]: list, least });
 }
 
 /** x with zeros behind the last elements of its spatial axes. */

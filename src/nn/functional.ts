@@ -95,7 +95,7 @@ export function rmsNorm(
   normalizedShape: readonly number[],
   options: RMSNormSettings = {},
 ): Tensor {
-  const { weight, eps } = optionsOf<RMSNormSettings>('rmsNorm', options, { weight: null, eps: null });
+  const { weight, eps } = optionsOf('rmsNorm', options, { weight: null, eps: null });
   checkOperands('rmsNorm', x, weight);
   checkTrailing(x.shape, normalizedShape, { weight, bias: null }, '*');
   return run(x, patterns.trailing(normalizedShape.length), { statistics: 'rms', weight, eps }).y;
@@ -160,7 +160,7 @@ export function batchNorm(
   options: BatchNormOptions = {},
 ): Tensor {
   const settings = { ...parameters, training: false, momentum: 0.1 };
-  const { weight, bias, training, momentum, eps } = optionsOf<BatchNormOptions>('batchNorm', options, settings);
+  const { weight, bias, training, momentum, eps } = optionsOf('batchNorm', options, settings);
   checkOperands('batchNorm', x, runningMean, runningVar, weight, bias);
   // PyTorch takes a vector of no elements.
   if (x.rank === 1 && x.size === 0) {
@@ -205,7 +205,7 @@ export interface InstanceNormOptions extends AffineOptions {
  */
 export function instanceNorm(x: Tensor, options: InstanceNormOptions = {}): Tensor {
   const settings = { ...parameters, runningMean: null, runningVar: null, useInputStats: true, momentum: 0.1 };
-  const given = optionsOf<InstanceNormOptions>('instanceNorm', options, settings);
+  const given = optionsOf('instanceNorm', options, settings);
   const { runningMean, runningVar, weight, bias, useInputStats, momentum, eps } = given;
   checkOperands('instanceNorm', x, runningMean, runningVar, weight, bias);
   checkAxes(x.shape);
@@ -238,7 +238,7 @@ export function localResponseNorm(
   size: number,
   options: { readonly alpha?: number; readonly beta?: number; readonly k?: number } = {},
 ): Tensor {
-  const { alpha, beta, k } = optionsOf<typeof options>('localResponseNorm', options, { alpha: 1e-4, beta: 0.75, k: 1 });
+  const { alpha, beta, k } = optionsOf('localResponseNorm', options, { alpha: 1e-4, beta: 0.75, k: 1 });
   checkOperands('localResponseNorm', x);
   if (x.rank < 3) {
     throw new KeelError('rank', `Expected 3D or higher dimensionality input (got ${x.rank} dimensions): (N, C, *)`, {
@@ -277,7 +277,7 @@ export function normalize(
   x: Tensor,
   options: { readonly p?: number; readonly dim?: Dims; readonly eps?: number } = {},
 ): Tensor {
-  const { p, dim, eps } = optionsOf<typeof options>('normalize', options, { p: 2, dim: 1, eps: 1e-12 });
+  const { p, dim, eps } = optionsOf('normalize', options, { p: 2, dim: 1, eps: 1e-12 });
   checkOperands('normalize', x);
   const mask = dimensionMask(dim, x.rank);
   if (p === 2) {
@@ -336,7 +336,7 @@ export function addRMSNorm(
 const parameters = { weight: null, bias: null, eps: 1e-5 } as const;
 
 function affine(name: string, x: Tensor, options: AffineOptions): Required<AffineOptions> {
-  const settings = optionsOf<AffineOptions>(name, options, parameters);
+  const settings = optionsOf(name, options, parameters);
   checkOperands(name, x, settings.weight, settings.bias);
   return settings;
 }

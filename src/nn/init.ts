@@ -195,14 +195,14 @@ export function initializeLinear(weight: Tensor, bias: Tensor | null): void {
 }
 
 function xavierDeviation(name: string, x: Tensor, options: XavierOptions): number {
-  const { gain } = optionsOf<XavierOptions>(name, options, { gain: 1 });
+  const { gain } = optionsOf(name, options, { gain: 1 });
   const { fanIn, fanOut } = calculateFanInAndFanOut(x);
   return gain * Math.sqrt(2 / (fanIn + fanOut));
 }
 
 function kaimingDeviation(name: string, x: Tensor, options: KaimingOptions): number {
   const standard = { a: 0, mode: 'fan_in', nonlinearity: 'leaky_relu' } as const;
-  const { a, mode, nonlinearity } = optionsOf<KaimingOptions>(name, options, standard);
+  const { a, mode, nonlinearity } = optionsOf(name, options, standard);
   const { fanIn, fanOut } = calculateFanInAndFanOut(x);
   const fans = new Map<unknown, number>([['fan_in', fanIn], ['fan_out', fanOut]]);
   const fan = fans.get(mode);

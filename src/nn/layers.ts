@@ -44,7 +44,7 @@ export class Linear extends Module {
 
   constructor(inFeatures: number, outFeatures: number, options: LinearOptions = {}) {
     super();
-    const { bias } = optionsOf<LinearOptions>(new.target.name, options, { bias: true });
+    const { bias } = optionsOf(new.target.name, options, { bias: true });
     checkCount('in_features', inFeatures, 0);
     checkCount('out_features', outFeatures, 0);
     this.inFeatures = inFeatures;
@@ -90,7 +90,7 @@ export class Embedding extends Module {
 
   constructor(numEmbeddings: number, embeddingDim: number, options: EmbeddingOptions = {}) {
     super();
-    const { paddingIdx } = optionsOf<EmbeddingOptions>(new.target.name, options, { paddingIdx: null });
+    const { paddingIdx } = optionsOf(new.target.name, options, { paddingIdx: null });
     checkCount('num_embeddings', numEmbeddings, 0);
     checkCount('embedding_dim', embeddingDim, 0);
     this.numEmbeddings = numEmbeddings;
@@ -168,7 +168,7 @@ export class Flatten extends Module {
 
   constructor(options: FlattenOptions = {}) {
     super();
-    const { startDim, endDim } = optionsOf<FlattenOptions>(new.target.name, options, { startDim: 1, endDim: -1 });
+    const { startDim, endDim } = optionsOf(new.target.name, options, { startDim: 1, endDim: -1 });
     this.startDim = startDim;
     this.endDim = endDim;
   }
@@ -207,7 +207,7 @@ export class Dropout extends Module {
 
   constructor(p = 0.5, options: InplaceOptions = {}) {
     super();
-    const { inplace } = optionsOf<InplaceOptions>(new.target.name, options, { inplace: false });
+    const { inplace } = optionsOf(new.target.name, options, { inplace: false });
     if (!(p >= 0 && p <= 1)) {
       throw new KeelError('argument', `dropout probability has to be between 0 and 1, but got ${p}`, { p });
     }

@@ -164,7 +164,7 @@ type Load = [state: Map<string, Tensor>, prefix: string, undo: (() => void)[]];
  * Gives the layer channels and a class: settled it is no longer lazy, as in PyTorch, and with 0 channels it may be lazy
  * again. A scope around it ends before it.
  */
-function become(layer: RunningNorm, { prototype }: Kind, channels: number): void {
+function become(layer: RunningNorm, prototype: object, channels: number): void {
   const { weight, bias, runningMean, runningVar } = layer;
   const vector = (make: typeof ones, { dtype }: Tensor) => make([channels], { dtype });
   const learned = (held: Parameter | null, make: typeof ones) =>
@@ -183,8 +183,8 @@ function become(layer: RunningNorm, { prototype }: Kind, channels: number): void
 /** Runs the settled layer; an input that it refuses leaves it lazy. */
 function firstForward(layer: RunningNorm, settled: Kind, x: Tensor): Tensor {
   checkOperands(layer.constructor.name, x);
-  const lazy = kindOf(layer);
-  become(layer, settled, x.shape[1] ?? 0);
+  const lazy: object = Object.getPrototypeOf(layer);
+  become(layer, settled.prototype, x.shape[1] ?? 0);
   try {
     return layer.forward(x);
   } catch (error) {
@@ -198,15 +198,10 @@ function settleFrom(layer: RunningNorm, settled: Kind, ...[state, prefix, undo]:
   const vector: unknown = state.get(`${prefix}weight`) ?? state.get(`${prefix}running_mean`);
   const channels = vector instanceof Tensor ? vector.shape[0] : undefined;
   if (channels === undefined) return [];
-  const lazy = kindOf(layer);
+  const lazy: object = Object.getPrototypeOf(layer);
   undo.push(() => {
     become(layer, lazy, 0);
   });
-  become(layer, settled, channels);
+  become(layer, settled.prototype, channels);
   return [];
-}
-
-function kindOf(layer: RunningNorm): Kind {
-  // The class of an instance of RunningNorm makes such instances.
-  return layer.constructor as unknown as Kind;
 }

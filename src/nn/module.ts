@@ -11,7 +11,7 @@ import { entriesOf, match } from './state.js';
  *
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.parameter.Parameter.html
  * @example
- * this.gain = new Parameter(ones([4]));
+ * new Parameter(ones([4])).requiresGrad; // true
  */
 export class Parameter extends Tensor {
   constructor(data: Tensor, { requiresGrad = true }: { readonly requiresGrad?: boolean } = {}) {
@@ -26,7 +26,7 @@ export class Parameter extends Tensor {
  *
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.parameter.Buffer.html
  * @example
- * this.average = new Buffer(zeros([4]));
+ * new Buffer(zeros([4])).requiresGrad; // false
  */
 export class Buffer extends Tensor {
   constructor(data: Tensor) {
@@ -150,9 +150,8 @@ export abstract class Module {
    */
   to(dtype: 'float32' | 'float64'): this {
     if (!isFloat(dtype)) {
-      throw new KeelError('dtype', `Module.to only accepts floating point dtypes, got ${String(dtype)}: float32 or float64`, {
-        dtype,
-      });
+      const message = `Module.to only accepts floating point dtypes, got ${String(dtype)}: float32 or float64`;
+      throw new KeelError('dtype', message, { dtype });
     }
     const done = new Map<Tensor, Tensor>();
     for (const module of this.modules()) {
@@ -192,7 +191,8 @@ export abstract class Module {
    * Copies the tensors of a state dict into the parameters and buffers of the same keys, their dtype converted.
    *
    * @param strict default true: refuse missing and unexpected keys. Shapes must always fit.
-   * @throws KeelError [state_dict] with PyTorch's report; nothing has been copied then.
+   * @throws KeelError [state_dict] with PyTorch's report, [disposed] or [dtype] for a tensor that cannot be converted;
+   *   nothing has been copied then, and a lazy layer is still lazy.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.load_state_dict
    */
   loadStateDict(
@@ -209,15 +209,16 @@ export abstract class Module {
   }
 
   #load(given: Map<string, Tensor>, strict: boolean, undo: (() => void)[]): LoadReport {
-    const found = this.namedModules().flatMap(([path, module]) => module.adaptState(given, path === '' ? '' : `${path}.`, undo));
-    const optional = this.namedModules().flatMap(([path, module]) => module.optionalKeys().map((key) => join(path, key)));
-    const { copies, complaints, ...report } = match(this.stateEntries(), given, new Set(optional), strict);
-    const refused = [...complaints, ...found];
-    if (refused.length > 0) {
+    const modules = this.namedModules();
+    const found = modules.flatMap(([path, module]) => module.adaptState(given, join(path, ''), undo));
+    const optional = modules.flatMap(([path, module]) => module.optionalKeys().map((key) => join(path, key)));
+    const matched = match(this.stateEntries(), given, new Set(optional), strict, found);
+    const { copies, complaints, mismatched, ...report } = matched;
+    if (complaints.length > 0) {
       throw new KeelError(
         'state_dict',
-        `Error(s) in loading state_dict for ${this.typeName()}:\n\t${refused.join('\n\t')}`,
-        { ...report },
+        `Error(s) in loading state_dict for ${this.typeName()}:\n\t${complaints.join('\n\t')}`,
+        { ...report, mismatched },
       );
     }
     noGrad(() => {
@@ -298,7 +299,8 @@ export abstract class Module {
   private stateEntries(prefix = '', above: readonly Module[] = []): Named<Tensor>[] {
     if (above.includes(this)) return [];
     const own = [...this.ownParameters(), ...this.ownBuffers()].map(([key, value]) => [prefix + key, value] as const);
-    const below = this.namedChildren().flatMap(([name, child]) => child.stateEntries(`${prefix}${name}.`, [...above, this]));
+    const path = [...above, this];
+    const below = this.namedChildren().flatMap(([name, child]) => child.stateEntries(`${prefix}${name}.`, path));
     return [...own, ...below];
   }
 

@@ -1,4 +1,5 @@
-// Layers without running statistics: a pattern and its parameter shapes each. May import errors, sizes, create, tensor and nn.
+// Layers without running statistics: a pattern and its parameter shapes each.
+// May import errors, sizes, create, tensor and nn.
 
 import { ones, zeros } from '../create.js';
 import { KeelError } from '../errors.js';
@@ -28,7 +29,12 @@ export interface LayerPattern {
   readonly running: 'never' | 'eval' | 'now';
 }
 
-/** Base of the layers that share statistics: each is a pattern on the shape of its input. */
+/**
+ * Base of the layers that share statistics: each is a pattern on the shape of its input.
+ *
+ * @example
+ * new GroupNorm(3, 6) instanceof NormLayer; // true
+ */
 export abstract class NormLayer extends Module {
   abstract readonly eps: number | null;
   abstract readonly weight: Tensor | null;
@@ -76,7 +82,7 @@ export class LayerNorm extends NormLayer {
 
   constructor(normalizedShape: number | readonly number[], options: LayerNormOptions = {}) {
     super();
-    const { eps, elementwiseAffine, bias } = optionsOf<LayerNormOptions>(new.target.name, options, {
+    const { eps, elementwiseAffine, bias } = optionsOf(new.target.name, options, {
       eps: 1e-5,
       elementwiseAffine: true,
       bias: true,
@@ -165,7 +171,7 @@ export class RMSNorm extends NormLayer {
 
   constructor(normalizedShape: number | readonly number[], options: RMSNormOptions = {}) {
     super();
-    const { eps, elementwiseAffine } = optionsOf<RMSNormOptions>(new.target.name, options, { eps: null, elementwiseAffine: true });
+    const { eps, elementwiseAffine } = optionsOf(new.target.name, options, { eps: null, elementwiseAffine: true });
     this.normalizedShape = extents(normalizedShape);
     this.eps = eps;
     this.elementwiseAffine = elementwiseAffine;
@@ -221,14 +227,15 @@ export class GroupNorm extends NormLayer {
 
   constructor(numGroups: number, numChannels: number, options: GroupNormOptions = {}) {
     super();
-    const { eps, affine, bias } = optionsOf<GroupNormOptions>(new.target.name, options, { eps: 1e-5, affine: true, bias: true });
+    const { eps, affine, bias } = optionsOf(new.target.name, options, { eps: 1e-5, affine: true, bias: true });
     checkGroupCount(numGroups);
     checkCount('num_channels', numChannels, 0);
     checkNumber('eps', eps);
     if (numChannels % numGroups !== 0) {
       throw new KeelError(
         'indivisible',
-        `num_channels (${numChannels}) must be divisible by num_groups (${numGroups}): choose from ${showDivisors(numChannels)}`,
+        `num_channels (${numChannels}) must be divisible by num_groups (${numGroups}): choose from ` +
+          showDivisors(numChannels),
         { numChannels, numGroups },
       );
     }
@@ -288,7 +295,7 @@ export class LocalResponseNorm extends Module {
 
   constructor(size: number, options: LocalResponseNormOptions = {}) {
     super();
-    const { alpha, beta, k } = optionsOf<LocalResponseNormOptions>(new.target.name, options, { alpha: 1e-4, beta: 0.75, k: 1 });
+    const { alpha, beta, k } = optionsOf(new.target.name, options, { alpha: 1e-4, beta: 0.75, k: 1 });
     checkCount('size', size, 1);
     for (const [name, value] of Object.entries({ alpha, beta, k })) checkNumber(name, value);
     this.size = size;
@@ -312,7 +319,8 @@ export class LocalResponseNorm extends Module {
 function extents(normalizedShape: number | readonly number[]): readonly number[] {
   const shape = typeof normalizedShape === 'number' ? [normalizedShape] : normalizedShape;
   if (!Array.isArray(shape)) {
-    throw new KeelError('argument', `normalizedShape is a count or a list of extents, got ${String(shape)}`, { normalizedShape });
+    const message = `normalizedShape is a count or a list of extents, got ${String(shape)}`;
+    throw new KeelError('argument', message, { normalizedShape });
   }
   for (const extent of shape) checkCount('normalized_shape', extent, 0);
   return [...shape];

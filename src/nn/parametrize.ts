@@ -95,7 +95,8 @@ export function parameterAt(module: Module, name: string): Parameter {
 export function bufferAt(module: Module, name: string): Buffer {
   const value: unknown = Reflect.get(module, name);
   if (value instanceof Buffer) return value;
-  throw new KeelError('name', `'${module.constructor.name}' object has no attribute '${name}' that is a buffer`, { name });
+  const message = `'${module.constructor.name}' object has no attribute '${name}' that is a buffer`;
+  throw new KeelError('name', message, { name });
 }
 
 /** Gives a module a parameter or buffer, as the last it has; a scope around the call ends before it. */

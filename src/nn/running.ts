@@ -9,13 +9,17 @@ import { mean } from '../ops/reduce.js';
 import { scope, sizeOf, type Tensor } from '../tensor.js';
 
 /** PyTorch folds the batch into the channels and counts N·C of each. */
-export function checkInstanceLengths(vectors: Readonly<Record<string, Tensor | null>>, batch: number, channels: number): void {
+export function checkInstanceLengths(
+  vectors: Readonly<Record<string, Tensor | null>>,
+  batch: number,
+  channels: number,
+): void {
   for (const [name, vector] of Object.entries(vectors)) {
     if (vector === null || (vector.rank === 1 && vector.size === channels)) continue;
     throw new KeelError(
       'shape',
-      `${name} should contain ${batch * channels} elements not ${batch * vector.size}: ${channels} channels for each of ` +
-        `${batch} samples, and ${vector.size} values given`,
+      `${name} should contain ${batch * channels} elements not ${batch * vector.size}: ${channels} channels for each ` +
+        `of ${batch} samples, and ${vector.size} values given`,
       { vector: name, expected: channels, got: vector.shape },
     );
   }
@@ -39,7 +43,8 @@ export function pair(
     return { mean, variance };
   }
   if (need === 'instance') {
-    throw new KeelError('no_statistics', 'Expected running_mean and running_var to be defined when use_input_stats is false');
+    const message = 'Expected running_mean and running_var to be defined when use_input_stats is false';
+    throw new KeelError('no_statistics', message);
   }
   if (need === 'evaluation') {
     const name = mean === null ? 'running_mean' : 'running_var';

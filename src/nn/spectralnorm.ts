@@ -60,7 +60,7 @@ export interface SpectralNormOptions {
  */
 export function spectralNorm<T extends Module>(module: T, options: SpectralNormOptions = {}): T {
   checkModule(module);
-  const { name, nPowerIterations, eps, dim, keys } = optionsOf<SpectralNormOptions>('spectralNorm', options, {
+  const { name, nPowerIterations, eps, dim, keys } = optionsOf('spectralNorm', options, {
     name: 'weight',
     nPowerIterations: 1,
     eps: 1e-12,
@@ -160,7 +160,8 @@ function hookOn(module: Module, name: string, settings: Settings): ForwardHook {
   hold(module, `${name}V`, v);
   const compute = (training: boolean) => {
     const [left, right] = [bufferAt(module, `${name}U`), bufferAt(module, `${name}V`)];
-    return divided(parameterAt(module, `${name}Orig`), left, right, training ? settings : { ...settings, iterations: 0 });
+    const now = training ? settings : { ...settings, iterations: 0 };
+    return divided(parameterAt(module, `${name}Orig`), left, right, now);
   };
   Reflect.set(module, name, detach(weight));
   return {

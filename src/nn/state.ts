@@ -9,6 +9,7 @@ import { sameShape, Tensor } from '../tensor.js';
 export interface Match {
   readonly missingKeys: string[];
   readonly unexpectedKeys: string[];
+  readonly mismatched: readonly string[];
   readonly copies: readonly { readonly key: string; readonly target: Tensor; readonly source: Tensor }[];
   /** Lines of the report; none where it may be loaded. */
   readonly complaints: readonly string[];
@@ -20,15 +21,17 @@ export function entriesOf(state: unknown): Map<string, Tensor> {
   if (typeof state === 'object' && state !== null && !Array.isArray(state) && !(state instanceof Tensor)) {
     return new Map(Object.entries(state));
   }
-  throw new KeelError('state_dict', `Expected state_dict to be a Map or an object of tensors, got ${String(state)}`, { state });
+  const message = `Expected state_dict to be a Map or an object of tensors, got ${String(state)}`;
+  throw new KeelError('state_dict', message, { state });
 }
 
-/** Finds a source for every entry of a module's own; `optional` keys may be missing. */
+/** Finds a source for every entry of a module's own; `optional` keys may be missing, `found` is in the report too. */
 export function match(
   own: readonly (readonly [key: string, target: Tensor])[],
   given: ReadonlyMap<string, Tensor>,
   optional: ReadonlySet<string>,
   strict: boolean,
+  found: readonly string[],
 ): Match {
   const keys = new Set(own.map(([key]) => key));
   const missingKeys = [...keys].filter((key) => !given.has(key) && !optional.has(key));
@@ -42,14 +45,17 @@ export function match(
   const complaints = [
     ...(strict && missingKeys.length > 0 ? [`Missing key(s) in state_dict: ${quoted(missingKeys)}. `] : []),
     ...(strict && unexpectedKeys.length > 0 ? [`Unexpected key(s) in state_dict: ${quoted(unexpectedKeys)}. `] : []),
-    ...strangers.map((key) => `While copying the parameter named "${key}", expected a Tensor but got ${String(given.get(key))}.`),
+    ...found,
+    ...strangers.map(
+      (key) => `While copying the parameter named "${key}", expected a Tensor but got ${String(given.get(key))}.`,
+    ),
     ...mismatches.map(
       ({ key, target, source }) =>
-        `size mismatch for ${key}: copying a param with shape torch.Size([${source.shape.join(', ')}]) from checkpoint, ` +
-        `the shape in current model is torch.Size([${target.shape.join(', ')}]).`,
+        `size mismatch for ${key}: copying a param with shape torch.Size([${source.shape.join(', ')}]) from ` +
+        `checkpoint, the shape in current model is torch.Size([${target.shape.join(', ')}]).`,
     ),
   ];
-  return { missingKeys, unexpectedKeys, copies, complaints };
+  return { missingKeys, unexpectedKeys, mismatched: mismatches.map(({ key }) => key), copies, complaints };
 }
 
 function quoted(keys: readonly string[]): string {

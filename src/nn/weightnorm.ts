@@ -53,7 +53,7 @@ export interface WeightNormOptions {
 export function weightNorm<T extends Module>(module: T, options: WeightNormOptions = {}): T {
   checkModule(module);
   const standard = { name: 'weight', dim: 0, keys: 'parametrized' } as const;
-  const { name, dim, keys } = optionsOf<WeightNormOptions>('weightNorm', options, standard);
+  const { name, dim, keys } = optionsOf('weightNorm', options, standard);
   if (isParametrized(keys)) registerParametrization(module, name, new WeightNorm(name, dim));
   else hookForward(module, KIND, name, () => hookOn(module, name, dim));
   return module;

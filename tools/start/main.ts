@@ -2,10 +2,11 @@
 
 import { start } from './start.js';
 
-// `npm start | head` closes the pipe early, which is no failure.
 process.stdout.on('error', (error) => {
+  // `npm start | head` closes the pipe early, which is no failure. Results are written before anything is printed.
   if ('code' in error && error.code === 'EPIPE') process.exit();
-  throw error;
+  console.error(`cannot print: ${error.message}`);
+  process.exit(3);
 });
 
 process.exitCode = await start(process.argv.slice(2), console.log, console.error);

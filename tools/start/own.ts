@@ -1,5 +1,7 @@
-// `npm start -- FILE.npy --as LAYER`: normalizes somebody's own array and says what happened. May import 'evenkeel'.
+// `npm start -- FILE.npy --as LAYER`: normalizes somebody's own array and says what happened. May import 'evenkeel' and
+// 'evenkeel/io'.
 
+import { buffer } from 'node:stream/consumers';
 import {
   BatchNorm1d, BatchNorm2d, BatchNorm3d, explain, GroupNorm, InstanceNorm1d, InstanceNorm2d, InstanceNorm3d, KeelError,
   LayerNorm, LayerNorm2d, LocalResponseNorm, norm, NormLayer, normWithStatistics, RMSNorm, type Tensor,
@@ -8,44 +10,91 @@ import { load, save } from 'evenkeel/io';
 
 /** What is asked for, as the command line says it; null or empty where it says nothing. */
 export interface Wish {
+  /** A path, or `-` for standard input. */
   readonly file: string;
-  /** One of {@link layerNames}. */
+  /** One of {@link layerNames}, spelled with dashes, underscores or capitals. */
   readonly as: string | null;
   readonly pattern: string | null;
   /** Of the pattern's factors. */
   readonly sizes: Readonly<Record<string, number>>;
   readonly groups: number | null;
   readonly normalizedShape: readonly number[] | null;
+  readonly size: number | null;
   /** To see the array in before anything else. */
   readonly shape: readonly number[] | null;
   readonly eps: number | null;
   readonly out: string | null;
 }
 
-/** Names for `--as`. */
-export const layerNames = [
-  'layer-norm', 'layer-norm-2d', 'rms-norm', 'group-norm', 'batch-norm', 'instance-norm', 'local-response-norm',
-] as const;
+const flags = { groups: '--groups', normalizedShape: '--normalized-shape', size: '--size', eps: '--eps' } as const;
+type Option = keyof typeof flags;
 
-/** Normalizes the array, prints what shares statistics and what became of them, and writes the result where asked to. */
+/** The options of each layer. */
+const takes = {
+  'layer-norm': ['normalizedShape', 'eps'],
+  'layer-norm-2d': ['eps'],
+  'rms-norm': ['normalizedShape', 'eps'],
+  'group-norm': ['groups', 'eps'],
+  'batch-norm': ['eps'],
+  'instance-norm': ['eps'],
+  'local-response-norm': ['size'],
+} as const satisfies Readonly<Record<string, readonly Option[]>>;
+type LayerName = keyof typeof takes;
+
+/** Names for `--as`. */
+// Object.keys gives the keys of the record, and loses their type.
+export const layerNames = Object.keys(takes) as LayerName[];
+
+/** Normalizes the array, writes the result where asked to, and prints what shares statistics and what became of them. */
 export async function normalizeFile(wish: Wish, print: (line: string) => void): Promise<void> {
+  const layer = wish.as === null ? null : layerNameOf(wish.as);
+  checkOptions(wish, layer);
   const array = await readArray(wish.file);
-  print(`${wish.file}: ${array.shape.join(' × ') || 'one number'}, ${array.dtype}`);
   const shaped = wish.shape === null ? array : array.reshape(wish.shape);
   const x = shaped.dtype === 'int64' || shaped.dtype === 'bool' ? shaped.to('float32') : shaped;
-  const { y, text, sets } = withHint(wish, x, () => (wish.pattern === null ? byLayer(wish, x) : byPattern(wish, x, wish.pattern)));
+  const { y, text, sets } = withHint(wish, x, () => (layer === null ? byPattern(wish, x) : byLayer(wish, layer, x)));
+  // Before a word is printed: whoever reads may stop reading.
+  if (wish.out !== null) await save(wish.out, { array: y });
+  print(`${wish.file === '-' ? 'standard input' : wish.file}: ${array.shape.join(' × ') || 'one number'}, computed in ${x.dtype}`);
   print('');
   print(text);
   print('');
   for (const line of setsTable(x, y, sets)) print(line);
   if (wish.out === null) return;
-  await save(wish.out, new Map([['array', y]]));
   print('');
   print(`${wish.out}: ${y.shape.join(' × ')}, ${y.dtype}`);
 }
 
+/** LayerNorm, layer_norm and layer-norm are one name. */
+function layerNameOf(as: string): LayerName {
+  const found = layerNames.find((name) => plain(name) === plain(as));
+  if (found !== undefined) return found;
+  throw new KeelError('argument', `no layer '${as}': choose from ${layerNames.join(', ')}`, { as });
+}
+
+function plain(name: string): string {
+  return name.toLowerCase().replaceAll(/[-_]/g, '');
+}
+
+/** Refuses what would have no effect. */
+function checkOptions(wish: Wish, layer: LayerName | null): void {
+  const name = layer ?? '--pattern';
+  const taken: readonly Option[] = layer === null ? ['eps'] : takes[layer];
+  const options = taken.map((option) => flags[option]).join(' and ');
+  // Object.keys gives the keys of the record, and loses their type.
+  for (const option of Object.keys(flags) as Option[]) {
+    if (wish[option] === null || taken.includes(option)) continue;
+    const what = layer === null ? `sizes such as g=3, and ${options}` : options;
+    throw new KeelError('argument', `${name} takes no ${flags[option]}, only ${what}`, { option: flags[option] });
+  }
+  const [factor] = Object.keys(wish.sizes);
+  if (layer === null || factor === undefined) return;
+  const setting = `${factor}=${wish.sizes[factor]}`;
+  throw new KeelError('argument', `${name} takes no ${setting}, only ${options}: sizes belong to --pattern`, { setting });
+}
+
 async function readArray(file: string): Promise<Tensor> {
-  const tensors = await load(file);
+  const tensors = await load(file === '-' ? new File([await buffer(process.stdin)], 'standard input') : file);
   const [array] = tensors.values();
   if (array !== undefined && tensors.size === 1) return array;
   const names = [...tensors.keys()].join(', ');
@@ -64,14 +113,15 @@ interface Result {
   readonly sets: Sets;
 }
 
-function byPattern({ sizes, eps }: Wish, x: Tensor, pattern: string): Result {
+function byPattern({ sizes, eps, pattern: asked }: Wish, x: Tensor): Result {
+  const pattern = asked ?? '';
   const options = { ...sizes, ...(eps !== null && { eps }) };
   const { text } = explain(pattern, x.shape, options);
   return { y: norm(x, pattern, options), text, sets: { pattern, sizes } };
 }
 
-function byLayer(wish: Wish, x: Tensor): Result {
-  const layer = layerFor(wish, x);
+function byLayer(wish: Wish, name: LayerName, x: Tensor): Result {
+  const layer = layerFor(wish, name, x);
   const y = layer.forward(x);
   if (layer instanceof NormLayer) return { y, text: explain(layer, x.shape).text, sets: layer.patternFor(x.shape) };
   const text = `${String(layer)} on ${x.shape.join(' × ')}\n  each element by its neighbours among the channels`;
@@ -79,12 +129,13 @@ function byLayer(wish: Wish, x: Tensor): Result {
 }
 
 /** The layer for the array's channels, without parameters and running statistics. */
-function layerFor({ as, groups, normalizedShape, eps }: Wish, x: Tensor): NormLayer | LocalResponseNorm {
+function layerFor({ groups, normalizedShape, size, eps }: Wish, name: LayerName, x: Tensor): NormLayer | LocalResponseNorm {
   const channels = x.shape[1] ?? 0;
-  const trailing = { elementwiseAffine: false, ...(eps !== null && { eps }) };
-  const channelwise = { affine: false, trackRunningStats: false, ...(eps !== null && { eps }) };
+  const chosen = eps === null ? {} : { eps };
+  const trailing = { elementwiseAffine: false, ...chosen };
+  const channelwise = { affine: false, trackRunningStats: false, ...chosen };
   const rank = Math.min(Math.max(x.rank, 3), 5);
-  switch (as) {
+  switch (name) {
     case 'layer-norm':
       return new LayerNorm(normalizedShape ?? x.shape.slice(-1), trailing);
     case 'layer-norm-2d':
@@ -92,16 +143,14 @@ function layerFor({ as, groups, normalizedShape, eps }: Wish, x: Tensor): NormLa
     case 'rms-norm':
       return new RMSNorm(normalizedShape ?? x.shape.slice(-1), trailing);
     case 'group-norm':
-      if (groups !== null) return new GroupNorm(groups, channels, channelwise);
+      if (groups !== null) return new GroupNorm(groups, channels, { affine: false, ...chosen });
       throw new KeelError('argument', `group-norm needs a number of groups that divides ${channels} channels: --groups G`);
     case 'batch-norm':
       return new ({ 3: BatchNorm1d, 4: BatchNorm2d }[rank] ?? BatchNorm3d)(channels, channelwise);
     case 'instance-norm':
       return new ({ 3: InstanceNorm1d, 4: InstanceNorm2d }[rank] ?? InstanceNorm3d)(channels, channelwise);
     case 'local-response-norm':
-      return new LocalResponseNorm(5);
-    default:
-      throw new KeelError('argument', `no layer '${as}': choose from ${layerNames.join(', ')}`, { as });
+      return new LocalResponseNorm(size ?? 5);
   }
 }
 

@@ -79,7 +79,8 @@ class AddLayerNorm extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    return addLayerNorm(x, wave(x.shape), this.norm.normalizedShape, this.norm).y;
+    const { normalizedShape, weight, bias, eps } = this.norm;
+    return addLayerNorm(x, wave(x.shape), normalizedShape, { weight, bias, eps }).y;
   }
 }
 

@@ -11,12 +11,15 @@ import { loadStored } from './stored.js';
 const usage = `usage: npm start                          every layer on photos, digits and a worked example, beside PyTorch
        npm start -- FILE.npy --as LAYER   normalizes an array, and says which elements shared statistics
        npm start -- FILE.npy --pattern 'b (g [c]) [s...]' g=3
+       A FILE of - is standard input.
 
   --as LAYER                ${layerNames.slice(0, 4).join(', ')},
                             ${layerNames.slice(4).join(', ')}
+                            or as PyTorch spells them
   --groups G                of group-norm
   --normalized-shape 3x4    of layer-norm and rms-norm; the last axis by default
-  --eps 1e-5
+  --size 5                  of local-response-norm
+  --eps 1e-5                of all others
   --shape 1x3x224x224       sees the array in this shape
   -o, --out OUT.npy         writes the result
   --stored FOLDER           compares with start.json and start.safetensors of this folder`;
@@ -46,6 +49,7 @@ async function run(argv: readonly string[], print: Print): Promise<number> {
       as: { type: 'string' },
       pattern: { type: 'string' },
       groups: { type: 'string' },
+      size: { type: 'string' },
       'normalized-shape': { type: 'string' },
       shape: { type: 'string' },
       eps: { type: 'string' },
@@ -59,12 +63,21 @@ async function run(argv: readonly string[], print: Print): Promise<number> {
     return 0;
   }
   const [file, ...settings] = positionals;
+  const { help: _, stored, ...ofFile } = values;
   if (file === undefined) {
-    const folder = values.stored === undefined ? dataFolder : fromUser(values.stored);
+    const [option] = Object.keys(ofFile);
+    if (option !== undefined) throw new KeelError('argument', `--${option} needs a FILE\n${usage}`, { option });
+    const folder = stored === undefined ? dataFolder : fromUser(stored);
     return (await report(await loadStored(folder), print)).length === 0 ? 0 : 1;
   }
-  const { as = null, pattern = null, groups, eps, shape, out } = values;
-  if ((as === null) === (pattern === null)) {
+  if (stored !== undefined) {
+    throw new KeelError('argument', `--stored compares what npm start shows without a FILE: leave out '${file}'`, { file });
+  }
+  const { as = null, pattern = null, groups, size, eps, shape, out } = ofFile;
+  if (as !== null && pattern !== null) {
+    throw new KeelError('argument', 'give one of --as and --pattern: each says how to normalize', { as, pattern });
+  }
+  if (as === null && pattern === null) {
     throw new KeelError('argument', `say how to normalize '${file}': --as LAYER or --pattern PATTERN\n${usage}`);
   }
   if (out !== undefined && !/\.(npy|safetensors)$/.test(out)) {
@@ -72,12 +85,13 @@ async function run(argv: readonly string[], print: Print): Promise<number> {
   }
   await normalizeFile(
     {
-      file: fromUser(file),
+      file: file === '-' ? file : fromUser(file),
       as,
       pattern,
       sizes: Object.fromEntries(settings.map((setting) => sizeOf(setting))),
       groups: groups === undefined ? null : numberOf('--groups', groups),
-      normalizedShape: shapeOf('--normalized-shape', values['normalized-shape']),
+      normalizedShape: shapeOf('--normalized-shape', ofFile['normalized-shape']),
+      size: size === undefined ? null : numberOf('--size', size),
       shape: shapeOf('--shape', shape),
       eps: eps === undefined ? null : numberOf('--eps', eps),
       out: out === undefined ? null : fromUser(out),
@@ -99,8 +113,10 @@ function sizeOf(setting: string): [name: string, size: number] {
   throw new KeelError('argument', `'${setting}' is no size: write name=number, such as g=3`, { setting });
 }
 
+/** 3x4, 3,4 and [3, 4] are one shape. */
 function shapeOf(option: string, text: string | undefined): number[] | null {
-  return text === undefined ? null : text.split(/[x×,]/).map((extent) => numberOf(option, extent));
+  const extents = text?.replace(/^\s*[[(](.*)[\])]\s*$/, '$1').split(/[x×,]/);
+  return extents?.map((extent) => numberOf(option, extent)) ?? null;
 }
 
 function numberOf(option: string, text: string): number {
