@@ -200,23 +200,24 @@ describe('scope', () => {
   });
 });
 
+const row = (): Tensor => leaf([1, 2, 3, 5]).reshape([1, 4]);
+
 describe('scope clears away the tape', () => {
   const layer = new LayerNorm(4);
-  const x = () => leaf([1, 2, 3, 5]).reshape([1, 4]);
   const rows: [name: string, f: () => unknown][] = [
-    ['of a loss that nobody differentiates', () => layer.forward(x()).square().sum().item()],
-    ['of gradients that nobody keeps', () => void grad(layer.forward(x()).square().sum(), layer.parameters())],
+    ['of a loss that nobody differentiates', () => layer.forward(row()).square().sum().item()],
+    ['of gradients that nobody keeps', () => void grad(layer.forward(row()).square().sum(), layer.parameters())],
     ['of second derivatives', () => {
-      const [dx] = grad(layer.forward(x()).square().sum(), layer.parameters(), { createGraph: true });
+      const [dx] = grad(layer.forward(row()).square().sum(), layer.parameters(), { createGraph: true });
       if (dx) grad(dx.square().sum(), layer.parameters());
     }],
     ['of a branch that is not walked', () => {
-      const y = layer.forward(x());
+      const y = layer.forward(row());
       y.exp().mul(2);
       grad(y.sum(), layer.parameters());
     }],
     ['of a pass that failed', () => {
-      const y = layer.forward(x());
+      const y = layer.forward(row());
       expect(() => y.backward()).toThrow('implicitly created only for scalar outputs');
     }],
   ];
