@@ -1,5 +1,5 @@
-// The options of norm, typed from the literal of its pattern.
-import { norm, normWithStatistics, type Tensor } from 'evenkeel';
+// The options of norm, typed from the literal of its pattern; and what the fields of layers take.
+import { BatchNorm1d, LayerNorm, norm, normWithStatistics, Parameter, type Tensor } from 'evenkeel';
 import { test } from 'vitest';
 
 declare const x: Tensor;
@@ -27,4 +27,13 @@ test('one that it does not name is refused', () => {
 test('a pattern that is no literal takes any size', () => {
   const pattern: string = 'b (g [c])';
   norm(x, pattern, { g: 3 });
+});
+
+test('a plain tensor is no parameter and no buffer of a layer', () => {
+  const layer = new LayerNorm(2);
+  layer.weight = new Parameter(x);
+  // @ts-expect-error: it would drop out of the state
+  layer.weight = x;
+  // @ts-expect-error: so would this
+  new BatchNorm1d(2).runningMean = x;
 });

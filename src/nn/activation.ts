@@ -34,6 +34,8 @@ abstract class Rectifier extends Module {
  * new ReLU().forward(tensor([-1, 2])).toArray(); // [0, 2]
  */
 export class ReLU extends Rectifier {
+  static readonly type = 'ReLU';
+
   forward(x: Tensor): Tensor {
     return relu(x);
   }
@@ -47,6 +49,8 @@ export class ReLU extends Rectifier {
  * new ReLU6().forward(tensor([-1, 2, 8])).toArray(); // [0, 2, 6]
  */
 export class ReLU6 extends Rectifier {
+  static readonly type = 'ReLU6';
+
   forward(x: Tensor): Tensor {
     return relu6(x);
   }
@@ -67,6 +71,8 @@ export interface LeakyReLUOptions extends InplaceOptions {
  * new LeakyReLU({ negativeSlope: 0.25 }).forward(tensor([-1, 2])).toArray(); // [-0.25, 2]
  */
 export class LeakyReLU extends Rectifier {
+  static readonly type = 'LeakyReLU';
+
   readonly negativeSlope: number;
 
   constructor(options: LeakyReLUOptions = {}) {
@@ -101,6 +107,8 @@ export interface ELUOptions extends InplaceOptions {
  * new ELU().forward(tensor([0, 2])).toArray(); // [0, 2]
  */
 export class ELU extends Rectifier {
+  static readonly type = 'ELU';
+
   readonly alpha: number;
 
   constructor(options: ELUOptions = {}) {
@@ -135,6 +143,8 @@ export interface GELUOptions {
  * new GELU().forward(tensor([0, 1])).toArray(); // [0, 0.8413...]
  */
 export class GELU extends Module {
+  static readonly type = 'GELU';
+
   readonly approximate: 'none' | 'tanh';
 
   constructor(options: GELUOptions = {}) {
@@ -159,6 +169,8 @@ export class GELU extends Module {
  * new SiLU().forward(tensor([0, 1])).toArray(); // [0, 0.7310...]
  */
 export class SiLU extends Rectifier {
+  static readonly type = 'SiLU';
+
   forward(x: Tensor): Tensor {
     return silu(x);
   }
@@ -172,6 +184,8 @@ export class SiLU extends Rectifier {
  * new Sigmoid().forward(tensor([0])).toArray(); // [0.5]
  */
 export class Sigmoid extends Module {
+  static readonly type = 'Sigmoid';
+
   forward(x: Tensor): Tensor {
     return sigmoid(x);
   }
@@ -185,6 +199,8 @@ export class Sigmoid extends Module {
  * new Tanh().forward(tensor([0])).toArray(); // [0]
  */
 export class Tanh extends Module {
+  static readonly type = 'Tanh';
+
   forward(x: Tensor): Tensor {
     return tanh(x);
   }
@@ -207,6 +223,8 @@ export interface SoftplusOptions {
  * new Softplus().forward(tensor([0, 30])).toArray(); // [0.6931..., 30]
  */
 export class Softplus extends Module {
+  static readonly type = 'Softplus';
+
   readonly beta: number;
   readonly threshold: number;
 
@@ -237,6 +255,8 @@ export class Softplus extends Module {
  * new Softmax(-1).forward(tensor([[0, 0]])).toArray(); // [[0.5, 0.5]]
  */
 export class Softmax extends Module {
+  static readonly type = 'Softmax';
+
   readonly dim: number;
 
   constructor(dim: number) {
@@ -263,6 +283,8 @@ export class Softmax extends Module {
  * new LogSoftmax(-1).forward(tensor([[0, 0]])).toArray(); // [[-0.6931..., -0.6931...]]
  */
 export class LogSoftmax extends Module {
+  static readonly type = 'LogSoftmax';
+
   readonly dim: number;
 
   constructor(dim: number) {

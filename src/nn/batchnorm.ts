@@ -163,6 +163,8 @@ abstract class BatchNorm extends RunningNorm {
  * new BatchNorm1d(3).forward(randn([2, 3, 4])); // 3 means over 8 elements each
  */
 export class BatchNorm1d extends BatchNorm {
+  static readonly type: string = 'BatchNorm1d';
+
   protected override checkInput(shape: readonly number[]): void {
     this.checkRank(shape, 2, 3);
   }
@@ -177,6 +179,8 @@ export class BatchNorm1d extends BatchNorm {
  * new BatchNorm2d(3, { momentum: null }).forward(randn([8, 3, 4, 4]));
  */
 export class BatchNorm2d extends BatchNorm {
+  static readonly type: string = 'BatchNorm2d';
+
   protected override checkInput(shape: readonly number[]): void {
     this.checkRank(shape, 4);
   }
@@ -191,6 +195,8 @@ export class BatchNorm2d extends BatchNorm {
  * new BatchNorm3d(2).forward(randn([2, 2, 3, 3, 3]));
  */
 export class BatchNorm3d extends BatchNorm {
+  static readonly type: string = 'BatchNorm3d';
+
   protected override checkInput(shape: readonly number[]): void {
     this.checkRank(shape, 5);
   }
@@ -267,6 +273,8 @@ abstract class InstanceNorm extends RunningNorm {
  * new InstanceNorm1d(3).forward(randn([2, 3, 4])); // 6 means over 4 elements each
  */
 export class InstanceNorm1d extends InstanceNorm {
+  static readonly type: string = 'InstanceNorm1d';
+
   protected readonly positions = 1;
 }
 
@@ -279,6 +287,8 @@ export class InstanceNorm1d extends InstanceNorm {
  * new InstanceNorm2d(3, { affine: true }).forward(randn([2, 3, 4, 4]));
  */
 export class InstanceNorm2d extends InstanceNorm {
+  static readonly type: string = 'InstanceNorm2d';
+
   protected readonly positions = 2;
 }
 
@@ -291,6 +301,8 @@ export class InstanceNorm2d extends InstanceNorm {
  * new InstanceNorm3d(2).forward(randn([2, 2, 3, 3, 3]));
  */
 export class InstanceNorm3d extends InstanceNorm {
+  static readonly type: string = 'InstanceNorm3d';
+
   protected readonly positions = 3;
 }
 
@@ -305,6 +317,8 @@ export class InstanceNorm3d extends InstanceNorm {
  * new FrozenBatchNorm2d(64).forward(randn([1, 64, 7, 7]));
  */
 export class FrozenBatchNorm2d extends NormLayer {
+  static readonly type = 'FrozenBatchNorm2d';
+
   readonly eps: number;
   weight: Buffer;
   bias: Buffer;

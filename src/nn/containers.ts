@@ -37,6 +37,8 @@ abstract class Indexed<T extends Module> extends Module {
  * model[1]; // the LayerNorm; its keys are 1.weight and 1.bias
  */
 export class Sequential extends Indexed<Layer> {
+  static readonly type = 'Sequential';
+
   constructor(...layers: readonly Layer[]) {
     super();
     for (const layer of layers) this.append(layer);
@@ -57,6 +59,8 @@ export class Sequential extends Indexed<Layer> {
  * new ModuleList([new Linear(4, 4), new Linear(4, 4)]).stateDict(); // 0.weight, 0.bias, 1.weight, 1.bias
  */
 export class ModuleList<T extends Module = Module> extends Indexed<T> {
+  static readonly type: string = 'ModuleList';
+
   constructor(modules: readonly T[] = []) {
     super();
     for (const module of modules) this.append(module);

@@ -37,6 +37,8 @@ export interface LinearOptions {
  * new Linear(4, 2).forward(randn([3, 4])).shape; // [3, 2]
  */
 export class Linear extends Module {
+  static readonly type = 'Linear';
+
   readonly inFeatures: number;
   readonly outFeatures: number;
   weight: Parameter;
@@ -83,6 +85,8 @@ export interface EmbeddingOptions {
  * new Embedding(10, 4).forward(randint(0, 10, [2, 3])).shape; // [2, 3, 4]
  */
 export class Embedding extends Module {
+  static readonly type = 'Embedding';
+
   readonly numEmbeddings: number;
   readonly embeddingDim: number;
   readonly paddingIdx: number | null;
@@ -140,6 +144,8 @@ function rowOf(paddingIdx: number, rows: number): number {
  * new Identity().forward(ones([2])).toArray(); // [1, 1]
  */
 export class Identity extends Module {
+  static readonly type = 'Identity';
+
   forward(x: Tensor): Tensor {
     checkOperands('Identity', x);
     return same(x);
@@ -163,6 +169,8 @@ export interface FlattenOptions {
  * new Flatten().forward(randn([2, 3, 4])).shape; // [2, 12]
  */
 export class Flatten extends Module {
+  static readonly type = 'Flatten';
+
   readonly startDim: number;
   readonly endDim: number;
 
@@ -202,6 +210,8 @@ export interface InplaceOptions {
  * new Dropout(0.1).forward(ones([2, 3]));
  */
 export class Dropout extends Module {
+  static readonly type = 'Dropout';
+
   readonly p: number;
   readonly inplace: boolean;
 

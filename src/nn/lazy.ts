@@ -25,6 +25,8 @@ import { bufferOf, parameterOf, type Buffer, type Parameter } from './module.js'
  * new LazyBatchNorm1d().forward(randn([2, 3])); // num_features is 3 from now on
  */
 export class LazyBatchNorm1d extends BatchNorm1d {
+  static override readonly type = 'LazyBatchNorm1d';
+
   constructor(options: RunningNormOptions = {}) {
     super(0, options);
   }
@@ -48,6 +50,8 @@ export class LazyBatchNorm1d extends BatchNorm1d {
  * new LazyBatchNorm2d().forward(randn([2, 3, 4, 4])); // num_features is 3 from now on
  */
 export class LazyBatchNorm2d extends BatchNorm2d {
+  static override readonly type = 'LazyBatchNorm2d';
+
   constructor(options: RunningNormOptions = {}) {
     super(0, options);
   }
@@ -71,6 +75,8 @@ export class LazyBatchNorm2d extends BatchNorm2d {
  * new LazyBatchNorm3d().forward(randn([2, 3, 4, 4, 4])); // num_features is 3 from now on
  */
 export class LazyBatchNorm3d extends BatchNorm3d {
+  static override readonly type = 'LazyBatchNorm3d';
+
   constructor(options: RunningNormOptions = {}) {
     super(0, options);
   }
@@ -94,6 +100,8 @@ export class LazyBatchNorm3d extends BatchNorm3d {
  * new LazyInstanceNorm1d().forward(randn([2, 3, 4])); // num_features is 3 from now on
  */
 export class LazyInstanceNorm1d extends InstanceNorm1d {
+  static override readonly type = 'LazyInstanceNorm1d';
+
   constructor(options: RunningNormOptions = {}) {
     super(0, { affine: true, trackRunningStats: true, ...options });
   }
@@ -117,6 +125,8 @@ export class LazyInstanceNorm1d extends InstanceNorm1d {
  * new LazyInstanceNorm2d().forward(randn([2, 3, 4, 4])); // num_features is 3 from now on
  */
 export class LazyInstanceNorm2d extends InstanceNorm2d {
+  static override readonly type = 'LazyInstanceNorm2d';
+
   constructor(options: RunningNormOptions = {}) {
     super(0, { affine: true, trackRunningStats: true, ...options });
   }
@@ -140,6 +150,8 @@ export class LazyInstanceNorm2d extends InstanceNorm2d {
  * new LazyInstanceNorm3d().forward(randn([2, 3, 4, 4, 4])); // num_features is 3 from now on
  */
 export class LazyInstanceNorm3d extends InstanceNorm3d {
+  static override readonly type = 'LazyInstanceNorm3d';
+
   constructor(options: RunningNormOptions = {}) {
     super(0, { affine: true, trackRunningStats: true, ...options });
   }
@@ -182,7 +194,7 @@ function become(layer: RunningNorm, prototype: object, channels: number): void {
 
 /** Runs the settled layer; an input that it refuses leaves it lazy. */
 function firstForward(layer: RunningNorm, settled: Kind, x: Tensor): Tensor {
-  checkOperands(layer.constructor.name, x);
+  checkOperands(layer.typeName(), x);
   const lazy: object = Object.getPrototypeOf(layer);
   become(layer, settled.prototype, x.shape[1] ?? 0);
   try {

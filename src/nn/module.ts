@@ -14,6 +14,9 @@ import { entriesOf, match } from './state.js';
  * new Parameter(ones([4])).requiresGrad; // true
  */
 export class Parameter extends Tensor {
+  /** No plain tensor passes for a parameter: assigned to its property, it would drop out of the state. */
+  protected declare readonly brand: 'parameter';
+
   constructor(data: Tensor, { requiresGrad = true }: { readonly requiresGrad?: boolean } = {}) {
     super(data.shape, data.storage);
     this.requiresGrad = requiresGrad;
@@ -29,6 +32,8 @@ export class Parameter extends Tensor {
  * new Buffer(zeros([4])).requiresGrad; // false
  */
 export class Buffer extends Tensor {
+  protected declare readonly brand: 'buffer';
+
   constructor(data: Tensor) {
     super(data.shape, data.storage);
   }
@@ -252,9 +257,15 @@ export abstract class Module {
     return '';
   }
 
-  /** The class name of the repr and of messages. */
-  protected typeName(): string {
-    return this.constructor.name;
+  /** The class name of the repr and of messages: a static `type` of the class, as minifiers rename classes, or its name. */
+  typeName(): string {
+    const type: unknown = Object.hasOwn(this.constructor, 'type') ? Reflect.get(this.constructor, 'type') : null;
+    return typeof type === 'string' ? type : this.constructor.name;
+  }
+
+  /** What Node's console shows: the repr. */
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return this.toString();
   }
 
   protected reprChildren(): Named<string>[] {
@@ -275,12 +286,12 @@ export abstract class Module {
   }
 
   /** Own parameters by key, in order. */
-  protected ownParameters(): Named<Tensor>[] {
+  protected ownParameters(): Named<Parameter>[] {
     return this.ownValues().flatMap(([name, value]) => (value instanceof Parameter ? [[name, value] as const] : []));
   }
 
   /** Own buffers by key, in order. */
-  protected ownBuffers(): Named<Tensor>[] {
+  protected ownBuffers(): Named<Buffer>[] {
     return this.ownValues().flatMap(([name, value]) => (value instanceof Buffer ? [[name, value] as const] : []));
   }
 

@@ -74,6 +74,8 @@ export interface LayerNormOptions {
  * new LayerNorm([3, 4, 4]).forward(randn([2, 3, 4, 4])); // one mean for each image
  */
 export class LayerNorm extends NormLayer {
+  static readonly type: string = 'LayerNorm';
+
   readonly normalizedShape: readonly number[];
   readonly eps: number;
   readonly elementwiseAffine: boolean;
@@ -126,6 +128,8 @@ export class LayerNorm extends NormLayer {
  * new LayerNorm2d(96, { eps: 1e-6 }).forward(randn([1, 96, 8, 8]));
  */
 export class LayerNorm2d extends LayerNorm {
+  static override readonly type = 'LayerNorm2d';
+
   constructor(numChannels: number, options: LayerNormOptions = {}) {
     super(numChannels, options);
   }
@@ -163,6 +167,8 @@ export interface RMSNormOptions {
  * new RMSNorm(64, { eps: 1e-6 }).forward(randn([2, 10, 64]));
  */
 export class RMSNorm extends NormLayer {
+  static readonly type = 'RMSNorm';
+
   readonly normalizedShape: readonly number[];
   readonly eps: number | null;
   readonly elementwiseAffine: boolean;
@@ -218,6 +224,8 @@ export interface GroupNormOptions {
  * new GroupNorm(3, 6).forward(randn([2, 6, 4, 4]));
  */
 export class GroupNorm extends NormLayer {
+  static readonly type = 'GroupNorm';
+
   readonly numGroups: number;
   readonly numChannels: number;
   readonly eps: number;
@@ -288,6 +296,8 @@ export interface LocalResponseNormOptions {
  * new LocalResponseNorm(5).forward(randn([2, 8, 4, 4]));
  */
 export class LocalResponseNorm extends Module {
+  static readonly type = 'LocalResponseNorm';
+
   readonly size: number;
   readonly alpha: number;
   readonly beta: number;

@@ -52,7 +52,7 @@ export function registerParametrization(module: Module, name: string, parametriz
   const lists: unknown = Reflect.get(module, PARAMETRIZATIONS);
   if (lists instanceof ModuleDict) lists.set(name, list);
   else {
-    const text = `Parametrized${module.constructor.name}`;
+    const text = `Parametrized${module.typeName()}`;
     Object.defineProperty(module, 'typeName', { value: () => text, configurable: true });
     Reflect.set(module, PARAMETRIZATIONS, new ModuleDict().set(name, list));
   }
@@ -85,7 +85,7 @@ export function parameterAt(module: Module, name: string): Parameter {
   if (value instanceof Parameter) return value;
   throw new KeelError(
     'name',
-    `'${module.constructor.name}' object has no attribute '${name}' that is a parameter: ${String(module)} has ` +
+    `'${module.typeName()}' object has no attribute '${name}' that is a parameter: ${String(module)} has ` +
       `${module.namedParameters().map(([key]) => key).join(', ') || 'none'}`,
     { name },
   );
@@ -95,7 +95,7 @@ export function parameterAt(module: Module, name: string): Parameter {
 export function bufferAt(module: Module, name: string): Buffer {
   const value: unknown = Reflect.get(module, name);
   if (value instanceof Buffer) return value;
-  const message = `'${module.constructor.name}' object has no attribute '${name}' that is a buffer`;
+  const message = `'${module.typeName()}' object has no attribute '${name}' that is a buffer`;
   throw new KeelError('name', message, { name });
 }
 

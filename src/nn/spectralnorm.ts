@@ -135,7 +135,7 @@ class SpectralNorm extends Parametrization {
     return [value];
   }
 
-  protected override typeName(): string {
+  override typeName(): string {
     return '_SpectralNorm';
   }
 }

@@ -130,7 +130,7 @@ class WeightNorm extends Parametrization {
     return [];
   }
 
-  protected override typeName(): string {
+  override typeName(): string {
     return '_WeightNorm';
   }
 }
