@@ -142,7 +142,7 @@ function textOf(data: ExplainData, subject: Subject): string {
   const rows: [label: string, lines: readonly string[]][] = [
     ['pattern', subject.layer === null ? [] : [data.pattern]],
     ['sizes', extents.length === 0 ? [] : [extents.join(', ')]],
-    ['statistics', [`${measures[statistics]}, ${showShape(statisticShape)}`]],
+    ['statistics', [`${running?.used === 'now' ? 'running mean and running variance' : measures[statistics]}, ${showShape(statisticShape)}`]],
     ['running', running === null ? [] : [runningOf(running)]],
     ['parameters', [learned.filter((part) => part !== null).join(', ') || 'none']],
     ['plan', [`${Object.entries(plan).map(([extent, n]) => `${extent} ${n}`).join(', ')}: ${data.path}`]],

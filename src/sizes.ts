@@ -113,7 +113,9 @@ function factorSizes(
   };
   const asked = `${names(known, ' × ')} = ${values.join(' × ')}`;
   if (unknown.length > 1) {
-    const hint = `give all of them but one: { ${unknown[0]?.name}: 1 }`;
+    const [first] = unknown;
+    const choice = size > 0 && first !== undefined ? `: ${first.name} from ${divisors(Math.floor(size / rest))}` : '';
+    const hint = `give all of them but one${choice}`;
     throw misfit('uninferable', unknown, `from which ${names(unknown, ' and ')} cannot be inferred`, hint);
   }
   if (unknown.length === 1 && size % rest !== 0) {

@@ -165,7 +165,7 @@ const claims: Claim[] = [
     claim: 'LayerNorm is GroupNorm(1, C)',
     a: new LayerNorm([3, 2, 2]), b: new GroupNorm(1, 3, { eps: 1e-6 }), shape: [2, 3, 2, 2],
     same: true,
-    reason: 'LayerNorm([3, 2, 2]) is GroupNorm(1, 3) on 2 × 3 × 2 × 2 but for the parameters: the same 2 sets of '
+    reason: 'LayerNorm([3, 2, 2]) is GroupNorm(1, 3) on 2 × 3 × 2 × 2 but for the parameters and eps: the same 2 sets of '
       + '12 elements',
     parameters: 'impossible',
     carry: "LayerNorm([3, 2, 2])'s parameters (3 × 2 × 2 along axes 1, 2, 3) can become GroupNorm(1, 3)'s (3 "

@@ -1,7 +1,7 @@
 // explain against brute force that knows nothing of plans: outputs of the layers, walks over all elements; its texts.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import '../src/index.js';
+import { Linear, Sequential, weightNorm } from '../src/index.js';
 import { tensor } from '../src/create.js';
 import { KeelError } from '../src/errors.js';
 import { equivalent } from '../src/explain/equivalent.js';
@@ -189,7 +189,7 @@ describe('explain', () => {
   one running mean for each channel (axis 1), for 2 samples × 4 positions (axes 0, 2)
   pattern     [b] c [s...]
   sizes       b = 2, c = 3, s = 4
-  statistics  mean and biased variance, 1 × 3 × 1
+  statistics  running mean and running variance, 1 × 3 × 1
   running     running_mean and running_var, 3: used now, not the input's
   parameters  none
   plan        k0 1, r0 2, k1 3, r1 4, affine 0, inner 1: segments
@@ -323,6 +323,8 @@ describe('refusals', () => {
     ['a shape with another number of channels', () => explain(new BatchNorm2d(3), [2, 4, 3, 3]), 'shape', /4 elements not 3/],
     ['groups that do not divide', () => explain('b (g [c])', [2, 6], { g: 4 }), 'indivisible', /6, .*g = 4/],
     ['a layer without sets', () => explain(new LocalResponseNorm(5) as never, [2]), 'argument', /has no pattern/],
+    ['a layer of normalized weights', () => explain(weightNorm(new Linear(2, 1)) as never, [2]), 'argument', /ParametrizedLinear has no pattern: weightNorm is the pattern/],
+    ['a layer that holds others', () => explain(new Sequential(new LayerNorm(2)) as never, [2]), 'argument', /Sequential has no pattern: explain each layer in it/],
     ['nothing', () => explain(null as never, [2, 3]), 'argument', /null has no pattern/],
     ['unknown statistics', () => explain('b [c]', [2, 3], { statistics: 'mean' as never }), 'argument', /got 'mean'/],
     ['shapes of different sizes', () => equivalent('b [c]', 'b [c]', [2, 3], [2, 4]), 'shape', /6 elements, .*8/],

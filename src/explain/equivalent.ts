@@ -55,7 +55,9 @@ export function equivalent(
   }
   const { kind, carry } = parameters(first, second);
   const others = parameterDifference(first, second, kind);
-  const { reason, difference } = computation(first, second, others === null ? '' : ' but for the parameters');
+  const eps = epsDifference(first, second);
+  const but = [others === null ? '' : 'the parameters', eps === null ? '' : 'eps'].filter((part) => part !== '').join(' and ');
+  const { reason, difference } = computation(first, second, but === '' ? '' : ` but for ${but}`);
   const isOneShape = shape.join() === shapeB.join();
   return {
     same: difference === null,
@@ -64,7 +66,7 @@ export function equivalent(
     carry,
     differences: [
       difference,
-      epsDifference(first, second),
+      eps,
       others,
       evalDifference(first, second),
       difference === null && isOneShape ? shapeDifference(a, b, shape) : null,

@@ -1,9 +1,10 @@
 // What explain and equivalent are asked about: a layer or a pattern on a shape, as its layout and what it keeps.
 // May import errors, notation, plan, kernels and nn.
 
-import { KeelError } from '../errors.js';
+import { KeelError, showGiven } from '../errors.js';
 import type { Statistics } from '../kernels/kernels.js';
 import { namesOf, printPattern, type Axis, type Factor, type Pattern } from '../notation.js';
+import { Module } from '../nn/module.js';
 import { NormLayer } from '../nn/norm.js';
 import { layout, type Layout } from '../plan.js';
 
@@ -58,9 +59,14 @@ export function subjectOf(of: Normalizer, shape: readonly number[], sizes?: Omit
   if (typeof of === 'object' && of !== null && typeof of.pattern === 'string') {
     return patternSubject({ ...of, ...sizes, pattern: of.pattern }, shape);
   }
-  const got = String(of).split('\n')[0] ?? '';
-  const hint = 'give a layer that shares statistics, such as new GroupNorm(3, 6), or a pattern';
-  throw new KeelError('argument', `${got} has no pattern: ${hint}`, { got });
+  const got = of instanceof Module ? of.typeName() : showGiven(of);
+  const ways = {
+    weighted: "weightNorm is the pattern 'o [i...], o' on the weight's shape",
+    holds: 'explain each layer in it',
+    other: 'give a layer that shares statistics, such as new GroupNorm(3, 6), or a pattern',
+  };
+  const holds = of instanceof Module && of.children().length > 0 ? 'holds' : 'other';
+  throw new KeelError('argument', `${got} has no pattern: ${ways[got.startsWith('Parametrized') ? 'weighted' : holds]}`, { got });
 }
 
 /** What PyTorch's repr is: a constructor's call. */

@@ -80,10 +80,13 @@ export abstract class RunningNorm extends NormLayer {
   /** Refuses an input of a rank that the layer does not take. */
   protected abstract checkInput(shape: readonly number[]): void;
 
-  protected checkRank(shape: readonly number[], ...allowed: readonly number[]): void {
+  /** @param layouts the inputs that the layer takes, as their axes */
+  protected checkRank(shape: readonly number[], ...layouts: readonly string[]): void {
+    const allowed = layouts.map((layout) => layout.split(',').length);
     if (allowed.includes(shape.length)) return;
     const expected = allowed.map((rank) => `${rank}D`).join(' or ');
-    throw new KeelError('rank', `expected ${expected} input (got ${shape.length}D input)`, { shape, allowed });
+    const message = `expected ${expected} input (got ${shape.length}D input): ${layouts.join(' or ')}, and not [${shape.join(', ')}]`;
+    throw new KeelError('rank', message, { shape, allowed });
   }
 
   /** The momentum of this batch; null is the average that the layer makes of it. */
@@ -142,7 +145,7 @@ abstract class BatchNorm extends RunningNorm {
     this.checkInput(shape);
     const { weight, bias, runningMean: running_mean, runningVar: running_var } = this;
     // A lazy layer has no features before its first input.
-    if (this.numFeatures > 0) checkLengths({ running_mean, running_var, weight, bias }, shape[1] ?? 0);
+    if (this.numFeatures > 0) checkLengths({ running_mean, running_var, weight, bias }, shape);
     return { pattern: patterns.batch, sizes: {}, statistics: 'moments', running: this.runningUse(this.training) };
   }
 }
@@ -166,7 +169,7 @@ export class BatchNorm1d extends BatchNorm {
   static readonly type: string = 'BatchNorm1d';
 
   protected override checkInput(shape: readonly number[]): void {
-    this.checkRank(shape, 2, 3);
+    this.checkRank(shape, '(N, C)', '(N, C, L)');
   }
 }
 
@@ -182,7 +185,7 @@ export class BatchNorm2d extends BatchNorm {
   static readonly type: string = 'BatchNorm2d';
 
   protected override checkInput(shape: readonly number[]): void {
-    this.checkRank(shape, 4);
+    this.checkRank(shape, '(N, C, H, W)');
   }
 }
 
@@ -198,7 +201,7 @@ export class BatchNorm3d extends BatchNorm {
   static readonly type: string = 'BatchNorm3d';
 
   protected override checkInput(shape: readonly number[]): void {
-    this.checkRank(shape, 5);
+    this.checkRank(shape, '(N, C, D, H, W)');
   }
 }
 
@@ -211,7 +214,8 @@ abstract class InstanceNorm extends RunningNorm {
   }
 
   protected override checkInput(shape: readonly number[]): void {
-    this.checkRank(shape, this.positions + 1, this.positions + 2);
+    const positions = ['L', 'H, W', 'D, H, W'][this.positions - 1] ?? '';
+    this.checkRank(shape, `(C, ${positions})`, `(N, C, ${positions})`);
   }
 
   forward(x: Tensor): Tensor {
@@ -344,7 +348,7 @@ export class FrozenBatchNorm2d extends NormLayer {
   patternFor(shape: readonly number[]): LayerPattern {
     checkAxes(shape);
     const { weight, bias, runningMean: running_mean, runningVar: running_var } = this;
-    checkLengths({ running_mean, running_var, weight, bias }, shape[1] ?? 0);
+    checkLengths({ running_mean, running_var, weight, bias }, shape);
     return { pattern: patterns.batch, sizes: {}, statistics: 'moments', running: 'now' };
   }
 

@@ -107,9 +107,20 @@ export function checkTrailing(
     'shape',
     `Given normalized_shape=${list(normalizedShape)}, expected input with shape [${any}${normalizedShape.join(', ')}], but ` +
       `got input of size${list(shape)}` +
-      (few ? `: Input tensor must have at least ${rank} dimensions, but got ${shape.length}` : ''),
+      (few ? `: Input tensor must have at least ${rank} dimensions, but got ${shape.length}` : trailingHint(shape, normalizedShape)),
     { normalizedShape, shape },
   );
+}
+
+/** What the caller may have meant: most often, channels are first. */
+function trailingHint(shape: readonly number[], normalizedShape: readonly number[]): string {
+  const [channels] = normalizedShape;
+  if (normalizedShape.length > 1 || shape.length < 3 || shape[1] !== channels) {
+    return `: it ends in ${list(shape.slice(-normalizedShape.length))}`;
+  }
+  const pixels = shape.length === 4 ? `LayerNorm2d(${channels}) for each pixel, ` : '';
+  const rest = shape.slice(1).join(', ');
+  return `: axis 1 has ${channels}; use ${pixels}GroupNorm(1, ${channels}) or LayerNorm([${rest}]) for each sample, or permute the channels last`;
 }
 
 /** (N, C, H, W) with C as normalizedShape has it. */
@@ -184,7 +195,8 @@ export function checkPositions(shape: readonly number[]): void {
 }
 
 function tooFew(what: string, size: string, shape: readonly number[]): KeelError {
-  return new KeelError('too_few_values', `Expected more than 1 ${what} when training, got input size ${size}`, { shape });
+  const message = `Expected more than 1 ${what} when training, got input size ${size}: give more, or use running statistics in eval`;
+  return new KeelError('too_few_values', message, { shape });
 }
 
 export function checkBatchEps(eps: number, training: boolean): void {
@@ -200,15 +212,17 @@ export function checkBatchEps(eps: number, training: boolean): void {
   );
 }
 
-/** Vectors that hold one value for each of `expected` channels. */
-export function checkLengths(vectors: Readonly<Record<string, Tensor | null>>, expected: number): void {
+/** Vectors that hold one value for each channel, axis 1. */
+export function checkLengths(vectors: Readonly<Record<string, Tensor | null>>, shape: readonly number[]): void {
+  const [, expected = 0] = shape;
   for (const [name, vector] of Object.entries(vectors)) {
     if (vector === null || (vector.rank === 1 && vector.size === expected)) continue;
-    throw new KeelError('shape', `${name} should contain ${expected} elements not ${vector.size}: the input has ${expected} channels`, {
-      vector: name,
-      expected,
-      got: vector.shape,
-    });
+    const last = shape.length > 2 && shape.at(-1) === vector.size ? `; the last axis has ${vector.size}: permute it to axis 1` : '';
+    throw new KeelError(
+      'shape',
+      `${name} should contain ${expected} elements not ${vector.size}: axis 1 of the input has ${expected} channels${last}`,
+      { vector: name, expected, got: vector.shape },
+    );
   }
 }
 

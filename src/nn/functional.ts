@@ -171,7 +171,7 @@ export function batchNorm(
   checkBatchEps(eps, training);
   checkMomentum(momentum);
   const channels = x.shape[1] ?? 0;
-  checkLengths({ running_mean: runningMean, running_var: runningVar, weight, bias }, channels);
+  checkLengths({ running_mean: runningMean, running_var: runningVar, weight, bias }, x.shape);
   const running = pair(x, runningMean, runningVar, training ? 'either' : 'evaluation');
   if (!training) return run(x, patterns.batch, { weight, bias, eps, given: running }).y;
   return scope(() => {

@@ -101,7 +101,7 @@ export function softplus(x: Tensor, beta = 1, threshold = 20): Tensor {
     inputs: [x],
     outputs: [y],
     saved: [x],
-    backward: ([dy], [saved = x]) => {
+    backward: ([dy], [saved]) => {
       if (!dy) return [];
       const scaled = mul(saved, beta);
       return [where(gt(scaled, threshold), dy, mul(dy, sigmoid(scaled)))];

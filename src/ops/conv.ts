@@ -188,7 +188,7 @@ function part(which: ConvPart, sizes: ConvSizes, a: Tensor, b: Tensor, shape: re
     inputs: [a, b],
     outputs: [out],
     saved: [a, b],
-    backward: ([g], [savedA = a, savedB = b]) => {
+    backward: ([g], [savedA, savedB]) => {
       if (!g) return [];
       const partials = {
         y: [() => part('dx', sizes, g, savedB, savedA.shape), () => part('dw', sizes, savedA, g, savedB.shape)],

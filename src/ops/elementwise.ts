@@ -247,7 +247,7 @@ export function clamp(x: Tensor, limits: { min?: number; max?: number }): Tensor
     outputs: [y],
     saved: [x],
     // A NaN stays, but is not within.
-    backward: ([dy], [saved = x]) => [dy ? where(and(ge(saved, min), le(saved, max)), dy, 0) : null],
+    backward: ([dy], [saved]) => [dy ? where(and(ge(saved, min), le(saved, max)), dy, 0) : null],
   });
   return y;
 }
@@ -260,7 +260,8 @@ function unary(op: UnaryOp, x: Tensor, save: 'x' | 'y' | 'nothing', dx: (dy: Ten
     inputs: [x],
     outputs: [y],
     saved: save === 'x' ? [x] : save === 'y' ? [y] : [],
-    backward: ([dy], [saved = x]) => [dy ? dx(dy, saved) : null],
+    // What saves nothing does not look at it.
+    backward: ([dy], [saved]) => [dy ? dx(dy, saved ?? dy) : null],
   });
   return y;
 }
@@ -278,9 +279,10 @@ function binary(op: BinaryOp, a: Operand, b: Operand, save: 'operands' | 'nothin
     name: nodeName(op),
     inputs: [x, y],
     outputs: [out],
+    // What saves nothing does not look at it.
     saved: save === 'operands' ? [x, y] : [],
-    backward: ([dy], [savedX = x, savedY = y]) =>
-      dy ? partials(dy, savedX, savedY).map((partial, i) => (needs[i] ? sumTo(partial(), shapes[i] ?? []) : null)) : [],
+    backward: ([dy], [savedX, savedY]) =>
+      dy ? partials(dy, savedX ?? dy, savedY ?? dy).map((partial, i) => (needs[i] ? sumTo(partial(), shapes[i] ?? []) : null)) : [],
   });
   disposeConstants([a, b], [x, y]);
   return out;

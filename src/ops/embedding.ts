@@ -45,7 +45,7 @@ function pick(table: Tensor, index: Tensor, width: number): Tensor {
     inputs: [table],
     outputs: [y],
     saved: [index],
-    backward: ([dy], [saved = index]) => [dy ? addRows(dy, saved, width, shape) : null],
+    backward: ([dy], [saved]) => [dy ? addRows(dy, saved, width, shape) : null],
   });
   return y;
 }
@@ -60,7 +60,7 @@ function addRows(rows: Tensor, index: Tensor, width: number, shape: readonly num
     inputs: [rows],
     outputs: [table],
     saved: [index],
-    backward: ([dy], [saved = index]) => [dy ? pick(dy, saved, width) : null],
+    backward: ([dy], [saved]) => [dy ? pick(dy, saved, width) : null],
   });
   return table;
 }

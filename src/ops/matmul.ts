@@ -113,7 +113,7 @@ function product(a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean)
     inputs: [a, b],
     outputs: [y],
     saved: [a, b],
-    backward: ([dy], [x = a, w = b]) => {
+    backward: ([dy], [x, w]) => {
       if (!dy) return [];
       const dx = () => (transposeA ? product(w, dy, transposeB, true) : product(dy, w, false, !transposeB));
       const dw = () => (transposeB ? product(dy, x, true, transposeA) : product(x, dy, !transposeA, false));

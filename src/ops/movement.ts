@@ -26,7 +26,9 @@ export interface Placement {
  */
 export function reshape(x: Tensor, shape: readonly number[]): Tensor {
   const y = new Tensor(inferShape(shape, x), x.storage);
-  record({ name: 'ReshapeBackward', inputs: [x], outputs: [y], backward: ([dy]) => [dy ? reshape(dy, x.shape) : null] });
+  // Here and below: the tape holds what it needs of x, and not x itself.
+  const { shape: from } = x;
+  record({ name: 'ReshapeBackward', inputs: [x], outputs: [y], backward: ([dy]) => [dy ? reshape(dy, from) : null] });
   return y;
 }
 
@@ -92,7 +94,8 @@ export function expand(x: Tensor, shape: readonly number[]): Tensor {
   }
   const y = empty(target, x.dtype, x);
   move(x, stretched(x.shape, target), y, contiguous(target), target);
-  record({ name: 'ExpandBackward', inputs: [x], outputs: [y], backward: ([dy]) => [dy ? sumTo(dy, x.shape) : null] });
+  const { shape: from } = x;
+  record({ name: 'ExpandBackward', inputs: [x], outputs: [y], backward: ([dy]) => [dy ? sumTo(dy, from) : null] });
   return y;
 }
 
@@ -102,11 +105,12 @@ export function sumTo(x: Tensor, shape: readonly number[]): Tensor {
   const missing = x.rank - shape.length;
   const summed = x.shape.map((extent, axis) => axis < missing || (shape[axis - missing] === 1 && extent !== 1));
   const y = reduceBy('sum', x, summed, shape);
+  const { shape: from } = x;
   record({
     name: 'SumBackward',
     inputs: [x],
     outputs: [y],
-    backward: ([dy]) => [dy ? expand(dy, x.shape) : null],
+    backward: ([dy]) => [dy ? expand(dy, from) : null],
   });
   return y;
 }
@@ -132,7 +136,8 @@ export interface Region {
 export function take(x: Tensor, region: Region): Tensor {
   const y = empty(region.shape, x.dtype, x);
   move(x, within(x.shape, region), y, contiguous(y.shape), y.shape);
-  record({ name: 'SliceBackward', inputs: [x], outputs: [y], backward: ([dy]) => [dy ? put(dy, x.shape, region) : null] });
+  const { shape: from } = x;
+  record({ name: 'SliceBackward', inputs: [x], outputs: [y], backward: ([dy]) => [dy ? put(dy, from, region) : null] });
   return y;
 }
 
@@ -199,7 +204,8 @@ export function to(x: Tensor, dtype: DType): Tensor {
   const y = empty(x.shape, dtype, x);
   if (y.storage.kernels === x.storage.kernels) move(x, contiguous(x.shape), y, contiguous(y.shape), x.shape);
   else y.storage.kernels.write(y.storage.handle, convert(x.data, dtype));
-  record({ name: 'ToBackward', inputs: [x], outputs: [y], backward: ([dy]) => [dy ? to(dy, x.dtype) : null] });
+  const { dtype: from } = x;
+  record({ name: 'ToBackward', inputs: [x], outputs: [y], backward: ([dy]) => [dy ? to(dy, from) : null] });
   return y;
 }
 

@@ -37,7 +37,16 @@ export function sum(x: Tensor, dims?: Dims | null, options?: ReduceOptions): Ten
  * tensor([[1, 2], [3, 4]]).mean(1, { keepdim: true }).toArray(); // [[1.5], [3.5]]
  */
 export function mean(x: Tensor, dims?: Dims | null, options?: ReduceOptions): Tensor {
-  return reduced('mean', x, dims, options, (dy, n) => div(dy, n));
+  const axes = plan('mean', x, dims, options);
+  const y = reduceBy('mean', x, axes.mask, axes.kept);
+  const { shape } = x;
+  record({
+    name: 'MeanBackward',
+    inputs: [x],
+    outputs: [y],
+    backward: ([dy]) => [dy ? expand(div(dy, axes.count), shape) : null],
+  });
+  return settle(y, axes);
 }
 
 /**
@@ -159,16 +168,21 @@ function reduced(
 }
 
 /** y, which has the shape with axes kept, in the shape asked for, and on the tape. */
-function recorded(name: string, x: Tensor, y: Tensor, { mask, shape, count }: Axes, spread: Spread): Tensor {
+function recorded(name: string, x: Tensor, y: Tensor, axes: Axes, spread: Spread): Tensor {
   record({
     name: `${name.charAt(0).toUpperCase()}${name.slice(1)}Backward`,
     inputs: [x],
     outputs: [y],
-    saved: name === 'mean' ? [] : [x, y],
-    backward: ([dy], [savedX = x, savedY = y]) => [
-      dy ? expand(spread(dy, count, { x: savedX, y: savedY, mask }), savedX.shape) : null,
+    saved: [x, y],
+    backward: ([dy], [savedX, savedY]) => [
+      dy ? expand(spread(dy, axes.count, { x: savedX, y: savedY, mask: axes.mask }), savedX.shape) : null,
     ],
   });
+  return settle(y, axes);
+}
+
+/** The result in the shape that was asked for. */
+function settle(y: Tensor, { shape }: Axes): Tensor {
   const result = reshape(y, shape);
   y.dispose();
   return result;

@@ -42,7 +42,7 @@ function along(x: Tensor, dim: number, log: boolean, dx: (dy: Tensor, y: Tensor)
     inputs: [x],
     outputs: [y],
     saved: [y],
-    backward: ([dy], [saved = y]) => [dy ? dx(dy, saved) : null],
+    backward: ([dy], [saved]) => [dy ? dx(dy, saved) : null],
   });
   return y;
 }
