@@ -162,6 +162,8 @@ test.each<[string, (layers: { bn: BatchNorm1d; bn2: BatchNorm2d; in1: InstanceNo
   ['channels first for LayerNorm', () => new LayerNorm(8).forward(of([2, 8, 4, 4])), 'shape', 'axis 1 has 8; use LayerNorm2d(8) for each pixel, GroupNorm(1, 8) or LayerNorm([8, 4, 4]) for each sample'],
   ['channels last for BatchNorm', () => new BatchNorm2d(3).forward(of([2, 4, 4, 3])), 'shape', 'running_mean should contain 4 elements not 3: axis 1 of the input has 4 channels; the last axis has 3: permute it to axis 1'],
   ['an image for BatchNorm2d without a batch', () => new BatchNorm2d(3).forward(of([3, 4, 4])), 'rank', 'expected 4D input (got 3D input): (N, C, H, W), and not [3, 4, 4]'],
+  ['an empty batch for an affine InstanceNorm', () => new InstanceNorm1d(4, { affine: true }).forward(of([0, 4, 3])), 'shape', 'select(): index 0 out of range for tensor of size [0] at dimension 0'],
+  ['no channels for an affine BatchNorm', () => new BatchNorm1d(0).forward(of([2, 0])), 'shape', 'select(): index 0 out of range for tensor of size [0] at dimension 0'],
   ['no trailing shape', () => new LayerNorm([]).forward(of([2])), 'shape', 'Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, but got normalized_shape = []'],
   ['weight of a layer norm', () => layerNorm(of([2, 4]), [4], { weight: ones([5]) }), 'shape', 'Expected weight to be of same shape as normalized_shape, but got weight of shape [5] and normalized_shape = [4]'],
   ['LayerNorm2d of another rank', () => new LayerNorm2d(4).forward(of([2, 4, 3])), 'rank', 'LayerNorm2d only supports inputs with shape (N, C, H, W), but got tensor with shape [2, 4, 3]'],
@@ -189,6 +191,8 @@ test.each<[string, () => Tensor, readonly number[]]>([
   ['LayerNorm of no channels', () => new LayerNorm(0).forward(of([2, 0])), [2, 0]],
   ['LayerNorm over everything', () => new LayerNorm([2, 3]).forward(of([2, 3])), [2, 3]],
   ['BatchNorm of no positions', () => new BatchNorm1d(3).forward(of([2, 3, 0])), [2, 3, 0]],
+  ['BatchNorm of no channels without parameters', () => new BatchNorm1d(0, { affine: false }).forward(of([2, 0])), [2, 0]],
+  ['an empty batch for InstanceNorm', () => new InstanceNorm1d(4).forward(of([0, 4, 3])), [0, 4, 3]],
   ['local response of nothing', () => new LocalResponseNorm(3).forward(of([0, 3, 4])), [0, 3, 4]],
 ])('%s is allowed', (_, run, shape) => {
   expect(run().shape).toEqual(shape);

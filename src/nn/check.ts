@@ -189,6 +189,17 @@ export function checkBatch(shape: readonly number[]): void {
   if (batch * sizeOf(positions) === 1) throw tooFew('value per channel', `torch.Size(${list(shape)})`, shape);
 }
 
+/** PyTorch reads the first of N·C parameters, and raises where there is none. */
+export function checkAny(sets: number, shape: readonly number[], { weight, bias }: Parameters): void {
+  if (sets > 0 || (weight === null && bias === null)) return;
+  throw new KeelError(
+    'shape',
+    `select(): index 0 out of range for tensor of size [0] at dimension 0: an input of shape ${list(shape)} has nothing that ` +
+      'weight and bias belong to; leave it out',
+    { shape },
+  );
+}
+
 /** Instance statistics need more than one position. */
 export function checkPositions(shape: readonly number[]): void {
   if (sizeOf(shape.slice(2)) === 1) throw tooFew('spatial element', `torch.Size(${list(shape)})`, shape);

@@ -12,6 +12,7 @@ import { vectorNorm, type Dims } from '../ops/reduce.js';
 import { layout } from '../plan.js';
 import { scope, sizeOf, type Tensor } from '../tensor.js';
 import {
+  checkAny,
   checkAxes,
   checkBatch,
   checkBatchEps,
@@ -172,6 +173,7 @@ export function batchNorm(
   checkMomentum(momentum);
   const channels = x.shape[1] ?? 0;
   checkLengths({ running_mean: runningMean, running_var: runningVar, weight, bias }, x.shape);
+  checkAny(channels, x.shape, { weight, bias });
   const running = pair(x, runningMean, runningVar, training ? 'either' : 'evaluation');
   if (!training) return run(x, patterns.batch, { weight, bias, eps, given: running }).y;
   return scope(() => {
@@ -213,6 +215,7 @@ export function instanceNorm(x: Tensor, options: InstanceNormOptions = {}): Tens
   checkMomentum(momentum);
   const [batch = 0, channels = 0] = x.shape;
   checkInstanceLengths({ running_mean: runningMean, running_var: runningVar, weight, bias }, batch, channels);
+  checkAny(batch * channels, x.shape, { weight, bias });
   const running = pair(x, runningMean, runningVar, useInputStats ? 'either' : 'instance');
   if (!useInputStats) return run(x, patterns.batch, { weight, bias, eps, given: running }).y;
   return scope(() => {
