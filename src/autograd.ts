@@ -178,7 +178,7 @@ export interface GradOptions extends BackwardOptions {
 /**
  * Gradients of Σ outputs·gradOutputs with respect to inputs, without touching any `grad`; null where an input has no part.
  *
- * @throws KeelError [graph] as {@link backward} does, and for an input that does not require a gradient.
+ * @throws KeelError [graph] as `backward` does, and for an input that does not require a gradient.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.autograd.grad.html
  * @example
  * const x = tensor([3], { requiresGrad: true });

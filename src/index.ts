@@ -3,13 +3,36 @@
 import './methods.js';
 
 export { KeelError, type ErrorCode, type ErrorData } from './errors.js';
-export { backends, register, useBackend, type DType, type Kernels, type Statistics } from './kernels/kernels.js';
+export {
+  backends,
+  register,
+  useBackend,
+  type BinaryOp,
+  type ConvPart,
+  type ConvSizes,
+  type Data,
+  type DType,
+  type Extent,
+  type Kernels,
+  type MatmulCall,
+  type NormBackwardCall,
+  type NormCall,
+  type PointwiseOp,
+  type Reals,
+  type ReduceOp,
+  type Statistics,
+  type Strided,
+  type UnaryOp,
+} from './kernels/kernels.js';
+export type { AxisNames } from './notation.js';
+export type { Plan, Runs } from './plan.js';
 export { init, type InitOptions } from './init.js';
 export { memory } from './storage.js';
 export { keep, scope, Tensor, type Nested } from './tensor.js';
 export { arange, full, linspace, ones, tensor, zeros, type Source, type TensorOptions } from './create.js';
 export { grad, isGradEnabled, noGrad, type BackwardOptions, type GradOptions } from './autograd.js';
-export { where } from './ops/elementwise.js';
+export { where, type Operand } from './ops/elementwise.js';
+export type { Dims, ReduceOptions } from './ops/reduce.js';
 export { cat } from './ops/movement.js';
 export { stack } from './ops/shape.js';
 export { matmul, linear } from './ops/matmul.js';
@@ -28,7 +51,7 @@ export { logSoftmax, softmax } from './ops/softmax.js';
 export { elu, gelu, leakyRelu, relu6, silu, softplus } from './ops/activation.js';
 export { embedding } from './ops/embedding.js';
 export { norm, normWithStatistics, type Normalized, type NormOptions, type NormSettings } from './ops/norm.js';
-export { Buffer, Module, Parameter, type LoadReport } from './nn/module.js';
+export { Buffer, Module, Parameter, type LoadReport, type Named } from './nn/module.js';
 export {
   addLayerNorm,
   addRMSNorm,

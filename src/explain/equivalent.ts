@@ -36,7 +36,7 @@ export interface Verdict {
  * Whether a and b are the same computation on a shape: the same elements share statistics, of the same kind. Decided
  * from the plans; nothing is computed.
  *
- * @param a,b layers, patterns, or patterns with their sizes: `{ pattern: 'b (g [c])', g: 3 }`
+ * @param a a layer, a pattern, or a pattern with its sizes: `{ pattern: 'b (g [c])', g: 3 }`; b is another
  * @param shapeB the shape that b sees of the same elements in the same order, if it is another
  * @throws KeelError [shape] if the shapes have different sizes, and the errors of {@link explain}.
  * @example
