@@ -173,3 +173,4 @@ export { explain, type ExplainData, type Explanation, type PatternSizes } from '
 export type { Equivalent } from './explain/catalogue.js';
 export type { Normalizer, PatternSettings, SizedPattern } from './explain/subject.js';
 export { equivalent, type Difference, type Verdict } from './explain/equivalent.js';
+export { load, save } from './io/io.js';

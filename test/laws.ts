@@ -32,7 +32,7 @@ const buildsOn: Readonly<Record<string, readonly string[]>> = {
   explain: ['nn'],
   adapters: ['nn'],
   optim: ['autograd'],
-  index: ['explain', 'optim', 'init'],
+  index: ['explain', 'optim', 'init', 'io'],
   cli: [],
 };
 
