@@ -127,6 +127,10 @@ test.each<[string, () => unknown, string, RegExp]>([
   ['NaN eps', () => norm(x, 'b [c] h w', { eps: NaN }), 'argument', /eps must be a number, got NaN/],
   ['out of another shape', () => norm(x, 'b [c] h w', { out: ones([2, 6]) }), 'shape', /out has shape 2 × 6/],
   ['out with history', () => norm(ones([2, 2], { requiresGrad: true }), 'a [b]', { out: ones([2, 2]) }), 'graph', /out=/],
+  ['what is no tensor', () => norm(undefined as never, 'a [b]'), 'argument', /norm takes a Tensor, got undefined/],
+  ['a list with statistics', () => normWithStatistics([[1, 2]] as never, 'a [b]'), 'argument', /takes a Tensor, got a list/],
+  ['a weight that is a number', () => norm(x, 'b [c] h w, c', { weight: 0 as never }), 'argument', /takes a Tensor, got the number 0/],
+  ['an out that is an array', () => norm(x, 'b [c] h w', { out: new Float32Array(240) as never }), 'argument', /takes a Tensor/],
   ['unknown statistics', () => norm<string>(x, 'b [c] h w', { statistics: 'median' as 'rms' }), 'argument', /median/],
 ])('%s is refused', (_, run, code, message) => {
   expect(run).toThrow(KeelError);

@@ -7,7 +7,7 @@ import { dimensionMask } from '../ops/check.js';
 import { conv2d } from '../ops/conv.js';
 import { add, div, maximum, mul, pow } from '../ops/elementwise.js';
 import { put, reshape, to } from '../ops/movement.js';
-import { normalize as normalizeBy, type Normalization } from '../ops/norm.js';
+import { normalize as normalizeBy, type Normalization, type Wanted } from '../ops/norm.js';
 import { vectorNorm, type Dims } from '../ops/reduce.js';
 import { layout } from '../plan.js';
 import { scope, sizeOf, type Tensor } from '../tensor.js';
@@ -176,8 +176,9 @@ export function batchNorm(
   checkAny(channels, x.shape, { weight, bias });
   const running = pair(x, runningMean, runningVar, training ? 'either' : 'evaluation');
   if (!training) return run(x, patterns.batch, { weight, bias, eps, given: running }).y;
+  if (running === null) return run(x, patterns.batch, { weight, bias, eps }).y;
   return scope(() => {
-    const { y, ...batch } = run(x, patterns.batch, { weight, bias, eps, wants: running ? ['mean', 'variance'] : [] });
+    const { y, ...batch } = run(x, patterns.batch, { weight, bias, eps, wants: ['mean', 'variance'] });
     moveRunning(running, momentum, batch, [channels], x.size / Math.max(1, channels));
     return y;
   });
@@ -218,9 +219,9 @@ export function instanceNorm(x: Tensor, options: InstanceNormOptions = {}): Tens
   checkAny(batch * channels, x.shape, { weight, bias });
   const running = pair(x, runningMean, runningVar, useInputStats ? 'either' : 'instance');
   if (!useInputStats) return run(x, patterns.batch, { weight, bias, eps, given: running }).y;
+  if (running === null) return run(x, patterns.instances, { weight, bias, eps }).y;
   return scope(() => {
-    const wants = running ? (['mean', 'variance'] as const) : [];
-    const { y, ...measured } = run(x, patterns.instances, { weight, bias, eps, wants });
+    const { y, ...measured } = run(x, patterns.instances, { weight, bias, eps, wants: ['mean', 'variance'] });
     moveRunning(running, momentum, measured, [batch, channels], sizeOf(x.shape.slice(2)));
     return y;
   });
@@ -344,7 +345,12 @@ function affine(name: string, x: Tensor, options: AffineOptions): Required<Affin
   return settings;
 }
 
-function run(x: Tensor, pattern: string, settings: Normalization, sizes: Readonly<Record<string, number>> = {}) {
+function run<W extends Wanted = never>(
+  x: Tensor,
+  pattern: string,
+  settings: Normalization<W>,
+  sizes: Readonly<Record<string, number>> = {},
+) {
   return normalizeBy(x, layout(pattern, x.shape, sizes), settings);
 }
 

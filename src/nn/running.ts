@@ -25,7 +25,7 @@ export function checkInstanceLengths(
   }
 }
 
-/** Running statistics, which come in pairs. */
+/** Mean and variance, which come in pairs. */
 export interface Running {
   readonly mean: Tensor;
   readonly variance: Tensor;
@@ -56,18 +56,17 @@ export function pair(
 
 /** running ← (1 − momentum)·running + momentum·(average over all but the last axis), the variance times n/(n − 1). */
 export function moveRunning(
-  running: Running | null,
+  running: Running,
   momentum: number,
-  measured: { readonly mean: Tensor | null; readonly variance: Tensor | null },
+  batch: Running,
   shape: readonly number[],
   n: number,
 ): void {
-  const { mean: own, variance } = measured;
-  if (running === null || own === null || variance === null || sizeOf(shape) === 0 || n === 0) return;
+  if (sizeOf(shape) === 0 || n === 0) return;
   noGrad(() =>
     scope(() => {
-      move(running.mean, reshape(own, shape), momentum);
-      move(running.variance, mul(reshape(variance, shape), n / (n - 1)), momentum);
+      move(running.mean, reshape(batch.mean, shape), momentum);
+      move(running.variance, mul(reshape(batch.variance, shape), n / (n - 1)), momentum);
     }),
   );
 }

@@ -8,8 +8,8 @@ import type { Statistics } from '../kernels/kernels.js';
 import type { AxisNames } from '../notation.js';
 import { layout, type Layout, type Plan } from '../plan.js';
 import { scope, type Tensor } from '../tensor.js';
-import { checkBackend, checkDtype, checkFloats, checkSameShape } from './check.js';
-import { add, div, le, mul, sqrt, square, sub, where } from './elementwise.js';
+import { checkBackend, checkDtype, checkFloats, checkSameShape, checkTensors } from './check.js';
+import { add, div, lt, mul, sqrt, square, sub, where } from './elementwise.js';
 import { arrange, arrangeBack, copyInto, expand, fill, permute, reshape, to } from './movement.js';
 import { mean, vectorNorm } from './reduce.js';
 
@@ -51,6 +51,7 @@ export interface Normalized {
  * norm(randn([2, 6, 4, 5]), 'b (g [c]) [s...], (g c)', { g: 3, weight: ones([6]), bias: zeros([6]) });
  */
 export function norm<const P extends string>(x: Tensor, pattern: P, options?: NormOptions<NoInfer<P>>): Tensor {
+  checkTensors('norm', [x]);
   const { settings, sizes, out } = separate(options ?? {});
   checkOut(x, settings, out);
   const { y } = normalize(x, layout(pattern, x.shape, sizes), { ...settings, out });
@@ -68,6 +69,7 @@ export function normWithStatistics<const P extends string>(
   pattern: P,
   options?: NormOptions<NoInfer<P>> & { readonly out?: never },
 ): Normalized {
+  checkTensors('normWithStatistics', [x]);
   const { settings, sizes, out } = separate(options ?? {});
   if (out !== undefined) throw new KeelError('argument', 'normWithStatistics() takes no out: use norm(), or leave it away');
   return normalize(x, layout(pattern, x.shape, sizes), { ...settings, wants: ['mean', 'rstd'] });
@@ -95,9 +97,9 @@ export function normalize<W extends Wanted = never>(
   const call: Call = { plan: form.plan, statistics, eps: checkEps(eps, statistics, x), given };
   const results: Results = Object.fromEntries(wants.map((name) => [name, empty(form.statisticShape, x.dtype, x)]));
   const isDirect = form.permutation === null && form.spread === null;
-  const run = () => normalizeArranged(call, x, form, weight, bias, results, out);
+  const compute = () => normalizeArranged(call, x, form, weight, bias, results, out);
   // Without copies of the operands there is nothing for a scope to clear away.
-  const y = isDirect ? run() : scope(run);
+  const y = isDirect ? compute() : scope(compute);
   // One tensor for each name of `wants`, by the line that made them.
   return { y, ...results } as { readonly y: Tensor } & { readonly [name in W]: Tensor };
 }
@@ -267,7 +269,7 @@ function normalizeRuns(
   if (given !== null && variance !== null) return div(sub(x, reshape(given.mean, sets)), sqrt(add(variance, eps)));
   if (statistics === 'l2') {
     const length = vectorNorm(x, 2, [1, 3], { keepdim: true });
-    return div(x, where(le(length, eps), where(le(eps, length), length, eps), length));
+    return div(x, where(lt(length, eps), eps, length));
   }
   const centred = statistics === 'moments' ? sub(x, overSets(x)) : x;
   return div(centred, sqrt(add(overSets(square(centred)), eps)));
