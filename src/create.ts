@@ -2,7 +2,7 @@
 
 import { KeelError, showGiven } from './errors.js';
 import { int64Of } from './kernels/int64.js';
-import { backendFor, type Data, type DType, type Kernels } from './kernels/kernels.js';
+import { backendFor, type Core, type Data, type DType } from './kernels/kernels.js';
 import { alloc } from './kernels/reference/reference.js';
 import { checkShape } from './sizes.js';
 import { Storage } from './storage.js';
@@ -62,8 +62,13 @@ function written(x: Tensor, data: Data, { requiresGrad }: TensorOptions): Tensor
   return x;
 }
 
+/** @internal A tensor, or as much of one as says on which backend it lives. */
+export interface Located {
+  readonly storage: { readonly kernels: Core<unknown> };
+}
+
 /** @internal A tensor whose elements are still to be written. */
-export function empty(shape: readonly number[], dtype: DType, like?: Tensor): Tensor {
+export function empty(shape: readonly number[], dtype: DType, like?: Located): Tensor {
   return new Tensor(shape, new Storage(dtype, sizeOf(shape), likeKernels(dtype, like)));
 }
 
@@ -75,7 +80,7 @@ export function constant(value: number, dtype: DType, like: Tensor): Tensor {
   return result;
 }
 
-function likeKernels(dtype: DType, like: Tensor | undefined): Kernels<unknown> {
+function likeKernels(dtype: DType, like: Located | undefined): Core<unknown> {
   const kernels = like?.storage.kernels;
   return kernels?.holds(dtype) === true ? kernels : backendFor(dtype);
 }

@@ -20,6 +20,8 @@ export type ErrorCode =
   | 'graph' // backward through a freed, missing or wrongly shaped graph
   | 'state_dict' // keys or shapes of a state dict that do not fit the module
   | 'memory' // an allocation that failed
+  | 'wasm' // a WASM binary that is missing, corrupt, of another version, or cannot run here
+  | 'worker' // a thread that died or could not start
   | 'file'; // a file that is malformed or not supported
 
 /** Machine-readable facts of an error: the numbers that its message names. */

@@ -1,31 +1,56 @@
-// How backends start. May import errors and storage.
+// How backends start. May import errors, kernels and storage.
 
-import { KeelError } from './errors.js';
+import { KeelError, showGiven } from './errors.js';
+import { checkThreads, configure } from './kernels/wasm/machine.js';
 import { anyStorageMade } from './storage.js';
 
 export interface InitOptions {
-  /** The most threads that a backend may use. The reference backend uses one. */
+  /** The most threads of the WASM backend; 1 keeps its memory unshared. Default: KEEL_THREADS, or the processors, at most 8. */
   readonly threads?: number;
-  /** Where the WASM binary comes from, for pages that may not compile what is bundled. */
+  /** The file evenkeel.wasm, by address or as bytes, in place of the kernels that lie in the JavaScript. */
   readonly wasm?: URL | string | ArrayBuffer | Uint8Array;
 }
 
 /**
- * Settles options of the backends. It is optional, and comes before the first tensor.
+ * Settles options of the backends. It is optional, and comes before the first tensor. Results do not depend on `threads`.
  *
- * @throws KeelError [argument] for threads that are no whole number from 1; [backend] for `wasm`, as this version has no
- *   WASM backend; [argument] after a tensor was made.
+ * @throws KeelError [argument] for threads that are no whole number from 1 to 64, or after a tensor was made; [wasm] for
+ *   a file that cannot be loaded, is corrupt or of another version. Nothing is changed then.
  * @example
  * await init({ threads: 2 });
  */
 export async function init({ threads, wasm }: InitOptions = {}): Promise<void> {
-  if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1)) {
-    throw new KeelError('argument', `threads must be a whole number from 1, got ${String(threads)}`, { threads });
-  }
-  if (wasm !== undefined) {
-    throw new KeelError('backend', 'this version has no WASM backend to load: leave out `wasm`; the reference backend runs');
-  }
-  if (anyStorageMade()) {
-    throw new KeelError('argument', 'init() comes before the first tensor: call it at the start of the program');
+  if (threads !== undefined) checkThreads(threads);
+  checkEarly();
+  const file = wasm === undefined ? undefined : await bytesOf(wasm);
+  checkEarly();
+  configure({ ...(threads !== undefined && { threads }), ...(file !== undefined && { file }) });
+}
+
+function checkEarly(): void {
+  if (!anyStorageMade()) return;
+  throw new KeelError('argument', 'init() comes before the first tensor: call it at the start of the program');
+}
+
+async function bytesOf(source: URL | string | ArrayBuffer | Uint8Array): Promise<Uint8Array<ArrayBuffer>> {
+  if (source instanceof Uint8Array) return Uint8Array.from(source);
+  if (source instanceof ArrayBuffer) return new Uint8Array(source.slice(0));
+  if (typeof source === 'string' || source instanceof URL) return fetched(source);
+  const message = `wasm is the address of evenkeel.wasm or its bytes, got ${showGiven(source)}`;
+  throw new KeelError('argument', message, { wasm: source });
+}
+
+async function fetched(source: string | URL): Promise<Uint8Array<ArrayBuffer>> {
+  try {
+    const fs = globalThis.process?.getBuiltinModule?.('node:fs/promises');
+    // Node reads files by path or file: address; fetch does the rest.
+    const isFile = source instanceof URL ? source.protocol === 'file:' : !/^[a-z]+:\/\//i.test(source);
+    if (fs !== undefined && isFile) return Uint8Array.from(await fs.readFile(source));
+    const response = await fetch(source);
+    if (!response.ok) throw new Error(`HTTP status ${response.status}`);
+    return new Uint8Array(await response.arrayBuffer());
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new KeelError('wasm', `could not load ${String(source)}: ${why}`, { source: String(source) });
   }
 }

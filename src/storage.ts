@@ -1,11 +1,13 @@
 // Elements in a backend's memory, counted and freed. May import errors and kernels.
 
 import { KeelError } from './errors.js';
-import { backendFor, register, type DType, type Kernels } from './kernels/kernels.js';
+import { backendFor, registerCore, type Core, type DType } from './kernels/kernels.js';
 import { reference } from './kernels/reference/reference.js';
+import { wasm } from './kernels/wasm/wasm.js';
 
 // Here and not beside the backend: whoever makes a tensor loads this module, and bundlers keep it.
-register(reference);
+registerCore(wasm);
+registerCore(reference);
 
 /** Bytes of one element. */
 const bytesOf: Readonly<Record<DType, number>> = { float32: 4, float64: 8, int64: 8, bool: 1 };
@@ -49,7 +51,7 @@ function count(tensors: number, bytes: number): void {
 
 /** @internal Elements of one dtype, held by any number of tensors and freed when the last lets go. */
 export class Storage {
-  readonly kernels: Kernels<unknown>;
+  readonly kernels: Core<unknown>;
   readonly handle: unknown;
   readonly dtype: DType;
   readonly length: number;
@@ -57,7 +59,7 @@ export class Storage {
   version = 0;
   #holders = 0;
 
-  constructor(dtype: DType, length: number, kernels: Kernels<unknown> = backendFor(dtype)) {
+  constructor(dtype: DType, length: number, kernels: Core<unknown> = backendFor(dtype)) {
     if (!Object.hasOwn(bytesOf, dtype)) {
       const known = Object.keys(bytesOf);
       const message = `no dtype is called '${String(dtype)}': choose from ${known.join(', ')}`;
@@ -72,7 +74,7 @@ export class Storage {
     const bytes = length * bytesOf[dtype];
     count(1, bytes);
     // Garbage needs no freeing: a remainder that held it would keep it alive through a synchronous loop.
-    forgotten.register(this, { bytes, free: kernels.collected ? null : () => kernels.free(handle) }, this);
+    forgotten.register(this, { bytes, free: kernels.collected(handle) ? null : () => kernels.free(handle, true) }, this);
   }
 
   hold(): void {
@@ -89,6 +91,6 @@ export class Storage {
     if (this.#holders > 0) return;
     forgotten.unregister(this);
     count(-1, -this.length * bytesOf[this.dtype]);
-    this.kernels.free(this.handle);
+    this.kernels.free(this.handle, false);
   }
 }

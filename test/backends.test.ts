@@ -15,7 +15,7 @@ const boxed: Partial<Kernels<Box>> & Pick<Kernels<Box>, 'name'> = {
   name: 'boxed',
   holds: (dtype) => dtype !== 'float64',
   alloc: (dtype, length) => ({ held: reference.alloc(dtype, length) }),
-  collected: true,
+  collected: () => true,
   free: () => undefined,
   write: ({ held }, data) => reference.write(held, data),
   read: ({ held }) => reference.read(held),

@@ -2,5 +2,7 @@
 import { spawnSync } from 'node:child_process';
 
 export function setup(): void {
-  spawnSync(process.execPath, ['node_modules/ts7/bin/tsc', '-b', 'tsconfig.tools.json'], { stdio: 'inherit' });
+  for (const step of [['wasm/build.js'], ['node_modules/ts7/bin/tsc', '-b', 'tsconfig.tools.json']]) {
+    spawnSync(process.execPath, step, { stdio: 'inherit' });
+  }
 }

@@ -41,6 +41,9 @@ export interface NormCall<S> {
   readonly statistics: Statistics;
   readonly eps: number;
   readonly x: S;
+  /** What is added to x first, and where that sum goes: it is the sum that is normalized. Both or neither. */
+  readonly residual: S | null;
+  readonly sum: S | null;
   /** Learned scale and shift, `plan.affine` values each. */
   readonly weight: S | null;
   readonly bias: S | null;
@@ -55,12 +58,15 @@ export interface NormCall<S> {
   readonly saved: S | null;
 }
 
-/** A backward pass of {@link Kernels.norm}: gradients of Σ y·dy; null where one is not wanted. */
+/** A backward pass of {@link Kernels.norm}: gradients of Σ y·dy + Σ sum·dsum; null where one is not wanted. */
 export interface NormBackwardCall<S> {
   readonly plan: Plan;
   readonly statistics: Statistics;
+  readonly eps: number;
+  /** What was normalized: x, or the sum with the residual, whose gradients are then both `dx`. */
   readonly x: S;
   readonly dy: S;
+  readonly dsum: S | null;
   readonly weight: S | null;
   /** What {@link Kernels.norm} wrote for this pass. */
   readonly saved: S;
@@ -107,18 +113,21 @@ export type Extent = readonly [number, number, number];
 export type ConvPart = 'y' | 'dx' | 'dw';
 
 /**
- * A backend. `S` is its own handle of a storage; the layers above never look inside it. Kernels write into storages
- * that the caller allocated, never keep them, and may run later as long as reads see their results in order.
+ * What every backend needs to hold tensors and to normalize them. `S` is its own handle of a storage; the layers above
+ * never look inside it. Kernels write into storages that the caller allocated, never keep them, and may run later as long
+ * as reads see their results in order.
  */
-export interface Kernels<S> {
+export interface Core<S> {
   readonly name: string;
   /** Whether tensors of this dtype can live here; those that cannot live on the reference backend. */
   holds(dtype: DType): boolean;
 
-  /** Whether storages are ordinary garbage: `free` does nothing then, and forgotten ones need no finalizer. */
-  readonly collected: boolean;
+  /** Whether this storage is ordinary garbage: `free` does nothing then, and a forgotten one needs no finalizer. */
+  collected(storage: S): boolean;
+  /** Elements that are still to be written. */
   alloc(dtype: DType, length: number): S;
-  free(storage: S): void;
+  /** `forgotten`: nobody disposed it, the garbage collector found it. */
+  free(storage: S, forgotten: boolean): void;
   write(storage: S, data: Data): void;
   read(storage: S): Promise<Data>;
   /** The elements themselves without a copy, or null where they are not in this memory. Valid until the next call. */
@@ -129,19 +138,26 @@ export interface Kernels<S> {
   normSaved(plan: Plan): { readonly dtype: DType; readonly length: number };
   normBackward(call: NormBackwardCall<S>): void;
 
+  pointwise(op: PointwiseOp, shape: readonly number[], inputs: readonly Strided<S>[], out: Strided<S>): void;
+  reduce(op: ReduceOp, x: S, runs: Runs, out: S): void;
+}
+
+/** What matrix products, convolutions, softmax and embeddings need: apart, so that a page that only normalizes loads none. */
+export interface Dense<S> {
   matmul(call: MatmulCall<S>): void;
   conv(part: ConvPart, sizes: ConvSizes, a: S, b: S, out: S): void;
   /** Softmax, or its logarithm, over the reduced elements of each set of `runs`. */
   softmax(x: S, runs: Runs, log: boolean, out: S): void;
-  pointwise(op: PointwiseOp, shape: readonly number[], inputs: readonly Strided<S>[], out: Strided<S>): void;
-  reduce(op: ReduceOp, x: S, runs: Runs, out: S): void;
   /** `out[i] = table[index[i]]` for rows of `width`; and its adjoint, `table[index[i]] += rows[i]`. */
   gather(table: S, index: S, width: number, out: S): void;
   scatterAdd(rows: S, index: S, width: number, table: S): void;
 }
 
-const registry = new Map<string, Kernels<unknown>>();
-let current: Kernels<unknown> | null = null;
+/** A backend, whole. */
+export interface Kernels<S> extends Core<S>, Dense<S> {}
+
+const registry = new Map<string, Core<unknown>>();
+let current: Core<unknown> | null = null;
 
 /**
  * Adds a backend; the first one registered is the default until {@link useBackend} names another.
@@ -150,9 +166,14 @@ let current: Kernels<unknown> | null = null;
  * register({ ...backend, name: 'mine' }); // then useBackend('mine')
  */
 export function register<S>(kernels: Kernels<S>): void {
+  registerCore(kernels);
+}
+
+/** Registers one of our own, whose dense half is found elsewhere. */
+export function registerCore<S>(core: Core<S>): void {
   // The handles that come back to a backend are its own: nobody else makes or opens them.
-  const opaque = kernels as Kernels<unknown>;
-  registry.set(kernels.name, opaque);
+  const opaque = core as Core<unknown>;
+  registry.set(core.name, opaque);
   current ??= opaque;
 }
 
@@ -160,7 +181,7 @@ export function register<S>(kernels: Kernels<S>): void {
  * Names of the registered backends.
  *
  * @example
- * backends(); // ['reference']
+ * backends(); // ['wasm', 'reference']
  */
 export function backends(): string[] {
   return [...registry.keys()];
@@ -181,17 +202,17 @@ export function useBackend(name: string): string {
 }
 
 /** The backend for new tensors of a dtype: the one in use, or the reference where that one does not hold the dtype. */
-export function backendFor(dtype: DType): Kernels<unknown> {
+export function backendFor(dtype: DType): Core<unknown> {
   const kernels = inUse();
   return kernels.holds(dtype) ? kernels : named('reference');
 }
 
-function inUse(): Kernels<unknown> {
+function inUse(): Core<unknown> {
   if (current === null) throw new KeelError('backend', "no backend is registered: import 'evenkeel', which brings one");
   return current;
 }
 
-function named(name: string): Kernels<unknown> {
+function named(name: string): Core<unknown> {
   const kernels = registry.get(name);
   if (kernels !== undefined) return kernels;
   const known = backends();

@@ -7,10 +7,10 @@ import { dimensionMask } from '../ops/check.js';
 import { conv2d } from '../ops/conv.js';
 import { add, div, maximum, mul, pow } from '../ops/elementwise.js';
 import { put, reshape, to } from '../ops/movement.js';
-import { normalize as normalizeBy, type Normalization, type Wanted } from '../ops/norm.js';
+import { addNormalize, normalize as normalizeBy, type Normalization, type NormSettings, type Wanted } from '../ops/norm.js';
 import { vectorNorm, type Dims } from '../ops/reduce.js';
 import { layout } from '../plan.js';
-import { scope, sizeOf, type Tensor } from '../tensor.js';
+import { sameShape, scope, sizeOf, type Tensor } from '../tensor.js';
 import {
   checkAny,
   checkAxes,
@@ -315,9 +315,8 @@ export function addLayerNorm(
   normalizedShape: readonly number[],
   options: AffineOptions = {},
 ): AddNorm {
-  checkOperands('addLayerNorm', x, residual);
-  const sum = add(x, residual);
-  return { sum, y: layerNorm(sum, normalizedShape, options) };
+  const { weight, bias, eps } = affine('addLayerNorm', x, options);
+  return addNorm('addLayerNorm', x, residual, normalizedShape, '*, ', { weight, bias, eps });
 }
 
 /**
@@ -332,9 +331,29 @@ export function addRMSNorm(
   normalizedShape: readonly number[],
   options: RMSNormSettings = {},
 ): AddNorm {
-  checkOperands('addRMSNorm', x, residual);
+  const { weight, eps } = optionsOf('addRMSNorm', options, { weight: null, eps: null });
+  return addNorm('addRMSNorm', x, residual, normalizedShape, '*', { statistics: 'rms', weight, eps });
+}
+
+function addNorm(
+  name: string,
+  x: Tensor,
+  residual: Tensor,
+  normalizedShape: readonly number[],
+  leading: '*' | '*, ',
+  settings: NormSettings,
+): AddNorm {
+  const { weight = null, bias = null } = settings;
+  checkOperands(name, x, residual, weight, bias);
+  const pattern = patterns.trailing(normalizedShape.length);
+  const form = (shape: readonly number[]) => {
+    checkTrailing(shape, normalizedShape, { weight, bias }, leading);
+    return layout(pattern, shape);
+  };
+  if (sameShape(x.shape, residual.shape)) return addNormalize(x, residual, form(x.shape), settings);
+  // One of the two is broadcast.
   const sum = add(x, residual);
-  return { sum, y: rmsNorm(sum, normalizedShape, options) };
+  return { sum, y: normalizeBy(sum, form(sum.shape), settings).y };
 }
 
 const parameters = { weight: null, bias: null, eps: 1e-5 } as const;

@@ -93,6 +93,8 @@ export function checkBackend(name: string, operands: readonly Tensor[]): void {
   checkTensors(name, operands);
   const names = operands.map((operand) => operand.storage.kernels.name);
   if (names.every((backend) => backend === names[0])) return;
+  // float64 lives apart: a mix of dtypes is what there is to say.
+  checkDtype(name, operands.filter(({ dtype }) => dtype === 'float32' || dtype === 'float64'));
   throw new KeelError(
     'backend',
     `${name}: Expected all tensors to be on the same device, but found ${names.join(' and ')}: create them after the same ` +

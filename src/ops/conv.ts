@@ -4,6 +4,7 @@
 import { record } from '../autograd.js';
 import { empty } from '../create.js';
 import { KeelError, showShape } from '../errors.js';
+import { denseOf } from '../kernels/dense.js';
 import type { ConvPart, ConvSizes, Extent } from '../kernels/kernels.js';
 import { scope, type Tensor } from '../tensor.js';
 import { checkFloats } from './check.js';
@@ -181,7 +182,7 @@ function convolveTransposed(rank: number, x: Tensor, weight: Tensor, options: Co
 /** One part of the form; its gradients are the other two parts with the upstream gradient in its own place. */
 function part(which: ConvPart, sizes: ConvSizes, a: Tensor, b: Tensor, shape: readonly number[]): Tensor {
   const out = empty(shape, a.dtype, a);
-  out.storage.kernels.conv(which, sizes, a.storage.handle, b.storage.handle, out.storage.handle);
+  denseOf(out.storage.kernels).conv(which, sizes, a.storage.handle, b.storage.handle, out.storage.handle);
   const needs = [a.requiresGrad, b.requiresGrad];
   record({
     name: 'ConvolutionBackward',

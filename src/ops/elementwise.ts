@@ -7,7 +7,7 @@ import { KeelError, showGiven } from '../errors.js';
 import type { BinaryOp, PointwiseOp, UnaryOp } from '../kernels/kernels.js';
 import { sameShape, scope, Tensor } from '../tensor.js';
 import { broadcastShape, checkBackend, checkDtype, checkFloats, checkTensors } from './check.js';
-import { clone, contiguous, copyInto, fill, runPointwise, stretched, sumTo, to } from './movement.js';
+import { besideFloats, clone, contiguous, copyInto, fill, runPointwise, stretched, sumTo, to } from './movement.js';
 
 /** A tensor, or a number that broadcasts to the other operand. */
 export type Operand = Tensor | number;
@@ -212,7 +212,7 @@ export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
   }
   const [x, y] = operands('where', a, b, condition);
   checkDtype('where', [x, y]);
-  const out = evaluate('where', [condition, x, y], x.dtype);
+  const out = evaluate('where', [besideFloats(condition, x), x, y], x.dtype);
   const shapes = [x.shape, y.shape] as const;
   record({
     name: 'WhereBackward',

@@ -1,11 +1,12 @@
-// Rows of a table picked by an index. May import errors, create, tensor, autograd, check and movement.
+// Rows of a table picked by an index. May import errors, kernels, create, tensor, autograd, check and movement.
 
 import { record } from '../autograd.js';
 import { empty } from '../create.js';
 import { KeelError, showShape } from '../errors.js';
+import { denseOf } from '../kernels/dense.js';
 import type { Tensor } from '../tensor.js';
 import { checkBackend, checkFloats } from './check.js';
-import { fill } from './movement.js';
+import { besideFloats, fill } from './movement.js';
 
 /**
  * weight[index]: an int64 index (*) into a table (V, D) gives (*, D); gradients of equal indices add up.
@@ -17,7 +18,6 @@ import { fill } from './movement.js';
  */
 export function embedding(index: Tensor, weight: Tensor): Tensor {
   checkFloats('embedding', [weight]);
-  checkBackend('embedding', [index, weight]);
   const [rows = 0, width = 0] = weight.shape;
   if (weight.rank !== 2) {
     throw new KeelError('rank', `embedding: 'weight' must be 2-D, got ${showShape(weight.shape)}`, { weight: weight.shape });
@@ -33,12 +33,14 @@ export function embedding(index: Tensor, weight: Tensor): Tensor {
     if (Number(at) >= 0 && Number(at) < rows) continue;
     throw new KeelError('dimension', `embedding: index out of range in self: ${at} in a table of ${rows} rows`, { index: at, rows });
   }
-  return pick(weight, index, width);
+  const near = besideFloats(index, weight);
+  checkBackend('embedding', [near, weight]);
+  return pick(weight, near, width);
 }
 
 function pick(table: Tensor, index: Tensor, width: number): Tensor {
   const y = empty([...index.shape, width], table.dtype, table);
-  y.storage.kernels.gather(table.storage.handle, index.storage.handle, width, y.storage.handle);
+  denseOf(y.storage.kernels).gather(table.storage.handle, index.storage.handle, width, y.storage.handle);
   const shape = table.shape;
   record({
     name: 'EmbeddingBackward',
@@ -54,7 +56,7 @@ function pick(table: Tensor, index: Tensor, width: number): Tensor {
 function addRows(rows: Tensor, index: Tensor, width: number, shape: readonly number[]): Tensor {
   const table = empty(shape, rows.dtype, rows);
   fill(table, 0);
-  table.storage.kernels.scatterAdd(rows.storage.handle, index.storage.handle, width, table.storage.handle);
+  denseOf(table.storage.kernels).scatterAdd(rows.storage.handle, index.storage.handle, width, table.storage.handle);
   record({
     name: 'ScatterAddBackward',
     inputs: [rows],

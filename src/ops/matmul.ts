@@ -1,8 +1,9 @@
-// Matrix products. May import errors, create, tensor, autograd, check, movement and elementwise.
+// Matrix products. May import errors, kernels, create, tensor, autograd, check, movement and elementwise.
 
 import { record } from '../autograd.js';
 import { empty } from '../create.js';
 import { KeelError, showShape } from '../errors.js';
+import { denseOf } from '../kernels/dense.js';
 import { sameShape, scope, sizeOf, type Tensor } from '../tensor.js';
 import { broadcastShape, checkFloats, checkSameShape } from './check.js';
 import { add } from './elementwise.js';
@@ -94,7 +95,7 @@ function product(a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean)
   const [m, k] = transposeA ? [columnsA, rowsA] : [rowsA, columnsA];
   const n = transposeB ? rowsB : columnsB;
   const y = empty([batch, m, n], a.dtype, a);
-  y.storage.kernels.matmul({
+  denseOf(y.storage.kernels).matmul({
     a: a.storage.handle,
     b: b.storage.handle,
     out: y.storage.handle,

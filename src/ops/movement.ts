@@ -3,7 +3,7 @@
 // check.
 
 import { record } from '../autograd.js';
-import { constant, convert, empty } from '../create.js';
+import { constant, convert, empty, type Located } from '../create.js';
 import { KeelError, showShape } from '../errors.js';
 import type { DType, PointwiseOp, ReduceOp, Strided } from '../kernels/kernels.js';
 import { reduction, type Permutation } from '../plan.js';
@@ -195,18 +195,36 @@ export function span(shape: readonly number[], axis: number, start: number): Reg
 }
 
 /**
- * A copy of the same or another dtype; the gradient is converted back.
+ * A copy of the same or another dtype, on the backend in use if this one holds x only as it holds every dtype; the
+ * gradient is converted back.
  *
  * @example
  * tensor([1.7, -1.7]).to('int64').toArray(); // [1, -1]
  */
 export function to(x: Tensor, dtype: DType): Tensor {
-  const y = empty(x.shape, dtype, x);
+  // float64 has only one home: what comes from there goes where new tensors go.
+  return x.dtype === dtype || x.storage.kernels.name !== 'reference' ? toBackend(x, dtype, x) : toBackend(x, dtype);
+}
+
+/** A copy of x in a dtype on the backend of another tensor, or on the one in use. */
+export function toBackend(x: Tensor, dtype: DType, like?: Located): Tensor {
+  const y = empty(x.shape, dtype, like);
   if (y.storage.kernels === x.storage.kernels) move(x, contiguous(x.shape), y, contiguous(y.shape), x.shape);
   else y.storage.kernels.write(y.storage.handle, convert(x.data, dtype));
-  const { dtype: from } = x;
-  record({ name: 'ToBackward', inputs: [x], outputs: [y], backward: ([dy]) => [dy ? to(dy, from) : null] });
+  const home = alike(x);
+  record({ name: 'ToBackward', inputs: [x], outputs: [y], backward: ([dy]) => [dy ? home(dy) : null] });
   return y;
+}
+
+/** Indices or a condition where float64 operands are, which have only one home. */
+export function besideFloats(data: Tensor, floats: Tensor): Tensor {
+  const isNear = floats.dtype !== 'float64' || data.storage.kernels === floats.storage.kernels;
+  return isNear ? data : toBackend(data, data.dtype, floats);
+}
+
+/** Brings gradients to the dtype and backend of x, without holding its elements. */
+function alike({ dtype, storage: { kernels } }: Tensor): (dy: Tensor) => Tensor {
+  return (dy) => toBackend(dy, dtype, { storage: { kernels } });
 }
 
 /**

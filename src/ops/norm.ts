@@ -10,7 +10,7 @@ import { layout, type Layout, type Plan } from '../plan.js';
 import { scope, type Tensor } from '../tensor.js';
 import { checkBackend, checkDtype, checkFloats, checkSameShape, checkTensors } from './check.js';
 import { add, div, lt, mul, sqrt, square, sub, where } from './elementwise.js';
-import { arrange, arrangeBack, copyInto, expand, fill, permute, reshape, to } from './movement.js';
+import { arrange, arrangeBack, copyInto, expand, fill, permute, reshape, to, toBackend } from './movement.js';
 import { mean, vectorNorm } from './reduce.js';
 
 export interface NormSettings {
@@ -104,6 +104,25 @@ export function normalize<W extends Wanted = never>(
   return { y, ...results } as { readonly y: Tensor } & { readonly [name in W]: Tensor };
 }
 
+/**
+ * @internal sum = x + residual and its normalization in one sweep, for operands of one shape. Its backward adds what
+ * flows into the sum to what flows through y.
+ */
+export function addNormalize(
+  x: Tensor,
+  residual: Tensor,
+  form: Layout,
+  { statistics = 'moments', weight = null, bias = null, eps }: NormSettings,
+): { readonly sum: Tensor; readonly y: Tensor } {
+  const sides = [x, residual, weight, bias].filter((operand) => operand !== null);
+  checkFloats('norm', sides);
+  checkSameShape('residual', residual, x.shape);
+  for (const [name, parameter] of [['weight', weight], ['bias', bias]] as const) checkParameter(name, parameter, form);
+  const call: Call = { plan: form.plan, statistics, eps: checkEps(eps, statistics, x), given: null };
+  const sum = empty(x.shape, x.dtype, x);
+  return { sum, y: run(call, x, weight, bias, {}, undefined, { residual, sum }) };
+}
+
 type Results = { readonly [name in Wanted]?: Tensor };
 
 /** Brings the operands into the order of the plan, and the result back. */
@@ -140,10 +159,11 @@ function run(
   bias: Tensor | null,
   results: Results,
   out: Tensor | undefined,
+  added: { readonly residual: Tensor; readonly sum: Tensor } | null = null,
 ): Tensor {
   const { plan, statistics, eps, given } = call;
   const { kernels } = x.storage;
-  const inputs = [x, weight, bias];
+  const inputs = [x, weight, bias, added?.residual ?? null];
   const y = out ?? empty(x.shape, x.dtype, x);
   const size = kernels.normSaved(plan);
   const saved = isRecorded(inputs) ? empty([size.length], size.dtype, x) : null;
@@ -152,6 +172,8 @@ function run(
     statistics,
     eps,
     x: x.storage.handle,
+    residual: handle(added?.residual ?? null),
+    sum: handle(added?.sum ?? null),
     weight: handle(weight),
     bias: handle(bias),
     given: given === null ? null : { mean: given.mean.storage.handle, variance: given.variance.storage.handle },
@@ -164,21 +186,24 @@ function run(
   if (out !== undefined) out.storage.version++;
   if (saved === null) return y;
   // Shapes of the gradients that are asked for.
-  const wanted = inputs.map((input) => (input?.requiresGrad === true ? input.shape : null));
+  const asked = (...operands: readonly (Tensor | null | undefined)[]) =>
+    operands.find((operand) => operand?.requiresGrad === true)?.shape ?? null;
+  const wanted = [asked(x, added?.residual), asked(weight), asked(bias)];
   const optional = [weight, bias, given?.mean ?? null, given?.variance ?? null];
   const present = optional.map((tensor) => tensor !== null);
   record({
     name: 'NormBackward',
     inputs,
-    outputs: [y],
-    saved: [x, saved, ...optional.filter((tensor) => tensor !== null)],
-    backward: ([dy], [savedX, savedStatistics, ...rest]) => {
-      if (!dy) return [];
+    outputs: added === null ? [y] : [y, added.sum],
+    saved: [added?.sum ?? x, saved, ...optional.filter((tensor) => tensor !== null)],
+    backward: ([dy, dsum = null], [savedX, savedStatistics, ...rest]) => {
+      if (!dy) return [dsum, null, null, dsum];
       const [w = null, b = null, m = null, v = null] = present.map((is) => (is ? (rest.shift() ?? null) : null));
       const restored = { plan, statistics, eps, given: m && v ? { mean: m, variance: v } : null };
-      return isCreatingGraph()
-        ? recordedBackward(restored, [savedX, w, b], dy, wanted)
-        : fusedBackward(restored, savedX, w, savedStatistics, dy, wanted);
+      const [dx = null, dweight = null, dbias = null] = isCreatingGraph()
+        ? recordedBackward(restored, [savedX, w, b], dy, dsum, wanted)
+        : fusedBackward(restored, savedX, w, savedStatistics, dy, dsum, wanted);
+      return [dx, dweight, dbias, dx];
     },
   });
   saved.dispose();
@@ -190,19 +215,22 @@ function handle(tensor: Tensor | null): unknown {
 }
 
 function fusedBackward(
-  { plan, statistics }: Call,
+  { plan, statistics, eps }: Call,
   x: Tensor,
   weight: Tensor | null,
   saved: Tensor,
   dy: Tensor,
+  dsum: Tensor | null,
   wanted: readonly (readonly number[] | null)[],
 ): (Tensor | null)[] {
   const [dx = null, dweight = null, dbias = null] = wanted.map((shape) => (shape === null ? null : empty(shape, x.dtype, x)));
   x.storage.kernels.normBackward({
     plan,
     statistics,
+    eps,
     x: x.storage.handle,
     dy: dy.storage.handle,
+    dsum: handle(dsum),
     weight: handle(weight),
     saved: saved.storage.handle,
     dx: handle(dx),
@@ -220,6 +248,7 @@ function recordedBackward(
   call: Call,
   operands: readonly [Tensor, Tensor | null, Tensor | null],
   dy: Tensor,
+  dsum: Tensor | null,
   wanted: readonly (readonly number[] | null)[],
 ): (Tensor | null)[] {
   const [{ dtype, size }] = operands;
@@ -231,10 +260,11 @@ function recordedBackward(
   const asked = [x, weight, bias].map((operand, i) => (wanted[i] === null ? null : operand));
   const present = asked.filter((operand) => operand !== null);
   const found = grad(y, present, { gradOutputs: to(dy, 'float64'), createGraph: true });
-  return asked.map((operand) => {
-    const dx = operand === null ? null : (found.shift() ?? null);
-    return dx === null ? null : to(dx, dtype);
+  const [dx = null, ...parameters] = asked.map((operand) => {
+    const gradient = operand === null ? null : (found.shift() ?? null);
+    return gradient === null ? null : toBackend(gradient, dtype, dy);
   });
+  return [dx === null || dsum === null ? dx : add(dx, dsum), ...parameters];
 }
 
 function wide(operand: Tensor | null): Tensor | null {

@@ -1,7 +1,8 @@
-// Softmax and its logarithm. May import plan, create, tensor, autograd, check, movement, elementwise and reduce.
+// Softmax and its logarithm. May import kernels, plan, create, tensor, autograd, check, movement, elementwise and reduce.
 
 import { record } from '../autograd.js';
 import { empty } from '../create.js';
+import { denseOf } from '../kernels/dense.js';
 import { reduction } from '../plan.js';
 import type { Tensor } from '../tensor.js';
 import { checkFloats, dimension } from './check.js';
@@ -36,7 +37,7 @@ function along(x: Tensor, dim: number, log: boolean, dx: (dy: Tensor, y: Tensor)
   const axis = dimension(dim, x.rank);
   const { runs } = reduction(x.shape, x.shape.map((_, i) => i === axis));
   const y = empty(x.shape, x.dtype, x);
-  y.storage.kernels.softmax(x.storage.handle, runs, log, y.storage.handle);
+  denseOf(y.storage.kernels).softmax(x.storage.handle, runs, log, y.storage.handle);
   record({
     name: `${name}Backward`,
     inputs: [x],

@@ -9,8 +9,9 @@ import type { NormBackwardCall, NormCall, Reals, Statistics } from '../kernels.j
  * statistics follow x, 0 where they are constants (given ones, and an l2 norm below eps).
  */
 export function norm(call: NormCall<Reals>): void {
-  const { plan, statistics, eps, x, y, weight, bias, given } = call;
+  const { plan, statistics, eps, y, weight, bias, given } = call;
   const sets = plan.k0 * plan.k1;
+  const x = added(call);
   for (let set = 0; set < sets; set++) {
     const { mean, variance, scale, follows } =
       given === null ? measure(x, plan, set, statistics, eps) : constants(given.mean[set]!, given.variance[set]!, eps);
@@ -29,6 +30,13 @@ export function norm(call: NormCall<Reals>): void {
   }
 }
 
+/** What is normalized: x, or its sum with the residual as the storage of that sum holds it. */
+function added({ x, residual, sum }: NormCall<Reals>): Reals {
+  if (residual === null || sum === null) return x;
+  for (let e = 0; e < sum.length; e++) sum[e] = x[e]! + residual[e]!;
+  return sum;
+}
+
 /** float64, so that the backward pass knows the mean as well as the forward did. */
 export function normSaved(plan: Plan): { dtype: 'float64'; length: number } {
   return { dtype: 'float64', length: 3 * plan.k0 * plan.k1 };
@@ -36,11 +44,11 @@ export function normSaved(plan: Plan): { dtype: 'float64'; length: number } {
 
 /**
  * With h = dy · weight, x̂ the normalized value and ⟨·⟩ the mean over the set:
- * moments dx = (h − ⟨h⟩ − x̂⟨h·x̂⟩) / scale, rms without ⟨h⟩, l2 with the sum in place of ⟨h·x̂⟩, constants dx = h / scale.
+ * moments dx = (h − ⟨h⟩ − x̂⟨h·x̂⟩) / scale + dsum, rms without ⟨h⟩, l2 with the sum in place of ⟨h·x̂⟩, constants dx = h / scale.
  * dweight = Σ dy·x̂, dbias = Σ dy.
  */
 export function normBackward(call: NormBackwardCall<Reals>): void {
-  const { plan, statistics, x, dy, weight, saved, dx } = call;
+  const { plan, statistics, x, dy, dsum, weight, saved, dx } = call;
   const sets = plan.k0 * plan.k1;
   const n = statistics === 'l2' ? 1 : plan.r0 * plan.r1;
   const dweight = new Float64Array(plan.affine);
@@ -66,7 +74,8 @@ export function normBackward(call: NormBackwardCall<Reals>): void {
     const slope = follows ? sumHX / n : 0;
     forEach(plan, set, (e, parameter) => {
       const h = weight === null ? dy[e]! : dy[e]! * weight[parameter]!;
-      dx[e] = follows ? (h - shift - ((x[e]! - mean) / scale) * slope) / scale : h / scale;
+      const through = follows ? (h - shift - ((x[e]! - mean) / scale) * slope) / scale : h / scale;
+      dx[e] = through + (dsum === null ? 0 : dsum[e]!);
     });
   }
   call.dweight?.set(dweight);

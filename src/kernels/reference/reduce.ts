@@ -1,4 +1,4 @@
-// Reductions over the runs of a plan, softmax, and rows picked by an index. May import plan and kernels.
+// Reductions over the runs of a plan. May import plan and kernels.
 
 import type { Runs } from '../../plan.js';
 import type { Reals, ReduceOp } from '../kernels.js';
@@ -22,39 +22,8 @@ const reductions: Readonly<Record<ReduceOp, (values: Float64Array, n: number) =>
   unbiased_variance: (values, n) => squaredDeviations(values, n) / (n - 1),
 };
 
-/** exp(x) / Σ exp(x) over each set, or its logarithm; the largest element is taken off first. */
-export function softmax(x: Reals, runs: Runs, log: boolean, out: Reals): void {
-  for (let set = 0; set < runs.k0 * runs.k1; set++) {
-    const values = elements(x, runs, set);
-    const largest = reductions.max(values, values.length);
-    let total = 0;
-    for (const value of values) total += Math.exp(value - largest);
-    const logTotal = Math.log(total);
-    let i = 0;
-    forEach(runs, set, (e) => {
-      const shifted = values[i++]! - largest;
-      out[e] = log ? shifted - logTotal : Math.exp(shifted) / total;
-    });
-  }
-}
-
-/** out[i] = table[index[i]], rows of `width`. */
-export function gather(table: Reals, index: BigInt64Array, width: number, out: Reals): void {
-  index.forEach((row, i) => {
-    out.set(table.subarray(Number(row) * width, (Number(row) + 1) * width), i * width);
-  });
-}
-
-/** table[index[i]] += rows[i]; sums of a row are rounded once. */
-export function scatterAdd(rows: Reals, index: BigInt64Array, width: number, table: Reals): void {
-  const sums = Float64Array.from(table);
-  index.forEach((row, i) => {
-    for (let j = 0; j < width; j++) sums[Number(row) * width + j]! += rows[i * width + j]!;
-  });
-  table.set(sums);
-}
-
-function forEach({ r0, k1, r1 }: Runs, set: number, visit: (e: number) => void): void {
+/** Visits the elements of a set in memory order. */
+export function forEach({ r0, k1, r1 }: Runs, set: number, visit: (e: number) => void): void {
   const i0 = Math.floor(set / k1);
   for (let j0 = 0; j0 < r0; j0++) {
     const start = ((i0 * r0 + j0) * k1 + (set % k1)) * r1;
@@ -62,7 +31,8 @@ function forEach({ r0, k1, r1 }: Runs, set: number, visit: (e: number) => void):
   }
 }
 
-function elements(x: Reals, runs: Runs, set: number): Float64Array {
+/** A copy of the elements of a set. */
+export function elements(x: Reals, runs: Runs, set: number): Float64Array {
   const values = new Float64Array(runs.r0 * runs.r1);
   let i = 0;
   forEach(runs, set, (e) => {

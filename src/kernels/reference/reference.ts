@@ -2,17 +2,16 @@
 // May import errors, plan and kernels.
 
 import { KeelError } from '../../errors.js';
-import type { Data, DType, Kernels, Reals } from '../kernels.js';
-import { conv, matmul } from './dense.js';
+import type { Core, Data, DType, Reals } from '../kernels.js';
 import { norm, normBackward, normSaved } from './norm.js';
 import { pointwise } from './pointwise.js';
-import { gather, reduce, scatterAdd, softmax } from './reduce.js';
+import { reduce } from './reduce.js';
 
-/** The reference backend. */
-export const reference: Kernels<Data> = {
+/** The reference backend; its dense half is in dense.ts. */
+export const reference: Core<Data> = {
   name: 'reference',
   holds: () => true,
-  collected: true,
+  collected: () => true,
   alloc,
   free: () => undefined,
   write: copy,
@@ -22,14 +21,8 @@ export const reference: Kernels<Data> = {
   norm: (call) => norm(call as Parameters<typeof norm>[0]),
   normSaved,
   normBackward: (call) => normBackward(call as Parameters<typeof normBackward>[0]),
-  matmul: (call) => matmul(call as Parameters<typeof matmul>[0]),
-  conv: (part, sizes, a, b, out) => conv(part, sizes, a as Reals, b as Reals, out as Reals),
-  softmax: (x, runs, log, out) => softmax(x as Reals, runs, log, out as Reals),
   pointwise,
   reduce: (op, x, runs, out) => reduce(op, x as Reals, runs, out as Reals),
-  gather: (table, index, width, out) => gather(table as Reals, index as BigInt64Array, width, out as Reals),
-  scatterAdd: (rows, index, width, table) =>
-    scatterAdd(rows as Reals, index as BigInt64Array, width, table as Reals),
 };
 
 /** Zeros. */

@@ -1,0 +1,106 @@
+// TensorFlow.js on its WebAssembly backend as a peer. May import rows.
+
+import { fileURLToPath } from 'node:url';
+import { timeCalls, type Contestant, type Missing, type Numbers, type Pass, type Peer } from './contestant.js';
+import { loadPeer, peerFile } from './load.js';
+import type { Row } from './rows.js';
+
+/** A tensor of TensorFlow.js, as far as the rows look at it. */
+interface TfTensor {
+  dataSync(): Float32Array;
+  dispose(): void;
+}
+
+interface TfLayer {
+  apply(x: TfTensor, options?: object): TfTensor;
+  setWeights(weights: readonly TfTensor[]): void;
+  dispose(): void;
+}
+
+type TfLayerName = 'layerNormalization' | 'batchNormalization';
+
+/** The names of TensorFlow.js that rows use. */
+interface Tf {
+  tensor(values: Float32Array, shape: readonly number[]): TfTensor;
+  tidy<T>(run: () => T): T;
+  moments(x: TfTensor, axes: readonly number[]): { mean: TfTensor; variance: TfTensor };
+  batchNorm(x: TfTensor, mean: TfTensor, variance: TfTensor, b: TfTensor, w: TfTensor, eps: number): TfTensor;
+  matMul(a: TfTensor, b: TfTensor): TfTensor;
+  softmax(x: TfTensor): TfTensor;
+  /** One of its layers, made at the row's first call. */
+  layer(name: TfLayerName, options: object, weights: readonly TfTensor[], x: TfTensor, call?: object): TfTensor;
+}
+
+interface TfModule extends Tf {
+  readonly layers: Record<TfLayerName, (options: object) => TfLayer>;
+  setBackend(name: string): Promise<boolean>;
+  ready(): Promise<void>;
+}
+
+interface TfWasm {
+  setWasmPaths(folder: string): void;
+  setThreadsCount(threads: number): void;
+}
+
+export type TfFunction = (tf: Tf, ...inputs: TfTensor[]) => TfTensor;
+
+export async function tensorflow(threads: number): Promise<Peer | Missing> {
+  const loaded = await loadPeer('@tensorflow/tfjs');
+  const loadedWasm = await loadPeer('@tensorflow/tfjs-backend-wasm');
+  if ('command' in loaded) return loaded;
+  if ('command' in loadedWasm) return loadedWasm;
+  // The packages' interfaces, as their documentation has them.
+  const tf = loaded.module as TfModule;
+  const wasm = loadedWasm.module as TfWasm;
+  wasm.setWasmPaths(fileURLToPath(peerFile('@tensorflow/tfjs-backend-wasm/dist/')));
+  wasm.setThreadsCount(threads);
+  await tf.setBackend('wasm');
+  await tf.ready();
+  return {
+    name: 'TF.js',
+    version: loaded.version,
+    enter: async (row, pass, numbers) => enterTf(tf, row, pass, numbers),
+    close: () => {},
+  };
+}
+
+function enterTf(tf: TfModule, row: Row, pass: Pass, numbers: Numbers): Contestant | null {
+  const { tf: call } = row;
+  if (call === null || pass !== 'forward') return null;
+  const inputs = Object.entries(row.inputs).map(([name, shape]) => tf.tensor(numbers(name), shape));
+  let made: TfLayer | null = null;
+  const names: Tf = {
+    tensor: tf.tensor,
+    tidy: tf.tidy,
+    moments: tf.moments,
+    batchNorm: tf.batchNorm,
+    matMul: tf.matMul,
+    softmax: tf.softmax,
+    layer: (name, options, weights, x, callOptions) => {
+      if (made !== null) return made.apply(x, callOptions);
+      made = tf.layers[name](options);
+      // A layer has weights once it was applied; batchNormalization without running ones has its own.
+      made.apply(x, callOptions).dispose();
+      made.setWeights(weights);
+      return made.apply(x, callOptions);
+    },
+  };
+  // Not in a tidy: that would take the layer's weights away. Only a layer leaves nothing behind.
+  const first = call(names, ...inputs);
+  first.dispose();
+  const run = (): TfTensor => tf.tidy(() => call(names, ...inputs));
+  return {
+    // WebAssembly runs at once; nothing is waited for.
+    sample: (calls) => timeCalls(calls, () => run().dispose()),
+    probe: async (places) => {
+      const y = run();
+      const values = y.dataSync();
+      y.dispose();
+      return places.map((place) => values[place] ?? NaN);
+    },
+    close: () => {
+      for (const input of inputs) input.dispose();
+      made?.dispose();
+    },
+  };
+}

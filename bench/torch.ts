@@ -1,0 +1,114 @@
+// PyTorch as a peer: a Python process that is kept alive and driven one sample at a time. May import rows.
+
+import { spawn, spawnSync, type ChildProcessWithoutNullStreams } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { seedOf, valuesOf, type Contestant, type Missing, type Pass, type Peer } from './contestant.js';
+import { states, type Row } from './rows.js';
+
+/** build/bench/torch.js runs the script that stays in bench. */
+const script = fileURLToPath(new URL('../../bench/torch_peer.py', import.meta.url));
+const wanted = '2.13';
+
+/** The newest PyTorch of the interpreters at hand; EVENKEEL_PYTHON names the only one to ask. */
+export async function pytorch(threads: number): Promise<Peer | Missing> {
+  const chosen = process.env['EVENKEEL_PYTHON'];
+  const candidates = chosen ? [chosen] : ['python3', '.venv/bin/python', 'python', '/usr/bin/python3'];
+  const found = candidates.flatMap((python) => {
+    const version = versionOf(python);
+    return version === null ? [] : [{ python, version }];
+  });
+  const best = found.find(({ version }) => version.startsWith(`${wanted}.`)) ?? found[0];
+  if (best === undefined) {
+    return {
+      name: 'PyTorch',
+      why: `no torch in ${candidates.join(', ')}`,
+      command: 'pip install torch, or apt-get install python3-torch; EVENKEEL_PYTHON names another interpreter',
+    };
+  }
+  return await start(best.python, threads);
+}
+
+function versionOf(python: string): string | null {
+  const asked = spawnSync(python, ['-c', 'import torch; print(torch.__version__)'], { encoding: 'utf8' });
+  return asked.status === 0 ? asked.stdout.trim() : null;
+}
+
+interface Answer {
+  readonly error?: string;
+  readonly version?: string;
+  readonly micros?: number;
+  readonly values?: readonly number[];
+}
+
+type Ask = (request: object) => Promise<Answer>;
+
+async function start(python: string, threads: number): Promise<Peer> {
+  const child = spawn(python, [script], { env: environment(threads), stdio: ['pipe', 'pipe', 'inherit'] });
+  // Its standard error is the terminal's, which the type does not know.
+  const ask = conversation(child as unknown as ChildProcessWithoutNullStreams);
+  const { version = '?' } = await ask.greeting;
+  await ask.ask({ what: 'threads', threads });
+  return {
+    name: 'PyTorch',
+    version,
+    enter: async (row, pass) => enterTorch(ask.ask, row, pass),
+    close: () => void child.stdin.end(),
+  };
+}
+
+/** As many threads as the others have, and an allocator that keeps its pages: fresh ones cost more than the kernels. */
+function environment(threads: number): NodeJS.ProcessEnv {
+  const keep = String(2 ** 40);
+  return {
+    ...process.env,
+    OMP_NUM_THREADS: String(threads),
+    MALLOC_MMAP_MAX_: '0',
+    MALLOC_MMAP_THRESHOLD_: keep,
+    MALLOC_TRIM_THRESHOLD_: keep,
+  };
+}
+
+/** Questions and answers in turn; a child that ends answers everything with an error. */
+function conversation(child: ChildProcessWithoutNullStreams): { readonly greeting: Promise<Answer>; readonly ask: Ask } {
+  let settle: ((answer: Answer) => void) | null = null;
+  let ended: string | null = null;
+  const next = (): Promise<Answer> =>
+    new Promise((resolve, reject) => {
+      settle = (answer) => (answer.error === undefined ? resolve(answer) : reject(new Error(answer.error)));
+      if (ended !== null) settle({ error: ended });
+    });
+  const greeting = next();
+  createInterface({ input: child.stdout }).on('line', (line) => settle?.(JSON.parse(line)));
+  child.stdin.on('error', () => {});
+  child.on('exit', (code, signal) => {
+    ended = `Python ended with ${signal ?? `code ${code}`}: run the row again with a filter, alone`;
+    settle?.({ error: ended });
+  });
+  return {
+    greeting,
+    ask: (request) => {
+      const answer = next();
+      child.stdin.write(`${JSON.stringify(request)}\n`);
+      return answer;
+    },
+  };
+}
+
+async function enterTorch(ask: Ask, row: Row, pass: Pass): Promise<Contestant> {
+  const spec = (name: string, shape: readonly number[]) => ({ shape, seed: seedOf(row, name), ...valuesOf(name) });
+  const names = Object.keys(row.inputs);
+  const learns = pass === 'forward+backward' || row.recorded;
+  await ask({
+    what: 'enter',
+    run: row.torch,
+    inputs: Object.fromEntries(Object.entries(row.inputs).map(([name, shape]) => [name, spec(name, shape)])),
+    leaves: learns ? names.filter((name) => !states.includes(name)) : [],
+    dy: pass === 'forward+backward' ? spec('dy', row.output) : null,
+  });
+  return {
+    sample: async (calls) => (await ask({ what: 'sample', calls })).micros ?? NaN,
+    probe: async (places) => (await ask({ what: 'probe', places })).values ?? [],
+    close: async () => void (await ask({ what: 'close' })),
+  };
+}

@@ -1,0 +1,181 @@
+// Threads on one memory: a job is cut into tasks, which the caller and the workers claim until none is left.
+// May import errors.
+
+import { KeelError } from '../../errors.js';
+
+/** Words of the control block, as indices of int32; worker.js gets them with its start. */
+const words = {
+  epoch: 0, remaining: 16, active: 32, parked: 33, failed: 34, started: 35,
+  total: 40, items: 41, grain: 42, binary: 43, kernel: 44, scratch: 45, scratchBytes: 46,
+  /** Address and length of each binary's bytes. */
+  binaries: 48,
+};
+
+export type Words = typeof words;
+
+/** Where the pool's words and a kernel's arguments lie in the memory. */
+export interface Places {
+  readonly control: number;
+  readonly args: number;
+}
+
+/** A kernel over items, in tasks of `grain`. */
+export interface Job {
+  readonly binary: number;
+  readonly kernel: number;
+  readonly items: number;
+  readonly grain: number;
+  /** The scratch of thread i begins at `scratch + i * scratchBytes`. */
+  readonly scratch: number;
+  readonly scratchBytes: number;
+  readonly run: (from: number, to: number) => void;
+}
+
+/** Longest stretch of idle spinning, after which a worker uses no processor. */
+const SPIN_MILLIS = 0.2;
+/** Tasks are short: a worker that holds one for so long is gone. */
+const STALL_MILLIS = 10_000;
+
+interface Thread {
+  terminate(): unknown;
+}
+
+/** The workers on a shared memory. The caller is thread 0 and never waits for them to start. */
+export class Pool {
+  readonly #memory: WebAssembly.Memory;
+  readonly #places: Places;
+  readonly #control: Int32Array;
+  #workers: Thread[] = [];
+  #failure: KeelError | null = null;
+  /** Whether workers cannot run here at all. */
+  #isAlone = false;
+
+  constructor(memory: WebAssembly.Memory, places: Places) {
+    this.#memory = memory;
+    this.#places = places;
+    this.#control = new Int32Array(memory.buffer, places.control, 64);
+  }
+
+  /** Tells the workers where the bytes of a binary are. */
+  announce(binary: number, address: number, bytes: number): void {
+    this.#control[words.binaries + 2 * binary] = address;
+    this.#control[words.binaries + 2 * binary + 1] = bytes;
+  }
+
+  /**
+   * Runs a job and returns when it is done.
+   *
+   * @throws KeelError [worker] when a worker has died, or could not start: once, and the next call has a fresh pool, or
+   *   goes on without workers.
+   */
+  run(job: Job, threads: number): void {
+    this.#check();
+    if (this.#isAlone) {
+      job.run(0, job.items);
+      return;
+    }
+    while (this.#workers.length < threads - 1) this.#start(threads);
+    const c = this.#control;
+    const total = Math.ceil(job.items / job.grain);
+    this.#join();
+    c[words.total] = total;
+    c[words.items] = job.items;
+    c[words.grain] = job.grain;
+    c[words.binary] = job.binary;
+    c[words.kernel] = job.kernel;
+    c[words.scratch] = job.scratch;
+    c[words.scratchBytes] = job.scratchBytes;
+    Atomics.store(c, words.remaining, total);
+    Atomics.add(c, words.epoch, 1);
+    if (Atomics.load(c, words.parked) > 0) Atomics.notify(c, words.epoch);
+    for (;;) {
+      const left = Atomics.load(c, words.remaining) > 0 ? Atomics.sub(c, words.remaining, 1) : 0;
+      if (left <= 0) break;
+      const from = (total - left) * job.grain;
+      job.run(from, Math.min(job.items, from + job.grain));
+    }
+    this.#join();
+    if (Atomics.exchange(c, words.failed, 0) === 0) return;
+    this.#fail('a worker thread failed in the middle of a kernel');
+    this.#check();
+  }
+
+  /** Ends the workers. */
+  close(): void {
+    for (const worker of this.#workers) worker.terminate();
+    this.#workers = [];
+  }
+
+  /** Waits until no worker is inside the job. */
+  #join(): void {
+    const c = this.#control;
+    let end = 0;
+    for (let turn = 1; ; turn++) {
+      const active = Atomics.load(c, words.active);
+      if (active === 0) return;
+      if (turn % 1024 !== 0) continue;
+      const now = performance.now();
+      end ||= now + STALL_MILLIS;
+      if (now > end) {
+        this.#fail('a worker thread stopped in the middle of a kernel');
+        this.#check();
+      }
+      // A page may not block; elsewhere the caller leaves its processor to the workers.
+      if (mayBlock && turn > 16_384) Atomics.wait(c, words.active, active, 1);
+    }
+  }
+
+  #check(): void {
+    const failure = this.#failure;
+    if (failure === null) return;
+    this.#failure = null;
+    throw failure;
+  }
+
+  #fail(what: string): void {
+    this.close();
+    this.#isAlone = Atomics.load(this.#control, words.started) === 0;
+    Atomics.store(this.#control, words.remaining, 0);
+    Atomics.store(this.#control, words.active, 0);
+    Atomics.store(this.#control, words.parked, 0);
+    this.#failure = new KeelError(
+      'worker',
+      this.#isAlone
+        ? `${what}: calls from here on use one thread; see that worker.js lies beside the module, or say init({ threads: 1 })`
+        : `${what}: no live tensor is lost; call again, which starts new threads, or work on one with init({ threads: 1 })`,
+      {},
+    );
+  }
+
+  #start(threads: number): void {
+    const index = this.#workers.length + 1;
+    const data = { memory: this.#memory, index, places: this.#places, spinMillis: SPIN_MILLIS, words };
+    const died = (why: string) => {
+      if (this.#workers.includes(worker)) this.#fail(`worker thread ${index} of ${threads - 1} ${why}`);
+    };
+    const worker = startWorker(data, died);
+    this.#workers.push(worker);
+  }
+}
+
+const mayBlock = typeof document === 'undefined';
+
+function startWorker(data: object, died: (why: string) => void): Thread {
+  const node = globalThis.process?.getBuiltinModule?.('node:worker_threads');
+  if (node === undefined) {
+    const worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
+    worker.addEventListener('error', (event) => {
+      event.preventDefault();
+      died(`could not run (${event.message || 'worker.js was not found beside the module'})`);
+    });
+    worker.postMessage(data);
+    return worker;
+  }
+  const base = import.meta.url;
+  const worker = new node.Worker(new URL('./worker.js', base), { workerData: data });
+  // Node may end while workers are parked.
+  worker.unref();
+  worker.on('error', (error) => died(`could not run (${error instanceof Error ? error.message : String(error)})`));
+  worker.on('exit', () => died('ended'));
+  return worker;
+}

@@ -1,0 +1,17 @@
+// What npm runs after an install in the project itself: builds the package. Without development dependencies, as when
+// the package is installed by others, there is nothing to do.
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { basename } from 'node:path';
+
+const tsc = 'node_modules/ts7/bin/tsc';
+if (existsSync('src')) {
+  if (!existsSync(tsc)) {
+    console.error(`run npm ci in ${basename(process.cwd())} first`);
+    process.exit(1);
+  }
+  for (const step of [['wasm/build.js'], [tsc, '-b', 'tsconfig.tools.json']]) {
+    const { status } = spawnSync(process.execPath, step, { stdio: 'inherit' });
+    if (status !== 0) process.exit(status ?? 1);
+  }
+}

@@ -1,0 +1,237 @@
+// Columns, backward: the gradients of what columns.ts computes, in the same shapes of work.
+import { BackwardArgs } from './args';
+import { isComfortable, parameterOf } from './columns';
+import {
+  A, addChunks, B, c, K, mark, placePlane, placeTile, planeBytes, Q, r, S, setRowParameters, sumGradientsByColumn,
+  sumGradientsByRow, writeDx,
+} from './columns-tile';
+import { clearedPlane, generalBackward, L2, MOMENTS } from './general';
+
+/**
+ * Items are parts, extra2 many: equal shares of all tiles of extra0 columns. Where extra1 says that parameters go by column,
+ * extra3 and extra4 point to one float64 for each set's dweight and dbias, else to a plane of them for each part; 0 for none.
+ */
+export function columnsBackward(args: usize, from: i32, to: i32, scratch: usize): void {
+  const a = changetype<BackwardArgs>(args);
+  const r0 = <i32>a.r0, k1 = <i32>a.k1, tile = <i32>a.extra0, tiles = (k1 + tile - 1) / tile, byColumn = a.extra1 != 0;
+  const stride = <usize>k1 << 2, parts = <i64>a.extra2, all = <i64>(<i32>a.k0 * tiles);
+  placeTile(scratch, tile);
+  if (byColumn) setRowParameters(0, 0, 1, 1);
+  else setRowParameters(<usize>a.weight, 0, <i32>a.affine, <i32>(a.inner / a.k1));
+  for (let part = from; part < to; part++) {
+    const dweight = byColumn ? 0 : clearedPlane(a.extra3, part, a.affine);
+    const dbias = byColumn ? 0 : clearedPlane(a.extra4, part, a.affine);
+    const end = <i32>((all * (part + 1)) / parts);
+    for (let item = <i32>((all * part) / parts); item < end; item++) {
+      const i0 = item / tiles, column = (item % tiles) * tile, width = min(tile, k1 - column), set = i0 * k1 + column;
+      const at = (<usize>(i0 * r0) * <usize>k1 + <usize>column) << 2, x = <usize>a.x + at, dy = <usize>a.dy + at;
+      let found: i32;
+      if (byColumn) {
+        loadPilots(a, set, width);
+        sumGradientsByColumn(x, dy, r0, stride, width);
+        found = finishByColumn(a, set, column, width, a.extra3, a.extra4);
+      } else {
+        loadStatistics(a, set, width);
+        sumGradientsByRow(x, dy, i0 * r0, r0, stride, width, dweight, dbias);
+        found = finishByRow(a, set, width, dweight);
+      }
+      writeTile(a, at, i0 * r0, r0, width, found);
+    }
+  }
+}
+
+/** Items are planes: their pilots, into the arrays at extra3. */
+export function columnsGradientPilots(args: usize, from: i32, to: i32, scratch: usize): void {
+  const a = changetype<BackwardArgs>(args);
+  const k1 = <i32>a.k1, bytes = planeBytes(k1);
+  for (let i0 = from; i0 < to; i0++) {
+    placePlane(a.extra3, a.extra2, i0, 0, bytes);
+    memory.fill(K, 0, bytes);
+    loadPilots(a, i0 * k1, k1);
+  }
+}
+
+/** Items are chunks of extra0 rows: their sums go to extra2. */
+export function columnsGradientSums(args: usize, from: i32, to: i32, scratch: usize): void {
+  const a = changetype<BackwardArgs>(args);
+  const r0 = <i32>a.r0, k1 = <i32>a.k1, chunk = <i32>a.extra0, chunks = (r0 + chunk - 1) / chunk, bytes = planeBytes(k1);
+  placeTile(scratch, k1);
+  for (let item = from; item < to; item++) {
+    const i0 = item / chunks, j0 = (item % chunks) * chunk, at = (<usize>(i0 * r0 + j0) * <usize>k1) << 2;
+    placePlane(a.extra3, a.extra2, i0, item, bytes);
+    sumGradientsByColumn(<usize>a.x + at, <usize>a.dy + at, min(chunk, r0 - j0), <usize>k1 << 2, k1);
+  }
+}
+
+/**
+ * Coefficients of all planes from their chunks' sums, and each set's dweight and dbias at extra4 and extra5, 0 for none.
+ * What the columns have in common goes to the int32 behind the last chunk's sums. Of one item.
+ */
+export function columnsGradientFinish(args: usize, from: i32, to: i32, scratch: usize): void {
+  const a = changetype<BackwardArgs>(args);
+  const k0 = <i32>a.k0, k1 = <i32>a.k1, chunk = <i32>a.extra0, chunks = (<i32>a.r0 + chunk - 1) / chunk, bytes = planeBytes(k1);
+  let found = CONSTANT;
+  for (let i0 = 0; i0 < k0; i0++) {
+    placePlane(a.extra3, a.extra2, i0, i0 * chunks, bytes);
+    addChunks(chunks, bytes);
+    const each = finishByColumn(a, i0 * k1, 0, k1, a.extra4, a.extra5);
+    found = ((found | each) & MARKED) | (found & each & CONSTANT);
+  }
+  store<i32>(<usize>a.extra2 + <usize>(k0 * chunks) * 4 * bytes, found);
+}
+
+/** Items are chunks of extra0 rows: dx. */
+export function columnsGradientWrite(args: usize, from: i32, to: i32, scratch: usize): void {
+  const a = changetype<BackwardArgs>(args);
+  const r0 = <i32>a.r0, k1 = <i32>a.k1, chunk = <i32>a.extra0, chunks = (r0 + chunk - 1) / chunk, bytes = planeBytes(k1);
+  const all = <i32>a.k0 * chunks, found = load<i32>(<usize>a.extra2 + <usize>all * 4 * bytes);
+  placeTile(scratch, 0);
+  setRowParameters(0, 0, 1, 1);
+  for (let item = from; item < to; item++) {
+    // Backwards: what was summed last is still in the cache.
+    const i = all - 1 - item, i0 = i / chunks, j0 = (i % chunks) * chunk;
+    placePlane(a.extra3, a.extra2, i0, 0, bytes);
+    writeTile(a, (<usize>(i0 * r0 + j0) * <usize>k1) << 2, 0, min(chunk, r0 - j0), k1, found);
+  }
+}
+
+/** Items are parameters that go by column: adds up the sets' values at extra3 and extra4 in order. */
+export function columnsParameters(args: usize, from: i32, to: i32, scratch: usize): void {
+  const a = changetype<BackwardArgs>(args);
+  const k0 = <i32>a.k0, k1 = <i32>a.k1, affine = <i32>a.affine, run = affine == 1 ? k1 : <i32>a.inner;
+  for (let which = 0; which < 2; which++) {
+    const values = <usize>(which == 0 ? a.extra3 : a.extra4), out = <usize>(which == 0 ? a.dweight : a.dbias);
+    if (values == 0) continue;
+    for (let p = from; p < to; p++) {
+      let total: f64 = 0;
+      for (let i0 = 0; i0 < k0; i0++) {
+        for (let first = p * run; first < k1; first += affine * run) {
+          const at = values + (<usize>(i0 * k1 + first) << 3);
+          for (let i = 0; i < run; i++) total += load<f64>(at + (<usize>i << 3));
+        }
+      }
+      store<f32>(out + (<usize>p << 2), <f32>total);
+    }
+  }
+}
+
+/** What a finish says of its columns: some are marked; the statistics of all are constants. */
+const MARKED = 1, CONSTANT = 2;
+
+/** dx of the rows at byte `at` of x, `first` being their number in the tensor. */
+function writeTile(a: BackwardArgs, at: usize, first: i32, rows: i32, width: i32, found: i32): void {
+  if (a.dx == 0) return;
+  const stride = <usize>a.k1 << 2, isConstant = (found & CONSTANT) != 0;
+  // Constants leave x out: 0 times an infinite x would be NaN. The pilots in its place deviate by 0.
+  const x = isConstant ? K : <usize>a.x + at, step = isConstant ? 0 : stride;
+  writeDx(x, step, <usize>a.dy + at, <usize>a.dx + at, first, rows, stride, width, (found & MARKED) != 0);
+}
+
+function loadPilots(a: BackwardArgs, set: i32, width: i32): void {
+  memory.copy(K, <usize>a.saved + (<usize>set << 2), <usize>width << 2);
+}
+
+/** Saved statistics of columns as K, r and c of x̂ = (x−K)·r + c; 0 and a mark where float32 is too narrow for them. */
+function loadStatistics(a: BackwardArgs, set: i32, width: i32): void {
+  loadPilots(a, set, width);
+  for (let i = 0; i < width; i++) {
+    const at = <usize>i << 2, rstd = savedRstd(a, set + i), isNarrow = !isNormal(rstd);
+    store<f32>(mark + at, <f32>isNarrow);
+    store<f32>(r + at, isNarrow ? 0 : <f32>abs(rstd));
+    store<f32>(c + at, isNarrow ? 0 : <f32>(-savedShift(a, set + i) * abs(rstd)));
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function savedShift(a: BackwardArgs, set: i32): f64 {
+  return <f64>load<f32>(<usize>a.saved + (<usize>(<i32>a.k0 * <i32>a.k1 + set) << 2));
+}
+
+// @ts-ignore: decorator
+@inline
+function savedRstd(a: BackwardArgs, set: i32): f64 {
+  return <f64>load<f32>(<usize>a.saved + (<usize>(2 * <i32>a.k0 * <i32>a.k1 + set) << 2));
+}
+
+/** Whether float32 holds products of x − K and dy, and the square of rstd: 2^±60. */
+// @ts-ignore: decorator
+@inline
+function isNormal(rstd: f64): bool {
+  return abs(rstd) > 8.67e-19 && abs(rstd) < 1.15e18;
+}
+
+/** Coefficients A and B of columns whose parameters go by row. */
+function finishByRow(a: BackwardArgs, set: i32, width: i32, dweight: usize): i32 {
+  const kind = <i32>a.statistics, shift = kind == MOMENTS ? 1 / a.r0 : 0, share = kind == L2 ? 1 : 1 / a.r0;
+  let found = CONSTANT;
+  for (let i = 0; i < width; i++) {
+    const at = <usize>i << 2, rstd = savedRstd(a, set + i), scale = abs(rstd);
+    if (load<f32>(mark + at) != 0) {
+      // Its dy is in dbias already, its x̂ was 0.
+      generalBackward(a, set + i, dweight, 0);
+      found |= MARKED;
+      continue;
+    }
+    let slope: f64 = 0, rest: f64 = 0;
+    if (!signbit(rstd)) {
+      found &= MARKED;
+      const sum = load<f64>(S + 2 * at) * shift, product = load<f64>(Q + 2 * at) * share * scale;
+      slope = product * scale;
+      rest = sum * scale - product * savedShift(a, set + i) * scale;
+    }
+    if (isUnfit(slope, rest)) {
+      generalBackward(a, set + i, 0, 0);
+      store<f32>(mark + at, 1);
+      found |= MARKED;
+    }
+    store<f32>(A + at, <f32>slope);
+    store<f32>(B + at, <f32>rest);
+  }
+  return found;
+}
+
+/** Coefficients r, A and B of columns whose parameters go by column, and the columns' dweight and dbias. */
+function finishByColumn(a: BackwardArgs, set: i32, column: i32, width: i32, dweight: f64, dbias: f64): i32 {
+  const kind = <i32>a.statistics, shift = kind == MOMENTS ? 1 / a.r0 : 0, share = kind == L2 ? 1 : 1 / a.r0;
+  const weight = <usize>a.weight;
+  let found = CONSTANT;
+  for (let i = 0; i < width; i++) {
+    const at = <usize>i << 2, rstd = savedRstd(a, set + i), scale = abs(rstd), cm = savedShift(a, set + i);
+    const parameter = <usize>parameterOf(a.affine, a.inner, column + i) << 2;
+    const sum = load<f64>(S + 2 * at), product = (load<f64>(Q + 2 * at) - sum * cm) * scale;
+    const factor = weight != 0 ? <f64>load<f32>(weight + parameter) * scale : scale;
+    let slope: f64 = 0, rest: f64 = 0;
+    if (!signbit(rstd)) {
+      found &= MARKED;
+      slope = factor * scale * product * share;
+      rest = factor * sum * shift - slope * cm;
+    }
+    const dw = <usize>dweight + (<usize>(set + i) << 3), db = <usize>dbias + (<usize>(set + i) << 3);
+    const isMarked = !isNormal(rstd) || !(abs(product) < Infinity) || isUnfit(slope, rest) || isUnfit(factor, 0);
+    if (dweight != 0) store<f64>(dw, isMarked ? 0 : product);
+    if (dbias != 0) store<f64>(db, isMarked ? 0 : sum);
+    store<f32>(mark + at, <f32>isMarked);
+    store<f32>(r + at, <f32>factor);
+    store<f32>(A + at, <f32>slope);
+    store<f32>(B + at, <f32>rest);
+    if (!isMarked) continue;
+    // Planes that have the parameter's value at the set's place.
+    generalBackward(a, set + i, dweight != 0 ? dw - 2 * parameter : 0, dbias != 0 ? db - 2 * parameter : 0);
+    found |= MARKED;
+  }
+  return found;
+}
+
+// @ts-ignore: decorator
+@inline
+function signbit(v: f64): bool {
+  return reinterpret<i64>(v) < 0;
+}
+
+/** Whether float32 cannot hold the coefficients of x − K and 1. */
+// @ts-ignore: decorator
+@inline
+function isUnfit(slope: f64, rest: f64): bool {
+  return !(slope == 0 || isComfortable(slope)) || !(abs(rest) < 1.2676506002282294e30);
+}
