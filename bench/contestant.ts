@@ -85,3 +85,7 @@ export function lengthOf(shape: readonly number[]): number {
 export function placesIn(length: number): number[] {
   return [0, 0.21, 0.5, 0.83, 1].map((part) => Math.floor(part * (length - 1)));
 }
+
+export function passesOf({ recorded }: Work): readonly Pass[] {
+  return recorded ? ['forward'] : ['forward', 'forward+backward'];
+}

@@ -140,7 +140,7 @@ function instanceNormRow(...shape: Extents): Row {
     name: `InstanceNorm2d ${sizes(shape)}`,
     inputs: { x: shape, w: [C], b: [C] },
     output: shape,
-    own: (x, w, b) => instanceNorm(x, null, null, { weight: w, bias: b, eps }),
+    own: (x, w, b) => instanceNorm(x, { weight: w, bias: b, eps }),
     torch: `y = F.instance_norm(x, None, None, w, b, True, 0.1, ${eps})`,
     onnx: [node('InstanceNormalization', 'x w b', { epsilon: eps })],
     jax: (jax, x, w, b) =>

@@ -7,14 +7,16 @@ import type { Row } from './rows.js';
 
 /** A tensor of TensorFlow.js, as far as the rows look at it. */
 interface TfTensor {
+  readonly shape: readonly number[];
   dataSync(): Float32Array;
   dispose(): void;
 }
 
 interface TfLayer {
   apply(x: TfTensor, options?: object): TfTensor;
+  build(shape: readonly number[]): void;
   setWeights(weights: readonly TfTensor[]): void;
-  dispose(): void;
+  readonly weights: readonly { dispose(): void }[];
 }
 
 type TfLayerName = 'layerNormalization' | 'batchNormalization';
@@ -79,15 +81,12 @@ function enterTf(tf: TfModule, row: Row, pass: Pass, numbers: Numbers): Contesta
     layer: (name, options, weights, x, callOptions) => {
       if (made !== null) return made.apply(x, callOptions);
       made = tf.layers[name](options);
-      // A layer has weights once it was applied; batchNormalization without running ones has its own.
-      made.apply(x, callOptions).dispose();
+      made.build(x.shape);
       made.setWeights(weights);
       return made.apply(x, callOptions);
     },
   };
-  // Not in a tidy: that would take the layer's weights away. Only a layer leaves nothing behind.
-  const first = call(names, ...inputs);
-  first.dispose();
+  // The layer's weights are variables, which a tidy lets live.
   const run = (): TfTensor => tf.tidy(() => call(names, ...inputs));
   return {
     // WebAssembly runs at once; nothing is waited for.
@@ -100,7 +99,8 @@ function enterTf(tf: TfModule, row: Row, pass: Pass, numbers: Numbers): Contesta
     },
     close: () => {
       for (const input of inputs) input.dispose();
-      made?.dispose();
+      // Its own dispose refuses a layer that was built by hand.
+      for (const weight of made?.weights ?? []) weight.dispose();
     },
   };
 }

@@ -1,4 +1,5 @@
-// Compiles the kernels: wasm/*/index.ts -> src/kernels/wasm/*.wasm.ts (base64, for whoever imports the kernels) and both
+// Compiles the kernels: wasm/*/index.ts -> src/kernels/wasm/*.wasm.ts (hexadecimal, for whoever imports the kernels: it
+// packs a fifth smaller than base64, which hides repeated bytes) and both
 // in one file, dist/evenkeel.wasm (for pages that load it by its address). Does nothing where nothing changed.
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -37,7 +38,7 @@ async function build() {
     const bytes = await compile(`wasm/${name}/index.ts`, base);
     const text =
       `// Compiled from wasm/${name} by wasm/build.js.\nimport type { Binary } from './binary.js';\n\n` +
-      `export const ${name}: Binary = {\n  name: '${name}',\n  version: '${version}',\n  base64:\n    '${bytes.toString('base64')}',\n};\n`;
+      `export const ${name}: Binary = {\n  name: '${name}',\n  version: '${version}',\n  hex:\n    '${bytes.toString('hex')}',\n};\n`;
     writeFileSync(path(`src/kernels/wasm/${name}.wasm.ts`), text);
     console.log(`wasm/${name}: ${bytes.length} bytes`);
   }

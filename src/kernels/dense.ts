@@ -1,10 +1,11 @@
 // The dense half of the backends that come with the package: loaded by the operations that need it.
 // May import kernels.
 
-import type { Core, Data, Dense, Kernels, Reals } from './kernels.js';
+import type { Core, Data, Dense, Reals } from './kernels.js';
 import { conv, matmul } from './reference/dense.js';
 import { reference } from './reference/reference.js';
 import { gather, scatterAdd, softmax } from './reference/softmax.js';
+import { isTracing, traced } from './trace.js';
 import { wasmDense } from './wasm/dense.js';
 import { wasm } from './wasm/wasm.js';
 
@@ -18,10 +19,11 @@ const referenceDense: Dense<Data> = {
     scatterAdd(rows as Reals, index as BigInt64Array, width, table as Reals),
 };
 
-const own = new Map<unknown, unknown>([[reference, referenceDense], [wasm, wasmDense(referenceDense)]]);
+const own = new Map<string, unknown>([[reference.name, referenceDense], [wasm.name, wasmDense(referenceDense)]]);
 
 /** The dense half of a backend. */
 export function denseOf(kernels: Core<unknown>): Dense<unknown> {
   // Backends from elsewhere are registered whole.
-  return (own.get(kernels) ?? kernels) as Kernels<unknown>;
+  const dense = (own.get(kernels.name) ?? kernels) as Dense<unknown>;
+  return isTracing && own.has(kernels.name) ? traced(dense, kernels.name) : dense;
 }

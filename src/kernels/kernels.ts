@@ -3,6 +3,7 @@
 
 import { KeelError } from '../errors.js';
 import type { Plan, Runs } from '../plan.js';
+import { isTracing, traced } from './trace.js';
 
 /** Element types. float32 and float64 take part in arithmetic; int64 and bool are data: indices, labels, masks. */
 export type DType = 'float32' | 'float64' | 'int64' | 'bool';
@@ -172,7 +173,8 @@ export function register<S>(kernels: Kernels<S>): void {
 /** Registers one of our own, whose dense half is found elsewhere. */
 export function registerCore<S>(core: Core<S>): void {
   // The handles that come back to a backend are its own: nobody else makes or opens them.
-  const opaque = core as Core<unknown>;
+  const whole = core as Core<unknown>;
+  const opaque = isTracing ? traced(whole, core.name) : whole;
   registry.set(core.name, opaque);
   current ??= opaque;
 }

@@ -19,8 +19,8 @@ export function columnsBackward(args: usize, from: i32, to: i32, scratch: usize)
   if (byColumn) setRowParameters(0, 0, 1, 1);
   else setRowParameters(<usize>a.weight, 0, <i32>a.affine, <i32>(a.inner / a.k1));
   for (let part = from; part < to; part++) {
-    const dweight = byColumn ? 0 : clearedPlane(a.extra3, part, a.affine);
-    const dbias = byColumn ? 0 : clearedPlane(a.extra4, part, a.affine);
+    const dweight: usize = byColumn ? 0 : clearedPlane(a.extra3, part, a.affine);
+    const dbias: usize = byColumn ? 0 : clearedPlane(a.extra4, part, a.affine);
     const end = <i32>((all * (part + 1)) / parts);
     for (let item = <i32>((all * part) / parts); item < end; item++) {
       const i0 = item / tiles, column = (item % tiles) * tile, width = min(tile, k1 - column), set = i0 * k1 + column;
@@ -123,7 +123,7 @@ function writeTile(a: BackwardArgs, at: usize, first: i32, rows: i32, width: i32
   if (a.dx == 0) return;
   const stride = <usize>a.k1 << 2, isConstant = (found & CONSTANT) != 0;
   // Constants leave x out: 0 times an infinite x would be NaN. The pilots in its place deviate by 0.
-  const x = isConstant ? K : <usize>a.x + at, step = isConstant ? 0 : stride;
+  const x = isConstant ? K : <usize>a.x + at, step: usize = isConstant ? 0 : stride;
   writeDx(x, step, <usize>a.dy + at, <usize>a.dx + at, first, rows, stride, width, (found & MARKED) != 0);
 }
 

@@ -61,7 +61,7 @@ export function placePlane(arrays: f64, sums: f64, i0: i32, chunk: i32, bytes: u
 
 /** Adds the sums of a plane's other chunks to the first one's, in order. */
 export function addChunks(chunks: i32, bytes: usize): void {
-  const size = 4 * bytes;
+  const size: usize = 4 * bytes;
   for (let chunk = 1; chunk < chunks; chunk++) {
     const from = S + <usize>chunk * size;
     for (let i: usize = 0; i < size; i += 16) v128.store(S + i, f64x2.add(v128.load(S + i), v128.load(from + i)));

@@ -122,7 +122,13 @@ export function reduceParts(args: usize, from: i32, to: i32, scratch: usize): vo
   for (let which = 0; which < 2; which++) {
     const planes = <usize>(which == 0 ? a.extra1 : a.extra2), out = <usize>(which == 0 ? a.dweight : a.dbias);
     if (planes == 0 || out == 0) continue;
-    for (let p = from; p < to; p++) {
+    let p = from;
+    for (; p + 2 <= to; p += 2) {
+      let totals = f64x2.splat(0), at = planes + (<usize>p << 3);
+      for (let part = 0; part < parts; part++, at += bytes) totals = f64x2.add(totals, v128.load(at));
+      v128.store64_lane(out + (<usize>p << 2), f32x4.demote_f64x2_zero(totals), 0);
+    }
+    for (; p < to; p++) {
       let total: f64 = 0, at = planes + (<usize>p << 3);
       for (let part = 0; part < parts; part++, at += bytes) total += load<f64>(at);
       store<f32>(out + (<usize>p << 2), <f32>total);

@@ -2,9 +2,9 @@
 // h = (x - mean) · rstd, and adds dy and dy · h to the sums of the parameters' gradients.
 
 import { BackwardArgs } from './args';
-import { clearedPlane, generalBackward, L2, MOMENTS } from './general';
+import { generalBackward, L2, MOMENTS } from './general';
 import { hsum } from './lanes';
-import { BLOCK } from './rows';
+import { BLOCK, PAD } from './rows';
 
 /** Rows whose dy and dy · h are added up in float32 before they join the float64 planes. */
 const RUN = 64;
@@ -13,10 +13,10 @@ const LEAST: f64 = 8.271806125530277e-25, MOST: f64 = 1.2089258196146292e24;
 
 /** Of the row that waits to be written: dx = g · reciprocal - (h · slope + shift). */
 let reciprocal: f32 = 0;
-let slope: f32 = 0;
-let shift: f32 = 0;
-let sumG: f64 = 0;
-let sumGH: f64 = 0;
+export let slope: f32 = 0;
+export let shift: f32 = 0;
+export let sumG: f64 = 0;
+export let sumGH: f64 = 0;
 
 /**
  * Items are parts. Row r has the parameters of class r % (affine / r0); extra3 shares of the classes times extra4 shares of
@@ -30,4 +30,218 @@ export function rowsBackward(args: usize, from: i32, to: i32, scratch: usize): v
 /** The same with dsum added to dx. */
 export function rowsBackwardAdd(args: usize, from: i32, to: i32, scratch: usize): void {
   backward(changetype<BackwardArgs>(args), from, to, scratch, true);
+}
+
+// @ts-ignore: decorator
+@inline
+function backward(a: BackwardArgs, from: i32, to: i32, scratch: usize, adds: bool): void {
+  const width = <i32>a.r0, bytes = <usize>width << 2, sets = <i32>a.k0, affine = <i32>a.affine;
+  const classes = affine == 0 ? 1 : affine / width, rows = sets / classes;
+  const classShares = <i32>a.extra3, rowShares = <i32>a.extra4;
+  const most = <usize>((classes + classShares - 1) / classShares) * bytes;
+  // In scratch: g and h of the row that waits, a row for output that nobody wants, sums of dy · h and of dy.
+  const nowhere = scratch + 2 * bytes + PAD, dweight = nowhere + bytes + PAD, dbias = dweight + most + PAD;
+  const weight = <usize>(a.weight != 0 ? a.weight : a.extra5), weightStep: usize = a.weight != 0 ? 32 : 0;
+  const x = <usize>a.x, dy = <usize>a.dy, dsum = <usize>a.dsum, saved = <usize>a.saved, plane = <usize>sets << 2;
+  memory.fill(scratch, 0, 2 * bytes);
+
+  for (let part = from; part < to; part++) {
+    const rowShare = part / classShares, classShare = part % classShares;
+    const firstClass = share(classes, classShare, classShares), lastClass = share(classes, classShare + 1, classShares);
+    const offset = <usize>firstClass * bytes, count = <usize>(lastClass - firstClass) * bytes;
+    const planes = (<usize>rowShare * <usize>affine) << 3;
+    const dweights = a.extra1 == 0 ? 0 : <usize>a.extra1 + planes, dbiases = a.extra2 == 0 ? 0 : <usize>a.extra2 + planes;
+    memory.fill(dweight, 0, count);
+    memory.fill(dbias, 0, count);
+    if (dweights != 0) memory.fill(dweights + 2 * offset, 0, 2 * count);
+    if (dbiases != 0) memory.fill(dbiases + 2 * offset, 0, 2 * count);
+
+    let out = nowhere, added = dsum;
+    const end = share(rows, rowShare + 1, rowShares);
+    for (let i = share(rows, rowShare, rowShares), run = 1; i < end; i++, run++) {
+      for (let j = firstClass; j < lastClass; j++) {
+        const row = i * classes + j, start = <usize>row * bytes, statistics = saved + (<usize>row << 2);
+        const rstd = rstdOf(a, row);
+        if (!isUsual(rstd)) {
+          generalBackward(a, row, dweights, dbiases);
+          continue;
+        }
+        startSums();
+        const at = <usize>j * bytes;
+        for (let block: usize = 0; block < bytes; block += BLOCK * 4) {
+          const w = weight + (weightStep != 0 ? at + block : 0), sums = at - offset + block, length = min(bytes - block, BLOCK * 4);
+          if (adds) {
+            sweepAndWrite(
+              x + start + block, dy + start + block, w, statistics, plane, dweight + sums, dbias + sums,
+              scratch + 2 * block, out + block, added + block, length, weightStep, true,
+            );
+          } else {
+            sweepBlock(
+              x + start + block, dy + start + block, w, statistics, plane, dweight + sums, dbias + sums,
+              scratch + 2 * block, out + block, length, weightStep,
+            );
+          }
+        }
+        if (coefficients(a, row, rstd)) {
+          out = a.dx != 0 ? <usize>a.dx + start : nowhere;
+          added = dsum + start;
+        } else {
+          generalBackward(a, row, 0, 0);
+          out = nowhere;
+        }
+      }
+      if (run % RUN == 0 || i + 1 == end) {
+        flush(dweight, dweights == 0 ? 0 : dweights + 2 * offset, count);
+        flush(dbias, dbiases == 0 ? 0 : dbiases + 2 * offset, count);
+      }
+    }
+    if (out != nowhere) write(scratch, out, added, bytes, adds);
+  }
+}
+
+/** Sweeps a block of a row and leaves g and h where it found those of the row before, whose dx it writes. */
+// @ts-ignore: decorator
+@inline
+function sweepAndWrite(
+  x: usize, dy: usize, w: usize, statistics: usize, plane: usize, dweight: usize, dbias: usize, gh: usize, dx: usize,
+  dsum: usize, bytes: usize, weightStep: usize, adds: bool,
+): void {
+  // Splats from memory: of computed values the compiler keeps both scalar and vector, and runs out of registers.
+  const k = v128.load32_splat(statistics), cm = v128.load32_splat(statistics + plane);
+  const rstd = f32x4.abs(v128.load32_splat(statistics + 2 * plane));
+  const r = f32x4.splat(reciprocal), A = f32x4.splat(slope), B = f32x4.splat(shift);
+  const end = x + bytes, end8 = x + (bytes & ~31);
+  let s = f32x4.splat(0), q = s;
+  while (x < end8) {
+    const d0 = v128.load(dy), h0 = f32x4.mul(f32x4.sub(f32x4.sub(v128.load(x), k), cm), rstd);
+    let t0 = f32x4.sub(f32x4.mul(v128.load(gh), r), f32x4.add(f32x4.mul(v128.load(gh, 16), A), B));
+    if (adds) t0 = f32x4.add(t0, v128.load(dsum));
+    v128.store(dx, t0);
+    v128.store(dbias, f32x4.add(v128.load(dbias), d0));
+    v128.store(dweight, f32x4.add(v128.load(dweight), f32x4.mul(d0, h0)));
+    const g0 = f32x4.mul(d0, v128.load(w));
+    v128.store(gh, g0);
+    v128.store(gh, h0, 16);
+    s = f32x4.add(s, g0);
+    q = f32x4.add(q, f32x4.mul(g0, h0));
+    const d1 = v128.load(dy, 16), h1 = f32x4.mul(f32x4.sub(f32x4.sub(v128.load(x, 16), k), cm), rstd);
+    let t1 = f32x4.sub(f32x4.mul(v128.load(gh, 32), r), f32x4.add(f32x4.mul(v128.load(gh, 48), A), B));
+    if (adds) t1 = f32x4.add(t1, v128.load(dsum, 16));
+    v128.store(dx, t1, 16);
+    v128.store(dbias, f32x4.add(v128.load(dbias, 16), d1), 16);
+    v128.store(dweight, f32x4.add(v128.load(dweight, 16), f32x4.mul(d1, h1)), 16);
+    const g1 = f32x4.mul(d1, v128.load(w, 16));
+    v128.store(gh, g1, 32);
+    v128.store(gh, h1, 48);
+    s = f32x4.add(s, g1);
+    q = f32x4.add(q, f32x4.mul(g1, h1));
+    x += 32;
+    dy += 32;
+    w += weightStep;
+    dweight += 32;
+    dbias += 32;
+    gh += 64;
+    dx += 32;
+    if (adds) dsum += 32;
+  }
+  sumG += hsum(s);
+  sumGH += hsum(q);
+  const kf = load<f32>(statistics), cf = load<f32>(statistics + plane), rf = abs(load<f32>(statistics + 2 * plane));
+  while (x < end) {
+    const d = load<f32>(dy), h = (load<f32>(x) - kf - cf) * rf, g = d * load<f32>(w);
+    const t = load<f32>(gh) * reciprocal - (load<f32>(gh, 4) * slope + shift);
+    store<f32>(dx, adds ? t + load<f32>(dsum) : t);
+    store<f32>(dbias, load<f32>(dbias) + d);
+    store<f32>(dweight, load<f32>(dweight) + d * h);
+    store<f32>(gh, g);
+    store<f32>(gh, h, 4);
+    sumG += <f64>g;
+    sumGH += <f64>g * <f64>h;
+    x += 4;
+    dy += 4;
+    w += weightStep >> 3;
+    dweight += 4;
+    dbias += 4;
+    gh += 8;
+    dx += 4;
+    if (adds) dsum += 4;
+  }
+}
+
+/** dx of the last row. */
+// @ts-ignore: decorator
+@inline
+function write(gh: usize, dx: usize, dsum: usize, bytes: usize, adds: bool): void {
+  const r = f32x4.splat(reciprocal), A = f32x4.splat(slope), B = f32x4.splat(shift);
+  let i: usize = 0;
+  for (const whole = bytes & ~31; i < whole; i += 16) {
+    let t = f32x4.sub(f32x4.mul(v128.load(gh + 2 * i), r), f32x4.add(f32x4.mul(v128.load(gh + 2 * i, 16), A), B));
+    if (adds) t = f32x4.add(t, v128.load(dsum + i));
+    v128.store(dx + i, t);
+  }
+  for (; i < bytes; i += 4) {
+    const t = load<f32>(gh + 2 * i) * reciprocal - (load<f32>(gh + 2 * i, 4) * slope + shift);
+    store<f32>(dx + i, adds ? t + load<f32>(dsum + i) : t);
+  }
+}
+
+/** Sweeps a block of a row. */
+export function sweepBlock(
+  x: usize, dy: usize, w: usize, statistics: usize, plane: usize, dweight: usize, dbias: usize, gh: usize, dx: usize,
+  bytes: usize, weightStep: usize,
+): void {
+  sweepAndWrite(x, dy, w, statistics, plane, dweight, dbias, gh, dx, 0, bytes, weightStep, false);
+}
+
+export function startSums(): void {
+  sumG = sumGH = 0;
+}
+
+/** Adds the sums of blocks, two float64 each. */
+export function addSums(sums: usize, blocks: i32): void {
+  for (const end = sums + (<usize>blocks << 4); sums < end; sums += 16) {
+    sumG += load<f64>(sums);
+    sumGH += load<f64>(sums, 8);
+  }
+}
+
+export function rstdOf(a: BackwardArgs, row: i32): f64 {
+  return abs<f64>(<f64>load<f32>(<usize>a.saved + (<usize>row << 2) + (<usize>a.k0 << 3)));
+}
+
+/** Whether products with rstd stay in the range of float32; false for NaN. */
+export function isUsual(rstd: f64): bool {
+  return rstd >= LEAST && rstd <= MOST;
+}
+
+/** Sets the coefficients of a row's dx from its sums; false where float32 cannot carry them. */
+export function coefficients(a: BackwardArgs, row: i32, rstd: f64): bool {
+  if (!(abs(sumG) < 3e38 && abs(sumGH) < 3e38)) return false;
+  const kind = <i32>a.statistics, isConstant = reinterpret<i32>(load<f32>(<usize>a.saved + (<usize>row << 2) + (<usize>a.k0 << 3))) < 0;
+  const each = rstd / a.r0;
+  reciprocal = <f32>rstd;
+  slope = <f32>(isConstant ? 0 : kind == L2 ? rstd * sumGH : each * sumGH);
+  shift = <f32>(isConstant || kind != MOMENTS ? 0 : each * sumG);
+  return abs(slope) < <f32>MOST * <f32>1e12 && abs(shift) < <f32>MOST * <f32>1e12;
+}
+
+/** Adds sums in float32 to a plane of float64, if there is one, and clears them. */
+export function flush(sums: usize, plane: usize, bytes: usize): void {
+  if (plane == 0) return;
+  const end = sums + bytes, end4 = sums + (bytes & ~15);
+  for (; sums < end4; sums += 16, plane += 32) {
+    const v = v128.load(sums);
+    v128.store(plane, f64x2.add(v128.load(plane), f64x2.promote_low_f32x4(v)));
+    v128.store(plane, f64x2.add(v128.load(plane, 16), f64x2.promote_low_f32x4(i64x2.shuffle(v, v, 1, 1))), 16);
+    v128.store(sums, f32x4.splat(0));
+  }
+  for (; sums < end; sums += 4, plane += 8) {
+    store<f64>(plane, load<f64>(plane) + <f64>load<f32>(sums));
+    store<f32>(sums, 0);
+  }
+}
+
+/** Where share i of n things begins. */
+function share(n: i32, i: i32, shares: i32): i32 {
+  return <i32>((<i64>n * i) / shares);
 }

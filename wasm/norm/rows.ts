@@ -11,7 +11,7 @@ export const BLOCK = 4096;
 /** Sweeps about ever better pilots, after which a row goes to float64. */
 export const MOST_SWEEPS = 4;
 /** Between the scratch rows: equal offsets in a page would share cache sets. */
-const PAD = 192;
+export const PAD = 192;
 
 /** Sums of a sweep: Σu and Σu². */
 export let sum: f64 = 0;
@@ -46,10 +46,9 @@ function forward(a: ForwardArgs, from: i32, to: i32, deviations: usize, adds: bo
     for (let sweeps = 0; verdict == AGAIN && sweeps < MOST_SWEEPS; sweeps++) {
       sum = squares = 0;
       for (let i: usize = 0; i < bytes; i += BLOCK * 4) {
-        const w = weight + (weightStep != 0 ? at + i : 0), b = bias + (biasStep != 0 ? at + i : 0);
         sweepAndWrite(
-          x + start + i, residual + start + i, total + start + i, deviations + i, out + i, w, b,
-          min(bytes - i, BLOCK * 4), weightStep, biasStep, <f32>k, c, r, adds,
+          x + start + i, residual + start + i, total + start + i, deviations + i, out + i,
+          weight + (weightStep != 0 ? at + i : 0), bias + (biasStep != 0 ? at + i : 0), min(bytes - i, BLOCK * 4), weightStep, biasStep, <f32>k, c, r, adds,
         );
       }
       out = nowhere;
@@ -211,9 +210,10 @@ function firstPilot(p: usize, n: i32): f64 {
   return <f64><f32>(hsum(first) * 0.0625);
 }
 
+/** Where a sweep that is not about a pilot starts. */
 // @ts-ignore: decorator
 @inline
-function givenPilot(a: ForwardArgs, row: i32): f64 {
+export function givenPilot(a: ForwardArgs, row: i32): f64 {
   return a.givenMean != 0 ? <f64>load<f32>(<usize>a.givenMean + (<usize>row << 2)) : 0;
 }
 

@@ -1,4 +1,4 @@
-// Inner loops over one block: n consecutive floats, at least 4, whose parameter is one value. Sums come back as a pair of
+// Inner loops over one block: consecutive floats, at least 4 in `bytes`, whose parameter is one value. Sums come back as a pair of
 // float64. Four vectors a turn, then single ones; the last vector overlaps what is done already: its lanes are masked out of
 // sums, and results are written twice, from what was loaded before the first store, for y may be x.
 
@@ -13,8 +13,8 @@ function pairOf(s: v128, q: v128): v128 {
 /** The lanes of the last vector that whole vectors from the start leave over. */
 // @ts-ignore: decorator
 @inline
-function leftOver(n: i32): v128 {
-  return i32x4.gt_s(i32x4.splat(n & 3), i32x4(3, 2, 1, 0));
+function leftOver(bytes: usize): v128 {
+  return i32x4.gt_s(i32x4.splat(<i32>bytes & 12), i32x4(12, 8, 4, 0));
 }
 
 // @ts-ignore: decorator
@@ -24,10 +24,10 @@ function scaled(x: v128, k: v128, a: v128, b: v128): v128 {
 }
 
 /** Σu and Σu² of u = x - k. */
-export function sweep(x: usize, n: i32, center: f32): v128 {
-  const end = x + (<usize>n << 2), k = f32x4.splat(center);
+export function sweep(x: usize, bytes: usize, center: f32): v128 {
+  const end = x + bytes, k = f32x4.splat(center);
   let s0 = f32x4.splat(0), s1 = s0, q0 = s0, q1 = s0;
-  for (const e = x + (<usize>(n & ~15) << 2); x < e; x += 64) {
+  for (const e = x + (bytes & ~63); x < e; x += 64) {
     const u0 = f32x4.sub(v128.load(x), k), u1 = f32x4.sub(v128.load(x, 16), k);
     const u2 = f32x4.sub(v128.load(x, 32), k), u3 = f32x4.sub(v128.load(x, 48), k);
     s0 = f32x4.add(s0, f32x4.add(u0, u2));
@@ -40,15 +40,15 @@ export function sweep(x: usize, n: i32, center: f32): v128 {
     s0 = f32x4.add(s0, u);
     q0 = f32x4.add(q0, f32x4.mul(u, u));
   }
-  const u = v128.and(f32x4.sub(v128.load(end - 16), k), leftOver(n));
+  const u = v128.and(f32x4.sub(v128.load(end - 16), k), leftOver(bytes));
   return pairOf(f32x4.add(f32x4.add(s0, u), s1), f32x4.add(f32x4.add(q0, f32x4.mul(u, u)), q1));
 }
 
 /** y = (x - k)a + b. */
-export function apply(x: usize, y: usize, n: i32, center: f32, slope: f32, shift: f32): void {
-  const end = x + (<usize>n << 2), last = v128.load(end - 16), lastY = y + (<usize>n << 2) - 16;
+export function apply(x: usize, y: usize, bytes: usize, center: f32, slope: f32, shift: f32): void {
+  const end = x + bytes, last = v128.load(end - 16), lastY = y + bytes - 16;
   const k = f32x4.splat(center), a = f32x4.splat(slope), b = f32x4.splat(shift);
-  for (const e = x + (<usize>(n & ~15) << 2); x < e; x += 64, y += 64) {
+  for (const e = x + (bytes & ~63); x < e; x += 64, y += 64) {
     v128.store(y, scaled(v128.load(x), k, a, b));
     v128.store(y, scaled(v128.load(x, 16), k, a, b), 16);
     v128.store(y, scaled(v128.load(x, 32), k, a, b), 32);
@@ -60,12 +60,12 @@ export function apply(x: usize, y: usize, n: i32, center: f32, slope: f32, shift
 
 /** Both in one loop, for loads from memory then overlap with stores: y from x, and the sums of the next block. */
 export function applySweep(
-  x: usize, y: usize, n: i32, center: f32, slope: f32, shift: f32, next: usize, nextCenter: f32,
+  x: usize, y: usize, bytes: usize, center: f32, slope: f32, shift: f32, next: usize, nextCenter: f32,
 ): v128 {
-  const end = next + (<usize>n << 2), last = v128.load(x + (<usize>n << 2) - 16), lastY = y + (<usize>n << 2) - 16;
+  const end = next + bytes, last = v128.load(x + bytes - 16), lastY = y + bytes - 16;
   const k = f32x4.splat(center), a = f32x4.splat(slope), b = f32x4.splat(shift), kn = f32x4.splat(nextCenter);
   let s0 = f32x4.splat(0), s1 = s0, q0 = s0, q1 = s0;
-  for (const e = next + (<usize>(n & ~15) << 2); next < e; x += 64, y += 64, next += 64) {
+  for (const e = next + (bytes & ~63); next < e; x += 64, y += 64, next += 64) {
     const u0 = f32x4.sub(v128.load(next), kn), u1 = f32x4.sub(v128.load(next, 16), kn);
     const u2 = f32x4.sub(v128.load(next, 32), kn), u3 = f32x4.sub(v128.load(next, 48), kn);
     v128.store(y, scaled(v128.load(x), k, a, b));
@@ -84,7 +84,7 @@ export function applySweep(
     v128.store(y, scaled(v128.load(x), k, a, b));
   }
   v128.store(lastY, scaled(last, k, a, b));
-  const u = v128.and(f32x4.sub(v128.load(end - 16), kn), leftOver(n));
+  const u = v128.and(f32x4.sub(v128.load(end - 16), kn), leftOver(bytes));
   return pairOf(f32x4.add(f32x4.add(s0, u), s1), f32x4.add(f32x4.add(q0, f32x4.mul(u, u)), q1));
 }
 
@@ -95,51 +95,37 @@ function gradient(dy: v128, x: v128, k: v128, a: v128, slope: v128, shift: v128)
 }
 
 /** Σdy and Σdy·u of u = x - k. */
-export function sweepBack(x: usize, dy: usize, n: i32, center: f32): v128 {
-  const end = x + (<usize>n << 2), lastDy = dy + (<usize>n << 2) - 16, k = f32x4.splat(center);
+export function sweepBack(x: usize, dy: usize, bytes: usize, center: f32): v128 {
+  const end = x + bytes, lastDy = dy + bytes - 16, k = f32x4.splat(center);
   let s0 = f32x4.splat(0), s1 = s0, q0 = s0, q1 = s0;
-  for (const e = x + (<usize>(n & ~7) << 2); x < e; x += 32, dy += 32) {
+  for (const e = x + (bytes & ~31); x < e; x += 32, dy += 32) {
     const d0 = v128.load(dy), d1 = v128.load(dy, 16);
     s0 = f32x4.add(s0, d0);
     s1 = f32x4.add(s1, d1);
     q0 = f32x4.add(q0, f32x4.mul(d0, f32x4.sub(v128.load(x), k)));
     q1 = f32x4.add(q1, f32x4.mul(d1, f32x4.sub(v128.load(x, 16), k)));
   }
-  if (n & 4) {
+  if (bytes & 16) {
     const d = v128.load(dy);
     s0 = f32x4.add(s0, d);
     q0 = f32x4.add(q0, f32x4.mul(d, f32x4.sub(v128.load(x), k)));
   }
-  const mask = leftOver(n), d = v128.and(v128.load(lastDy), mask);
+  const mask = leftOver(bytes), d = v128.and(v128.load(lastDy), mask);
   const u = v128.and(f32x4.sub(v128.load(end - 16), k), mask);
   return pairOf(f32x4.add(f32x4.add(s0, d), s1), f32x4.add(f32x4.add(q0, f32x4.mul(d, u)), q1));
 }
 
-/** dx = dy·a - (u·slope + shift). */
-export function applyBack(
-  x: usize, dy: usize, dx: usize, n: i32, center: f32, scale: f32, slope: f32, shift: f32,
-): void {
-  const end = x + (<usize>n << 2), bytes = <usize>n << 2, lastDy = dy + bytes - 16, lastDx = dx + bytes - 16;
-  const k = f32x4.splat(center), a = f32x4.splat(scale), A = f32x4.splat(slope), B = f32x4.splat(shift);
-  for (const e = x + (<usize>(n & ~7) << 2); x < e; x += 32, dy += 32, dx += 32) {
-    v128.store(dx, gradient(v128.load(dy), v128.load(x), k, a, A, B));
-    v128.store(dx, gradient(v128.load(dy, 16), v128.load(x, 16), k, a, A, B), 16);
-  }
-  if (n & 4) v128.store(dx, gradient(v128.load(dy), v128.load(x), k, a, A, B));
-  v128.store(lastDx, gradient(v128.load(lastDy), v128.load(end - 16), k, a, A, B));
-}
-
-/** Both in one loop: dx of one block, and the sums of the next one. */
+/** dx = dy·a - (u·slope + shift) of one block, and the sums of the next one. */
 export function applySweepBack(
-  x: usize, dy: usize, dx: usize, n: i32, center: f32, scale: f32, slope: f32, shift: f32,
+  x: usize, dy: usize, dx: usize, bytes: usize, center: f32, scale: f32, slope: f32, shift: f32,
   next: usize, nextDy: usize, nextCenter: f32,
 ): v128 {
-  const bytes = <usize>n << 2, end = x + bytes, endDy = dy + bytes, lastDx = dx + bytes - 16;
+  const end = x + bytes, endDy = dy + bytes, lastDx = dx + bytes - 16;
   const endNext = next + bytes, endNextDy = nextDy + bytes;
   const k = f32x4.splat(center), a = f32x4.splat(scale), A = f32x4.splat(slope), B = f32x4.splat(shift);
   const kn = f32x4.splat(nextCenter);
   let s0 = f32x4.splat(0), s1 = s0, q0 = s0, q1 = s0;
-  for (const e = x + (<usize>(n & ~7) << 2); x < e; x += 32, dy += 32, dx += 32, next += 32, nextDy += 32) {
+  for (const e = x + (bytes & ~31); x < e; x += 32, dy += 32, dx += 32, next += 32, nextDy += 32) {
     const d0 = v128.load(nextDy), d1 = v128.load(nextDy, 16);
     s0 = f32x4.add(s0, d0);
     s1 = f32x4.add(s1, d1);
@@ -148,14 +134,14 @@ export function applySweepBack(
     v128.store(dx, gradient(v128.load(dy), v128.load(x), k, a, A, B));
     v128.store(dx, gradient(v128.load(dy, 16), v128.load(x, 16), k, a, A, B), 16);
   }
-  if (n & 4) {
+  if (bytes & 16) {
     const d = v128.load(nextDy);
     s0 = f32x4.add(s0, d);
     q0 = f32x4.add(q0, f32x4.mul(d, f32x4.sub(v128.load(next), kn)));
     v128.store(dx, gradient(v128.load(dy), v128.load(x), k, a, A, B));
   }
   v128.store(lastDx, gradient(v128.load(endDy - 16), v128.load(end - 16), k, a, A, B));
-  const mask = leftOver(n), d = v128.and(v128.load(endNextDy - 16), mask);
+  const mask = leftOver(bytes), d = v128.and(v128.load(endNextDy - 16), mask);
   const u = v128.and(f32x4.sub(v128.load(endNext - 16), kn), mask);
   return pairOf(f32x4.add(f32x4.add(s0, d), s1), f32x4.add(f32x4.add(q0, f32x4.mul(d, u)), q1));
 }

@@ -1,104 +1,105 @@
-// Sets made of stretches: a stretch is a run of S consecutive floats with one scale and one shift. Batch norm has N of them
-// in a set, group norm C/G, instance norm one. Small sets are done whole, y of one while the next is swept; few large ones
-// are cut into blocks for threads. Both add the same sums of the same blocks in the same order.
+// Sets made of stretches: a stretch is a run of consecutive floats with one scale and one shift. Batch norm has N of them in
+// a set, group norm C/G, instance norm one. Sets are done one after the other, y of one while the next is swept; few large
+// ones are cut into blocks for threads. Both add the same sums of the same blocks in the same order.
+// Offsets and lengths are in bytes.
 
 import { BackwardArgs, ForwardArgs } from './args';
 import { generalBackward, generalForward, L2, MOMENTS } from './general';
 import { hsum } from './lanes';
-import { apply, applyBack, applySweep, applySweepBack, sweep, sweepBack } from './segments-loops';
+import { apply, applySweep, applySweepBack, sweep, sweepBack } from './segments-loops';
 import { AGAIN, isPiloted, pilotOfSet, settle, SETTLED } from './settle';
 
-/** Floats of a block, whose sums are float32; the last one of a stretch has less than twice as many. */
-const BLOCK: i32 = 2048;
-/** Sums below this may have lost products to underflow. */
-const FAINT: f64 = 1e-27;
-const LARGE: f64 = 1e30;
+/** 2048 floats, whose sums are float32; the last block of a stretch has less than twice as many. */
+const BLOCK: usize = 8192;
+/** Sums below this may have lost products to underflow; coefficients outside of these have lost digits, or will. */
+const FAINT: f64 = 1e-27, LEAST: f64 = 1e-33, MOST: f64 = 1e30;
 
-// A set is `runs` runs of `run` consecutive floats, `runStep` apart; a run is whole stretches, and those whole blocks.
-let runs: i32 = 0, run: i32 = 0, runStep: i32 = 0;
-let stretch: i32 = 0, blocks: i32 = 0;
-let k1: i32 = 0, r1: i32 = 0, setStep: i32 = 0, affine: i32 = 0, inner: i32 = 0;
+// A set is `runs` runs of `run` bytes, `runStep` apart; a run is whole stretches, and those whole blocks.
+let runs: usize = 0, run: usize = 0, runStep: usize = 0, stretch: usize = 0, blocks: usize = 0;
+let k1: usize = 0, r1: usize = 0, setStep: usize = 0, affine: usize = 0, inner: usize = 0;
+/** Whether all stretches of a set have the same parameter. */
+let isLone: bool = false;
+// Addresses of operands; those of the three planes of saved statistics.
+let x: usize = 0, weight: usize = 0, K: usize = 0, cm: usize = 0, rstd: usize = 0;
 
-/** Both kinds of arguments begin with the plan. */
-function measurePlan(a: ForwardArgs): void {
-  k1 = <i32>a.k1;
-  r1 = <i32>a.r1;
-  affine = <i32>a.affine;
-  inner = <i32>a.inner;
-  const r0 = <i32>a.r0;
-  setStep = r0 * k1 * r1;
+/** The plan and x are at the same places in both kinds of arguments. */
+function open(a: ForwardArgs, weights: f64, saved: f64): void {
+  const r0 = <usize>a.r0, plane = <usize>(a.k0 * a.k1) << 2;
+  k1 = <usize>a.k1;
+  r1 = <usize>a.r1 << 2;
+  affine = <usize>a.affine;
+  inner = <usize>a.inner << 2;
+  runStep = k1 * r1;
+  setStep = r0 * runStep;
   runs = k1 == 1 ? 1 : r0;
   run = k1 == 1 ? setStep : r1;
-  runStep = k1 * r1;
   stretch = affine == 0 ? run : min(run, inner);
-  blocks = max(1, stretch / BLOCK);
+  blocks = max<usize>(1, stretch / BLOCK);
+  isLone = affine < 2 || (stretch == run && (runStep / inner) % affine == 0);
+  x = <usize>a.x;
+  weight = <usize>weights;
+  K = <usize>saved;
+  cm = K + plane;
+  rstd = cm + plane;
 }
 
-/** First element of a set. */
-function startOf(set: i32): i32 {
+function startOf(set: usize): usize {
   return (set / k1) * setStep + (set % k1) * r1;
 }
 
-/** The set that a stretch belongs to, by its first element. */
-function setOf(e: i32): i32 {
-  return (e / setStep) * k1 + ((e / r1) % k1);
+/** Four times the set that a stretch belongs to. */
+function setOf(o: usize): usize {
+  return ((o / setStep) * k1 + ((o / r1) % k1)) << 2;
 }
 
-/** The address of an element. */
-// @ts-ignore: decorator
-@inline
-function at(floats: f64, e: i32): usize {
-  return <usize>floats + (<usize>e << 2);
-}
-
-// @ts-ignore: decorator
-@inline
-function lengthOf(block: i32): i32 {
+function lengthOf(block: usize): usize {
   return block == blocks - 1 ? stretch - block * BLOCK : BLOCK;
 }
 
 /** The parameter of a stretch, or what stands for it. */
-// @ts-ignore: decorator
-@inline
-function parameter(values: f64, e: i32, missing: f64): f64 {
-  return values == 0 ? missing : <f64>load<f32>(at(values, (e / inner) % affine));
+function parameter(values: usize, o: usize, missing: f64): f64 {
+  return values == 0 ? missing : <f64>load<f32>(values + (((o / inner) % affine) << 2));
 }
 
-/** What a set's sweep starts from: a mean of 16 elements from the ends of its first run and of its middle one. */
-function pilot(a: ForwardArgs, set: i32): f32 {
+/** A mean of 16 elements from the ends of a set's first run, and of the one in the middle; 0 where deviations are from 0. */
+function pilot(a: ForwardArgs, set: usize): f32 {
   if (!isPiloted(a)) return 0;
-  const first = at(a.x, startOf(set)), middle = first + (<usize>((runs >> 1) * runStep) << 2), bytes = <usize>run << 2;
-  const ends = f32x4.add(v128.load(first), v128.load(first + bytes - 16));
-  return <f32>(hsum(f32x4.add(ends, f32x4.add(v128.load(middle + ((bytes >> 1) & ~3) - 8), v128.load(middle + bytes - 16)))) * 0.0625);
+  const first = x + startOf(set), middle = first + (runs >> 1) * runStep + ((run >> 1) & ~3) - 8;
+  const ends = f32x4.add(v128.load(first), v128.load(first + run - 16));
+  return <f32>(hsum(f32x4.add(ends, f32x4.add(v128.load(middle), v128.load(middle + ((run >> 2) & ~3))))) * 0.0625);
 }
 
-// Of the stretch that is written: y = (x - center)·slope + shift; dx = dy·scale - ((x - center)·slope + shift).
+// Of what is written: y = (x - center)·slope + shift, or dx = dy·scale - ((x - center)·slope + shift).
 let center: f32 = 0, scale: f32 = 0, slope: f32 = 0, shift: f32 = 0;
 
-function aim(a: ForwardArgs, set: i32, e: i32): void {
-  const sets = <i32>(a.k0 * a.k1);
-  const cm = <f64>load<f32>(at(a.saved, sets + set)), w = parameter(a.weight, e, 1), b = parameter(a.bias, e, 0);
-  const rstd = <f64>abs(load<f32>(at(a.saved, 2 * sets + set))) * w;
-  center = load<f32>(at(a.saved, set));
-  slope = <f32>rstd;
+/** `at` is four times the set. */
+function aim(at: usize, o: usize, bias: f64): void {
+  const remainder = <f64>load<f32>(cm + at), b = parameter(<usize>bias, o, 0);
+  const a = <f64>abs(load<f32>(rstd + at)) * parameter(weight, o, 1);
+  center = load<f32>(K + at);
+  slope = <f32>a;
   // An infinite rstd leaves the shift alone where the mean is exact.
-  shift = <f32>(cm == 0 ? b : b - cm * rstd);
+  shift = <f32>(remainder == 0 ? b : b - remainder * a);
 }
 
-/** Σu and Σu² of a set about k, while y of the set `before` is written, if that is not negative. */
-function sweepSet(a: ForwardArgs, set: i32, k: f32, before: i32): v128 {
-  const first = startOf(set), back = before < 0 ? 0 : startOf(before) - first;
+/**
+ * Σu and Σu² of a set about k, while y of the set `before` is written, if that is not negative. The sums of blocks are in
+ * `partial`, if that is not 0.
+ */
+function sweepSet(a: ForwardArgs, set: usize, k: f32, before: i32, partial: usize): v128 {
+  const first = startOf(set), back = before < 0 ? 0 : startOf(<usize>before) - first, y = <usize>a.y + back;
   let total = f64x2.splat(0);
-  for (let j = 0, start = first; j < runs; j++, start += runStep) {
-    for (let e = start; e < start + run; e += stretch) {
+  for (let j: usize = 0, start = first; j < runs; j++, start += runStep) {
+    for (let o = start; o < start + run; o += stretch) {
       let sums = f64x2.splat(0);
-      if (before >= 0) aim(a, before, e + back);
-      for (let b = 0, p = e; b < blocks; b++, p += BLOCK) {
-        const n = lengthOf(b), x = at(a.x, p), o = p + back;
-        sums = f64x2.add(
-          sums,
-          before < 0 ? sweep(x, n, k) : applySweep(at(a.x, o), at(a.y, o), n, center, slope, shift, x, k),
-        );
+      if (before >= 0 && (o == first || !isLone)) aim(<usize>before << 2, o + back, a.bias);
+      for (let b: usize = 0, p = o; b < blocks; b++, p += BLOCK) {
+        const n = lengthOf(b);
+        let s: v128;
+        if (partial != 0) s = v128.load(partial + (((o / stretch) * blocks + b) << 4));
+        else if (before < 0) s = sweep(x + p, n, k);
+        else s = applySweep(x + p + back, y + p, n, center, slope, shift, x + p, k);
+        sums = f64x2.add(sums, s);
       }
       total = f64x2.add(total, sums);
     }
@@ -106,88 +107,184 @@ function sweepSet(a: ForwardArgs, set: i32, k: f32, before: i32): v128 {
   return total;
 }
 
-/** Statistics from the sums about k; false where y is written already, in float64. */
-function settleSet(a: ForwardArgs, set: i32, k: f32, sums: v128): bool {
-  let verdict = settle(a, set, <f64>k, f64x2.extract_lane(sums, 0), f64x2.extract_lane(sums, 1));
-  for (let turn = 0; verdict == AGAIN && turn < 6; turn++) {
-    k = <f32>pilotOfSet;
-    sums = sweepSet(a, set, k, -1);
-    verdict = settle(a, set, <f64>k, f64x2.extract_lane(sums, 0), f64x2.extract_lane(sums, 1));
-  }
-  if (verdict != SETTLED) generalForward(a, set);
-  return verdict == SETTLED;
-}
-
-/** Items are sets. */
+/**
+ * Items are sets. Of few large ones extra0 is a plane of int32, whether y is still to be written, and extra1 one of two
+ * float64 for each block, its sums, or 0 where statistics are given.
+ */
 export function segmentForward(args: usize, from: i32, to: i32, scratch: usize): void {
-  const a = changetype<ForwardArgs>(args);
-  measurePlan(a);
+  const a = changetype<ForwardArgs>(args), waits = <usize>a.extra0;
+  open(a, a.weight, a.saved);
   let before = -1;
   for (let set = from; set < to; set++) {
-    const k = pilot(a, set);
-    before = settleSet(a, set, k, sweepSet(a, set, k, before)) ? set : -1;
+    let k = a.givenMean != 0 ? load<f32>(<usize>a.givenMean + (<usize>set << 2)) : pilot(a, set);
+    let sums = a.givenMean != 0 ? f64x2.splat(0) : sweepSet(a, set, k, before, <usize>a.extra1);
+    before = -1;
+    for (let turn = 0; turn < 6; turn++) {
+      const verdict = settle(a, set, <f64>k, f64x2.extract_lane(sums, 0), f64x2.extract_lane(sums, 1));
+      if (verdict == SETTLED) before = set;
+      if (verdict != AGAIN) break;
+      k = <f32>pilotOfSet;
+      sums = sweepSet(a, set, k, -1, 0);
+    }
+    if (before < 0) generalForward(a, set);
+    if (waits == 0) continue;
+    store<i32>(waits + (<usize>set << 2), before + 1);
+    before = -1;
   }
-  if (before < 0) return;
-  const start = startOf(before);
-  for (let j = 0; j < runs; j++) {
-    for (let e = start + j * runStep, end = e + run; e < end; e += stretch) {
-      aim(a, before, e);
-      apply(at(a.x, e), at(a.y, e), stretch, center, slope, shift);
+  // The last set is swept once more for what the loop does beside it.
+  if (before >= 0) sweepSet(a, before, 0, before, 0);
+}
+
+/** Items are blocks in the order of memory: their sums, or y where extra2 is not 0. */
+export function segmentBlocks(args: usize, from: i32, to: i32, scratch: usize): void {
+  const a = changetype<ForwardArgs>(args);
+  open(a, a.weight, a.saved);
+  for (let item: usize = from; item < <usize>to; item++) {
+    const b = item % blocks, o = (item / blocks) * stretch, p = o + b * BLOCK, n = lengthOf(b), set = setOf(o);
+    if (a.extra2 == 0) {
+      v128.store(<usize>a.extra1 + (item << 4), sweep(x + p, n, pilot(a, set >> 2)));
+    } else if (load<i32>(<usize>a.extra0 + set)) {
+      aim(set, o, a.bias);
+      apply(x + p, <usize>a.y + p, n, center, slope, shift);
     }
   }
 }
 
-// Few large sets: extra0 has one int32 for each set, whether y is written already, and extra1 two float64 for each block.
+// Backward: extra0 has the slope and shift of each set, whose slope is NaN where dx is written already; extra1 the sums of
+// blocks, as above; extra2 two float64 for each stretch, Σdy·x̂ and Σdy, or 0 where nobody asks for them.
 
-/** Items are blocks, in the order of memory: their sums. */
-export function segmentSums(args: usize, from: i32, to: i32, scratch: usize): void {
-  const a = changetype<ForwardArgs>(args);
-  measurePlan(a);
-  for (let item = from; item < to; item++) {
-    const b = item % blocks, e = (item / blocks) * stretch;
-    v128.store(<usize>a.extra1 + (<usize>item << 4), sweep(at(a.x, e + b * BLOCK), lengthOf(b), pilot(a, setOf(e))));
+function aimBack(a: BackwardArgs, at: usize, o: usize): void {
+  const coefficients = <usize>a.extra0 + 2 * at;
+  center = load<f32>(K + at);
+  scale = <f32>(<f64>abs(load<f32>(rstd + at)) * parameter(weight, o, 1));
+  slope = load<f32>(coefficients);
+  shift = load<f32>(coefficients, 4);
+}
+
+/** Whether a set's statistics are constants; `at` is four times the set. */
+function isConstant(at: usize): bool {
+  return load<i32>(rstd + at) < 0;
+}
+
+/** The sums of a block, and its dx where that needs none. */
+function sweepBlock(a: BackwardArgs, at: usize, o: usize, p: usize, n: usize): v128 {
+  const dy = <usize>a.dy + p, dx = <usize>a.dx + p, k = load<f32>(K + at);
+  if (a.dx == 0 || !isConstant(at)) return sweepBack(x + p, dy, n, k);
+  aimBack(a, at, o);
+  if (a.extra2 != 0) return applySweepBack(x + p, dy, dx, n, k, scale, 0, 0, x + p, dy, k);
+  apply(dy, dx, n, 0, scale, 0);
+  return f64x2.splat(0);
+}
+
+// Of the set that was swept last: Σh and Σh·x̂ of h = dy·weight.
+let sumH: f64 = 0, sumHX: f64 = 0;
+
+/** Sums of a set, while dx of the set `before` is written, if that is not negative. */
+function sweepSetBack(a: BackwardArgs, set: usize, before: i32, partial: usize): void {
+  const first = startOf(set), back = before < 0 ? 0 : startOf(<usize>before) - first, at = set << 2;
+  const remainder = <f64>load<f32>(cm + at), r = <f64>abs(load<f32>(rstd + at)), k = load<f32>(K + at);
+  const dy = <usize>a.dy, dx = <usize>a.dx + back;
+  let w: f64 = 0;
+  sumH = sumHX = 0;
+  for (let j: usize = 0, start = first; j < runs; j++, start += runStep) {
+    for (let o = start; o < start + run; o += stretch) {
+      const isNew = o == first || !isLone, number = o / stretch;
+      if (isNew) w = parameter(weight, o, 1);
+      if (isNew && before >= 0) aimBack(a, <usize>before << 2, o + back);
+      let sums = f64x2.splat(0);
+      for (let b: usize = 0, p = o; b < blocks; b++, p += BLOCK) {
+        const n = lengthOf(b), q = p + back;
+        let s: v128;
+        if (partial != 0) s = v128.load(partial + ((number * blocks + b) << 4));
+        else if (before < 0) s = sweepBlock(a, at, o, p, n);
+        else s = applySweepBack(x + q, dy + q, dx + p, n, center, scale, slope, shift, x + p, dy + p, k);
+        sums = f64x2.add(sums, s);
+      }
+      const d = f64x2.extract_lane(sums, 0), dX = (f64x2.extract_lane(sums, 1) - remainder * d) * r;
+      sumH += w * d;
+      sumHX += w * dX;
+      if (a.extra2 != 0) v128.store(<usize>a.extra2 + (number << 4), f64x2.replace_lane(f64x2.splat(dX), 1, d));
+    }
   }
 }
 
-/** Items are sets: statistics, given ones or from the sums of blocks. */
-export function segmentSettle(args: usize, from: i32, to: i32, scratch: usize): void {
-  const a = changetype<ForwardArgs>(args);
-  measurePlan(a);
-  for (let set = from; set < to; set++) {
-    const isGiven = a.givenMean != 0, first = startOf(set);
-    const k = isGiven ? load<f32>(at(a.givenMean, set)) : pilot(a, set);
+/** Coefficients from the sums; false where dx is done: with the sums, or in float64. */
+function settleBack(a: BackwardArgs, set: usize, planes: usize): bool {
+  const kind = <i32>a.statistics, n = a.r0 * a.r1, at = set << 2, coefficients = <usize>a.extra0 + (set << 3);
+  const r = <f64>abs(load<f32>(rstd + at)), size = max(abs(sumH), abs(sumHX));
+  const A = r * r * (kind == L2 ? sumHX : sumHX / n);
+  const B = (kind == MOMENTS ? (r * sumH) / n : 0) - A * <f64>load<f32>(cm + at);
+  const isFit =
+    isConstant(at) ||
+    ((size == 0 || size > r * FAINT) && r > 1e-20 && r < 1e16 && max(abs(A), abs(B)) < MOST && (A == 0 || abs(A) > LEAST));
+  store<f32>(coefficients, <f32>A);
+  store<f32>(coefficients, <f32>B, 4);
+  if (isFit && size < MOST && !isConstant(at)) return a.dx != 0;
+  if (!(isFit && size < MOST)) rescueBack(a, set, planes);
+  store<f32>(coefficients, NaN);
+  return false;
+}
+
+/** The loops in float64. Their sums for a parameter become those of the set's first stretch that has it. */
+function rescueBack(a: BackwardArgs, set: usize, planes: usize): void {
+  const bytes = affine << 3, isWanted = a.extra2 != 0;
+  memory.fill(planes, 0, 2 * bytes);
+  generalBackward(a, <i32>set, isWanted ? planes : 0, isWanted ? planes + bytes : 0);
+  if (!isWanted) return;
+  for (let j: usize = 0, start = startOf(set); j < runs; j++, start += runStep) {
+    for (let o = start; o < start + run; o += stretch) {
+      const p = planes + (((o / inner) % affine) << 3), pair = <usize>a.extra2 + ((o / stretch) << 4);
+      store<f64>(pair, load<f64>(p));
+      store<f64>(pair, load<f64>(p + bytes), 8);
+      store<f64>(p, 0);
+      store<f64>(p + bytes, 0);
+    }
+  }
+}
+
+/** Items are sets; scratch holds two float64 for each parameter. */
+export function segmentBackward(args: usize, from: i32, to: i32, scratch: usize): void {
+  const a = changetype<BackwardArgs>(args), partial = <usize>a.extra1;
+  open(changetype<ForwardArgs>(args), a.weight, a.saved);
+  let before = -1;
+  for (let set = from; set <= to; set++) {
+    if (before >= 0 && (set == to || isConstant(<usize>set << 2))) {
+      sweepSetBack(a, before, before, 0);
+      before = -1;
+    }
+    if (set == to) return;
+    sweepSetBack(a, set, before, partial);
+    before = settleBack(a, set, scratch) && partial == 0 ? set : -1;
+  }
+}
+
+/** Items are blocks in the order of memory: their sums, or dx where extra3 is not 0. */
+export function segmentBlocksBack(args: usize, from: i32, to: i32, scratch: usize): void {
+  const a = changetype<BackwardArgs>(args);
+  open(changetype<ForwardArgs>(args), a.weight, a.saved);
+  for (let item: usize = from; item < <usize>to; item++) {
+    const b = item % blocks, o = (item / blocks) * stretch, p = o + b * BLOCK, n = lengthOf(b), set = setOf(o);
+    if (a.extra3 == 0) {
+      v128.store(<usize>a.extra1 + (item << 4), sweepBlock(a, set, o, p, n));
+      continue;
+    }
+    aimBack(a, set, o);
+    const dy = <usize>a.dy + p;
+    if (slope == slope) applySweepBack(x + p, dy, <usize>a.dx + p, n, center, scale, slope, shift, x + p, dy, center);
+  }
+}
+
+/** Items are parameters: dweight and dbias from the sums of stretches. */
+export function segmentReduce(args: usize, from: i32, to: i32, scratch: usize): void {
+  const a = changetype<BackwardArgs>(args);
+  open(changetype<ForwardArgs>(args), a.weight, a.saved);
+  const end = <usize>a.extra2 + ((<usize>a.k0 * setStep) / stretch << 4), inside = (inner / stretch) << 4;
+  for (let c: usize = from; c < <usize>to; c++) {
     let total = f64x2.splat(0);
-    for (let j = 0, start = first; j < runs && !isGiven; j++, start += runStep) {
-      for (let e = start; e < start + run; e += stretch) total = f64x2.add(total, stretchSums(a.extra1, e));
+    for (let p = <usize>a.extra2 + c * inside; p < end; p += affine * inside) {
+      for (let q = p; q < p + inside; q += 16) total = f64x2.add(total, v128.load(q));
     }
-    store<i32>(at(a.extra0, set), settleSet(a, set, k, total));
+    if (a.dweight != 0) store<f32>(<usize>a.dweight + (c << 2), <f32>f64x2.extract_lane(total, 0));
+    if (a.dbias != 0) store<f32>(<usize>a.dbias + (c << 2), <f32>f64x2.extract_lane(total, 1));
   }
-}
-
-/** The sums of a stretch from those of its blocks. */
-function stretchSums(sums: f64, e: i32): v128 {
-  let total = f64x2.splat(0), p = <usize>sums + (<usize>((e / stretch) * blocks) << 4);
-  for (let b = 0; b < blocks; b++, p += 16) total = f64x2.add(total, v128.load(p));
-  return total;
-}
-
-/** Items are blocks: y. */
-export function segmentApply(args: usize, from: i32, to: i32, scratch: usize): void {
-  const a = changetype<ForwardArgs>(args);
-  measurePlan(a);
-  for (let item = from; item < to; item++) {
-    const b = item % blocks, e = (item / blocks) * stretch, set = setOf(e), p = e + b * BLOCK;
-    if (load<i32>(at(a.extra0, set)) == 0) continue;
-    aim(a, set, e);
-    apply(at(a.x, p), at(a.y, p), lengthOf(b), center, slope, shift);
-  }
-}
-
-/** Where dx is written: the block's own sums are those of `next` in one loop. */
-function aimBack(a: BackwardArgs, set: i32, e: i32): void {
-  const sets = <i32>(a.k0 * a.k1);
-  center = load<f32>(at(a.saved, set));
-  scale = <f32>(<f64>abs(load<f32>(at(a.saved, 2 * sets + set))) * parameter(a.weight, e, 1));
-  slope = load<f32>(at(a.extra0, 2 * set));
-  shift = load<f32>(at(a.extra0, 2 * set + 1));
 }

@@ -1,4 +1,4 @@
-// The compiled kernels: from base64 in the JavaScript or from a file, for memory that is shared or not. May import errors.
+// The compiled kernels: from text in the JavaScript or from a file, for memory that is shared or not. May import errors.
 
 import { KeelError } from '../../errors.js';
 import { norm } from './norm.wasm.js';
@@ -8,7 +8,8 @@ export interface Binary {
   readonly name: 'norm' | 'dense';
   /** Of the sources; what is loaded from a file must have the same. */
   readonly version: string;
-  readonly base64: string;
+  /** Its bytes in hexadecimal. */
+  readonly hex: string;
 }
 
 export interface Compiled {
@@ -22,8 +23,8 @@ export interface Compiled {
  *
  * @throws KeelError [wasm] where the machine cannot run it.
  */
-export function compile({ name, base64 }: Binary, file: Uint8Array<ArrayBuffer> | null, shared: boolean): Compiled {
-  const bytes = withMemory(file ?? Uint8Array.from(atob(base64), (character) => character.charCodeAt(0)), shared);
+export function compile({ name, hex }: Binary, file: Uint8Array<ArrayBuffer> | null, shared: boolean): Compiled {
+  const bytes = withMemory(file ?? bytesOf(hex), shared);
   try {
     return { module: new WebAssembly.Module(bytes), bytes };
   } catch (error) {
@@ -65,6 +66,10 @@ export function unavailable(why: string): KeelError {
       "and a page's Content-Security-Policy must allow 'wasm-unsafe-eval'; or use the slower useBackend('reference')",
     {},
   );
+}
+
+function bytesOf(hex: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from({ length: hex.length / 2 }, (_, i) => Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16));
 }
 
 function reason(error: unknown): string {

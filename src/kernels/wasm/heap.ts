@@ -65,12 +65,16 @@ export class Heap {
         const found = this.#fromPieces(size);
         if (found !== 0) return found;
       }
-      const wanted = Math.max(this.#top + size, Math.min(this.#top + STEP, limit));
-      if (!fits(limit) || (!fits(this.#ground.bytes) && !this.#ground.grow(wanted))) return 0;
+      if (!fits(limit) || !this.#grows(this.#top + size, limit)) return 0;
     }
     const address = this.#top;
     this.#top += size;
     return address;
+  }
+
+  #grows(end: number, limit: number): boolean {
+    if (end <= this.#ground.bytes) return true;
+    return this.#ground.grow(Math.max(end, Math.min(end + STEP, limit))) || this.#ground.grow(end);
   }
 
   #fromPieces(size: number): number {

@@ -3,6 +3,7 @@
 
 import { KeelError } from '../../errors.js';
 import { checkFile, compile, unavailable, type Binary } from './binary.js';
+import { note } from '../trace.js';
 import { Heap } from './heap.js';
 import { Pool } from './pool.js';
 
@@ -152,6 +153,7 @@ export class Machine {
     const isParallel = work.parallel && this.#pool !== null && work.items > work.grain;
     const scratch = this.#scratchOf(work.scratch);
     this.f64.set(args, places.args / 8);
+    note(kernel, isParallel ? this.threads : 1);
     if (!isParallel) {
       found.call(places.args, 0, work.items, scratch);
       return;

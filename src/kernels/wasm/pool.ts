@@ -172,7 +172,8 @@ function startWorker(data: object, died: (why: string) => void): Thread {
     return worker;
   }
   const base = import.meta.url;
-  const worker = new node.Worker(new URL('./worker.js', base), { workerData: data });
+  // Flags of the program, such as those of `node -e`, are not for a file.
+  const worker = new node.Worker(new URL('./worker.js', base), { workerData: data, execArgv: [] });
   // Node may end while workers are parked.
   worker.unref();
   worker.on('error', (error) => died(`could not run (${error instanceof Error ? error.message : String(error)})`));

@@ -1,0 +1,96 @@
+// The bench as text. May import result, rows.
+
+import type { Pass } from './contestant.js';
+import type { Timing } from './measure.js';
+import { averageOf, medianOf, type PeerResult, type Result } from './result.js';
+import type { Row } from './rows.js';
+
+const NAME = 34;
+const PASS = 8;
+const CELL = 10;
+const families: Readonly<Record<Exclude<Row['family'], 'call'>, string>> = {
+  norm: 'norms', rms: 'RMSNorm', add: 'Add & Norm', dense: 'dense',
+};
+
+/** The two lines over the columns. */
+export function headLines(peers: readonly string[]): string[] {
+  const own = ['µs', '± half', 'GB/s', 'GFLOP/s', '% of copy'];
+  const blank = ''.padEnd(NAME + PASS + CELL * own.length);
+  return [
+    `${blank}  time of each peer / time of evenkeel`,
+    `${'row'.padEnd(NAME)}${'pass'.padEnd(PASS)}${cells(own)}  ${cells(peers.map(shortName))}`,
+  ];
+}
+
+export function resultLine(result: Result): string {
+  const { own } = result;
+  const times = 'error' in own ? ['failed', '-'] : [number(own.median), number((own.q3 - own.q1) / 2)];
+  const share = result.copyShare === null ? '-' : `${(100 * result.copyShare).toFixed(0)}`;
+  const rates = [number(result.gigabytesPerSecond), number(result.gigaflops), share];
+  const pass = result.pass === 'forward' ? 'fwd' : 'fwd+bwd';
+  const name = result.row.length < NAME ? result.row : `${result.row.slice(0, NAME - 2)}…`;
+  return `${name.padEnd(NAME)}${pass.padEnd(PASS)}${cells([...times, ...rates])}  ${cells(result.peers.map(ratioCell))}`;
+}
+
+/** What does not fit into a column: failures, results that differ, and what stands beside the row. */
+export function remarks(result: Result): string[] {
+  const found: string[] = [];
+  if ('error' in result.own) found.push(`evenkeel failed: ${result.own.error}`);
+  for (const { name, timing, differs } of result.peers) {
+    if (timing !== null && 'error' in timing) found.push(`${name} failed: ${timing.error}`);
+    if (differs !== null) found.push(`! ${name} computed something else: ${differs}`);
+  }
+  const own = medianOf(result.own);
+  const other = medianOf(result.beside?.timing ?? null);
+  if (result.beside !== null && own !== null && other !== null) {
+    const more = number(own - other);
+    found.push(`${number(own / other)}× the time of ${result.beside.name} (${number(other)} µs), ${more} µs over it`);
+  }
+  return found.map((line) => `    ${line}`);
+}
+
+/** One line: how the peer compares over all rows that it took part in. */
+export function summaryLine(peer: string, version: string, results: readonly Result[]): string {
+  const parts = Object.entries(families).flatMap(([family, label]) => {
+    // The keys are the families.
+    const passes = (['forward', 'forward+backward'] as const).flatMap((pass) => {
+      const text = averageText(results, peer, family as Row['family'], pass);
+      return text === null ? [] : [text];
+    });
+    return passes.length > 0 ? [`${label} ${passes.join(', ')}`] : [];
+  });
+  return `${peer} ${version}: ${parts.length > 0 ? parts.join('; ') : 'took part in no row'}`;
+}
+
+function averageText(results: readonly Result[], peer: string, family: Row['family'], pass: Pass): string | null {
+  const average = averageOf(results, peer, family, pass);
+  if (average === null) return null;
+  const { mean, worst, rows } = average;
+  const least = rows > 1 ? ` (worst ${number(worst.ratio)}×, ${worst.row})` : '';
+  return `${pass} ${number(mean)}×${least}`;
+}
+
+function ratioCell({ timing, ratio, differs }: PeerResult): string {
+  if (timing !== null && 'error' in timing) return 'failed';
+  return ratio === null ? '-' : `${number(ratio)}×${differs === null ? '' : '!'}`;
+}
+
+function cells(texts: readonly string[]): string {
+  return texts.map((text) => text.padStart(CELL)).join('');
+}
+
+export function shortName(peer: string): string {
+  return peer.replace('onnxruntime', 'ort');
+}
+
+/** Three digits that count, and all digits before the point. */
+export function number(value: number | null): string {
+  if (value === null || !Number.isFinite(value)) return '-';
+  const size = Math.abs(value);
+  return value.toFixed(size >= 99.95 ? 0 : size >= 9.995 ? 1 : 2);
+}
+
+/** Of a run's length or a figure in milliseconds. */
+export function millis(timing: Timing): string {
+  return 'error' in timing ? `failed: ${timing.error}` : `${number(timing.median / 1000)} ms`;
+}

@@ -1,0 +1,199 @@
+// Rows too long for the first caches, in blocks that any thread may take: sweep the blocks of some rows, settle the rows,
+// write the blocks. Sums are float32 within a block and float64 across blocks, in their order.
+
+import { BackwardArgs, ForwardArgs } from './args';
+import { generalBackward, generalForward } from './general';
+import { hsum, pilot } from './lanes';
+import { biasOf, BLOCK, givenPilot, PAD, stepOf, weightOf, write } from './rows';
+import { addSums, coefficients, flush, isUsual, rstdOf, shift, slope, startSums, sumG, sumGH, sweepBlock } from './rows-backward';
+import { AGAIN, isPiloted, pilotOfSet, SETTLED, settle } from './settle';
+
+/** Bytes of a block. */
+const SPAN: usize = BLOCK * 4;
+
+/**
+ * Items are blocks of rows from extra2 on. Σu and Σu² of each go to extra3, two float64 each. The rows that extra4, an int32
+ * for each, calls AGAIN are swept; extra5 is 0 in the first round, where the pilot comes from the row itself.
+ */
+export function longSweep(args: usize, from: i32, to: i32, scratch: usize): void {
+  const a = changetype<ForwardArgs>(args), bytes = <usize>a.r0 << 2, blocks = blocksOf(bytes);
+  for (let item = from; item < to; item++) {
+    const row = item / blocks, at = <usize>(item % blocks) * SPAN;
+    if (load<i32>(<usize>a.extra4 + (<usize>row << 2)) != AGAIN) continue;
+    const start = (<usize>a.extra2 + row) * bytes, length = min(bytes - at, SPAN);
+    const k = pilotOf(a, <i32>a.extra2 + row);
+    if (a.residual != 0 && a.extra5 == 0) add(<usize>a.x + start + at, <usize>a.residual + start + at, <usize>a.sum + start + at, length);
+    sweep(<usize>(a.sum != 0 ? a.sum : a.x) + start + at, <usize>a.extra3 + (<usize>item << 4), length, <f32>k);
+  }
+}
+
+/** Items are rows from extra2 on: leaves in extra4 what became of each. */
+export function longSettle(args: usize, from: i32, to: i32, scratch: usize): void {
+  const a = changetype<ForwardArgs>(args), blocks = blocksOf(<usize>a.r0 << 2);
+  for (let item = from; item < to; item++) {
+    const row = <i32>a.extra2 + item, verdict = <usize>a.extra4 + (<usize>item << 2);
+    if (load<i32>(verdict) != AGAIN) continue;
+    let s: f64 = 0, q: f64 = 0, sums = <usize>a.extra3 + (<usize>(item * blocks) << 4);
+    for (let i = 0; i < blocks; i++, sums += 16) {
+      s += load<f64>(sums);
+      q += load<f64>(sums, 8);
+    }
+    const what = settle(a, row, pilotOf(a, row), s, q);
+    store<i32>(verdict, what);
+    // Where the next sweep starts; the statistics that stand overwrite it.
+    if (what == AGAIN) store<f32>(<usize>a.saved + (<usize>row << 2), <f32>pilotOfSet);
+  }
+}
+
+/** Items are blocks of rows from extra2 on: y. */
+export function longWrite(args: usize, from: i32, to: i32, scratch: usize): void {
+  const a = changetype<ForwardArgs>(args), bytes = <usize>a.r0 << 2, blocks = blocksOf(bytes);
+  const sets = <usize>a.k0 << 2, weightStep = stepOf(a.weight), biasStep = stepOf(a.bias);
+  for (let item = from; item < to; item++) {
+    const row = item / blocks, set = <i32>a.extra2 + row, at = <usize>(item % blocks) * SPAN;
+    if (load<i32>(<usize>a.extra4 + (<usize>row << 2)) != SETTLED) {
+      if (at == 0) generalForward(a, set);
+      continue;
+    }
+    const saved = <usize>a.saved + (<usize>set << 2), start = <usize>set * bytes + at, parameter = start % (max(<usize>a.affine, 1) << 2);
+    write(
+      <usize>(a.sum != 0 ? a.sum : a.x) + start, <usize>a.y + start,
+      weightOf(a) + (weightStep != 0 ? parameter : 0), biasOf(a) + (biasStep != 0 ? parameter : 0), min(bytes - at, SPAN),
+      weightStep, biasStep, load<f32>(saved), load<f32>(saved + sets), abs(load<f32>(saved + 2 * sets)),
+    );
+  }
+}
+
+/**
+ * Items are columns of blocks of the extra4 rows from extra3 on. Σg and Σg·h of each block of a row go to extra0, two float64
+ * each. What those rows add to dweight and dbias joins the planes extra1 and extra2.
+ */
+export function longBackwardSweep(args: usize, from: i32, to: i32, scratch: usize): void {
+  const a = changetype<BackwardArgs>(args), bytes = <usize>a.r0 << 2, columns = columnsOf(bytes), sets = <usize>a.k0 << 2;
+  const weight = <usize>(a.weight != 0 ? a.weight : a.extra5), weightStep: usize = a.weight != 0 ? 32 : 0;
+  const dweight = scratch, dbias = dweight + COLUMN + PAD, gh = dbias + COLUMN + PAD, nowhere = gh + 2 * COLUMN + PAD;
+  memory.fill(scratch, 0, 5 * (COLUMN + PAD));
+  for (let item = from; item < to; item++) {
+    const at = <usize>item * COLUMN, length = min(bytes - at, COLUMN);
+    const parameter = (<usize>a.extra3 * bytes + at) % (max(<usize>a.affine, 1) << 2);
+    for (let i = 0; i < <i32>a.extra4; i++) {
+      const row = <i32>a.extra3 + i, start = <usize>row * bytes + at, statistics = <usize>a.saved + (<usize>row << 2);
+      if (!isUsual(rstdOf(a, row))) continue;
+      startSums();
+      sweepBlock(
+        <usize>a.x + start, <usize>a.dy + start, weight + (weightStep != 0 ? parameter : 0), statistics, sets,
+        dweight, dbias, gh, nowhere, length, weightStep,
+      );
+      const sums = <usize>a.extra0 + (<usize>(i * columns + item) << 4);
+      store<f64>(sums, sumG);
+      store<f64>(sums, sumGH, 8);
+    }
+    flush(dweight, a.extra1 != 0 ? <usize>a.extra1 + 2 * parameter : 0, length);
+    flush(dbias, a.extra2 != 0 ? <usize>a.extra2 + 2 * parameter : 0, length);
+  }
+}
+
+/** Items are rows from extra3 on: puts slope and shift of each where its sums began, NaN for rows that are done with. */
+export function longBackwardSettle(args: usize, from: i32, to: i32, scratch: usize): void {
+  const a = changetype<BackwardArgs>(args), columns = columnsOf(<usize>a.r0 << 2);
+  for (let item = from; item < to; item++) {
+    const row = <i32>a.extra3 + item, sums = <usize>a.extra0 + (<usize>(item * columns) << 4);
+    const isSwept = isUsual(rstdOf(a, row));
+    startSums();
+    if (isSwept) addSums(sums, columns);
+    const isFit = isSwept && coefficients(a, row, rstdOf(a, row));
+    store<f64>(sums, isFit ? <f64>slope : NaN);
+    store<f64>(sums, <f64>shift, 8);
+    if (!isFit) generalBackward(a, row, isSwept ? 0 : <usize>a.extra1, isSwept ? 0 : <usize>a.extra2);
+  }
+}
+
+/** Items are blocks of rows from extra3 on: dx. */
+export function longBackwardWrite(args: usize, from: i32, to: i32, scratch: usize): void {
+  const a = changetype<BackwardArgs>(args), bytes = <usize>a.r0 << 2, columns = columnsOf(bytes), sets = <usize>a.k0 << 2;
+  const weight = <usize>(a.weight != 0 ? a.weight : a.extra5), weightStep: usize = a.weight != 0 ? 64 : 0;
+  for (let item = from; item < to; item++) {
+    const i = item / columns, row = <i32>a.extra3 + i, at = <usize>(item % columns) * COLUMN, length = min(bytes - at, COLUMN);
+    const coefficients = <usize>a.extra0 + (<usize>(i * columns) << 4), slope = load<f64>(coefficients);
+    if (slope != slope) continue;
+    const start = <usize>row * bytes + at, parameter = start % (max(<usize>a.affine, 1) << 2), dx = <usize>a.dx + start;
+    writeBlock(
+      <usize>a.x + start, <usize>a.dy + start, weight + (weightStep != 0 ? parameter : 0), dx, length, weightStep,
+      <usize>a.saved + (<usize>row << 2), sets, <f32>slope, <f32>load<f64>(coefficients, 8),
+    );
+    if (a.dsum != 0) add(dx, <usize>a.dsum + start, dx, length);
+  }
+}
+
+/** Bytes of a block backward: five rows of scratch must fit the first cache. */
+const COLUMN: usize = 4096;
+
+function blocksOf(bytes: usize): i32 {
+  return <i32>((bytes + SPAN - 1) / SPAN);
+}
+
+function columnsOf(bytes: usize): i32 {
+  return <i32>((bytes + COLUMN - 1) / COLUMN);
+}
+
+/** What a row's sweep subtracts from x. */
+function pilotOf(a: ForwardArgs, row: i32): f64 {
+  if (!isPiloted(a)) return givenPilot(a, row);
+  if (a.extra5 != 0) return <f64>load<f32>(<usize>a.saved + (<usize>row << 2));
+  const n = <i32>a.r0, start = <usize>row * (<usize>n << 2);
+  return <f64><f32>(pilot(<usize>a.x + start, n) + (a.residual != 0 ? pilot(<usize>a.residual + start, n) : 0));
+}
+
+/** Σu and Σu² of u = x - k. */
+function sweep(x: usize, sums: usize, bytes: usize, kf: f32): void {
+  const k = f32x4.splat(kf), end = x + bytes, end16 = x + (bytes & ~63);
+  let s0 = f32x4.splat(0), s1 = s0, q0 = s0, q1 = s0;
+  for (; x < end16; x += 64) {
+    const u0 = f32x4.sub(v128.load(x), k), u1 = f32x4.sub(v128.load(x, 16), k);
+    const u2 = f32x4.sub(v128.load(x, 32), k), u3 = f32x4.sub(v128.load(x, 48), k);
+    s0 = f32x4.add(f32x4.add(s0, u0), u2);
+    s1 = f32x4.add(f32x4.add(s1, u1), u3);
+    q0 = f32x4.add(f32x4.add(q0, f32x4.mul(u0, u0)), f32x4.mul(u2, u2));
+    q1 = f32x4.add(f32x4.add(q1, f32x4.mul(u1, u1)), f32x4.mul(u3, u3));
+  }
+  let s = hsum(f32x4.add(s0, s1)), q = hsum(f32x4.add(q0, q1));
+  for (; x < end; x += 4) {
+    const u = <f64>(load<f32>(x) - kf);
+    s += u;
+    q += u * u;
+  }
+  store<f64>(sums, s);
+  store<f64>(sums, q, 8);
+}
+
+/** out = x + y; any of the three may be the same. */
+function add(x: usize, y: usize, out: usize, bytes: usize): void {
+  let i: usize = 0;
+  for (const whole = bytes & ~15; i < whole; i += 16) v128.store(out + i, f32x4.add(v128.load(x + i), v128.load(y + i)));
+  for (; i < bytes; i += 4) store<f32>(out + i, load<f32>(x + i) + load<f32>(y + i));
+}
+
+/** dx = dy · weight · rstd - (h · slope + shift). */
+function writeBlock(
+  x: usize, dy: usize, w: usize, dx: usize, bytes: usize, weightStep: usize, statistics: usize, plane: usize, A: f32, B: f32,
+): void {
+  const kf = load<f32>(statistics), cf = load<f32>(statistics + plane), rf = abs(load<f32>(statistics + 2 * plane));
+  const k = f32x4.splat(kf), c = f32x4.splat(cf), r = f32x4.splat(rf), av = f32x4.splat(A), bv = f32x4.splat(B);
+  const end = x + bytes, end4 = x + (bytes & ~15);
+  while (x < end4) {
+    const h = f32x4.mul(f32x4.sub(f32x4.sub(v128.load(x), k), c), r), g = f32x4.mul(v128.load(dy), v128.load(w));
+    v128.store(dx, f32x4.sub(f32x4.mul(g, r), f32x4.add(f32x4.mul(h, av), bv)));
+    x += 16;
+    dy += 16;
+    dx += 16;
+    w += weightStep >> 2;
+  }
+  while (x < end) {
+    const h = (load<f32>(x) - kf - cf) * rf;
+    store<f32>(dx, load<f32>(dy) * load<f32>(w) * rf - (h * A + B));
+    x += 4;
+    dy += 4;
+    dx += 4;
+    w += weightStep >> 4;
+  }
+}
