@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { backends, init, useBackend } from 'evenkeel';
 import { matches, matchesStart, startName, type BenchArguments } from './arguments.js';
 import {
-  lengthOf, numbersOf, passesOf, placesIn, type Contestant, type Missing, type Pass, type Peer,
+  numbersOf, passesOf, placesIn, type Contestant, type Missing, type Pass, type Peer,
 } from './contestant.js';
 import { enterCopies } from './copy.js';
 import { jax } from './jax.js';
@@ -51,9 +51,8 @@ export async function bench({ words, threads, json }: BenchArguments, print: Pri
   }
   const start = matchesStart(words) ? await startTime() : null;
   if (start !== null) print(`${startName} in a fresh Node: ${millis(start)}`);
-  if (present.length > 0) {
-    printAll(print, ['', ...present.map(({ name, version }) => summaryLine(name, version, results))]);
-  }
+  const summary = present.map(({ name, version }) => summaryLine(name, version, results)).filter((line) => line !== null);
+  if (summary.length > 0) printAll(print, ['', ...summary]);
   if (json !== null) writeFileSync(json, `${JSON.stringify({ ...setting, missing, results, start }, null, 1)}\n`);
 }
 
@@ -79,7 +78,7 @@ async function findPeers({ threads, backend, version }: Setting): Promise<{ pres
     await onnxruntime('onnxruntime-node', threads),
     await onnxruntime('onnxruntime-web', threads),
     await tensorflow(threads),
-    await jax(),
+    await jax(threads),
     ...(backend === 'reference' ? [] : [evenkeel('reference', version, 'reference')]),
   ];
   return {
@@ -110,7 +109,7 @@ async function runRow(row: Row, pass: Pass, peers: readonly Peer[], { backend, t
 
   const timings = new Map([...failures, ...(await measure(contestants, threads))]);
   const timing = (name: string): Timing | null => timings.get(name) ?? null;
-  const places = placesIn(lengthOf(pass === 'forward' ? row.output : (row.inputs['x'] ?? [])));
+  const places = placesIn(row, pass);
   const expected = await seenBy(contestants.get('evenkeel'), places);
   const compared: Omit<PeerResult, 'ratio'>[] = [];
   for (const { name, version } of peers) {

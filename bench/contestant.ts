@@ -81,8 +81,9 @@ export function lengthOf(shape: readonly number[]): number {
   return shape.reduce((n, extent) => n * extent, 1);
 }
 
-/** Some places in an array: its ends and between. */
-export function placesIn(length: number): number[] {
+/** Some places in a pass's result, y or x's gradient: its ends and between. */
+export function placesIn(work: Work, pass: Pass): number[] {
+  const length = lengthOf(pass === 'forward' ? work.output : (work.inputs['x'] ?? []));
   return [0, 0.21, 0.5, 0.83, 1].map((part) => Math.floor(part * (length - 1)));
 }
 

@@ -5,9 +5,9 @@ import { spreadOf, type Spread } from './statistics.js';
 
 const WARM = 200_000; // µs: V8 compiles a hot loop well within it
 const SAMPLE = 1_000; // µs: several calls at a time until a sample takes this long
-const SLOW = 4_000_000; // µs: such a call is timed once
+const SLOW = 2_000_000; // µs: such a call is timed once
 const REST = 2; // ms: what a peer's idle threads spin for after their work
-const BUDGET = { each: 600_000, most: 30, least: 5 }; // µs and numbers of samples for a contestant
+const BUDGET = { each: 1_500_000, most: 30, least: 3 }; // µs and numbers of samples for a contestant
 
 interface Runner {
   readonly name: string;

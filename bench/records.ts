@@ -26,7 +26,7 @@ export function appendRecords(path: string | URL, setting: Setting, result: Resu
   appendFileSync(path, [...head, ...lines, ''].join('\n'));
 }
 
-export function recordsOf({ machine, threads, backend, version }: Setting, result: Result): Fields[] {
+function recordsOf({ machine, threads, backend, version }: Setting, result: Result): Fields[] {
   const { own, copies, beside, peers } = result;
   const fields = (contestant: string, of: string, timing: Timing | null, extra: Partial<Fields> = {}): Fields[] =>
     timing === null || 'error' in timing

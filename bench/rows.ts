@@ -1,12 +1,12 @@
-// The rows of the bench: what evenkeel runs, and what each peer runs on the same numbers. May import 'evenkeel'.
+// The rows of the bench: what evenkeel runs, and what each peer runs on the same numbers. May import 'evenkeel', onnx and the two files of types.
 
 import {
   addLayerNorm, addRMSNorm, batchNorm, conv2d, gelu, groupNorm, instanceNorm, layerNorm, layerNorm2d, LayerNorm, matmul,
   noGrad, norm, rmsNorm, softmax, type AddNorm, type Tensor,
 } from 'evenkeel';
-import type { JaxFunction } from './jax.js';
+import type { JaxFunction } from './jaxapi.js';
 import { node, type OnnxNode } from './onnx.js';
-import type { TfFunction } from './tfjs.js';
+import type { TfFunction } from './tfapi.js';
 
 type Shape = readonly number[];
 
@@ -49,18 +49,42 @@ const plain = {
 const sizes = (shape: Shape): string => shape.join('×');
 const count = (shape: Shape): number => shape.reduce((n, extent) => n * extent, 1);
 
-export const rows: readonly Row[] = [
-  ...each([[128, 768], [4096, 768], [8192, 1024], [16384, 4096]], layerNormRow),
-  ...each([[128, 768], [4096, 768], [8192, 1024], [16384, 4096]], rmsNormRow),
-  ...each([[8, 96, 56, 56], [32, 64, 56, 56]], batchNormRow),
-  ...each([[8, 96, 56, 56]], batchNormEvalRow, instanceNormRow, groupNormRow, layerNorm2dRow, layerNormImageRow),
-  ...each([[8, 56, 56, 96]], channelsLastRow),
-  ...each([[4096, 768], [8192, 1024]], addLayerNormRow, addRMSNormRow),
-  ...each([[256, 768, 768], [1024, 1024, 1024]], matmulRow),
-  ...each([[8, 96, 56, 56]], depthwiseRow),
-  ...each([[1024, 1024]], geluRow, softmaxRow),
-  ...each([[128, 768]], callRow),
-];
+/** The shapes that rows are made on. */
+export interface Shapes {
+  readonly tokens: readonly Shape[];
+  readonly added: readonly Shape[];
+  readonly batches: readonly Shape[];
+  readonly images: readonly [N: number, C: number, H: number, W: number];
+  readonly products: readonly Shape[];
+  readonly square: Shape;
+  readonly call: Shape;
+}
+
+export const rows: readonly Row[] = rowsOn({
+  tokens: [[128, 768], [4096, 768], [8192, 1024], [16384, 4096]],
+  added: [[4096, 768], [8192, 1024]],
+  batches: [[8, 96, 56, 56], [32, 64, 56, 56]],
+  images: [8, 96, 56, 56],
+  products: [[256, 768, 768], [1024, 1024, 1024]],
+  square: [1024, 1024],
+  call: [128, 768],
+});
+
+export function rowsOn({ tokens, added, batches, images, products, square, call }: Shapes): Row[] {
+  const [N, C, H, W] = images;
+  return [
+    ...each(tokens, layerNormRow),
+    ...each(tokens, rmsNormRow),
+    ...each(batches, batchNormRow),
+    ...each([images], batchNormEvalRow, instanceNormRow, groupNormRow, layerNorm2dRow, layerNormImageRow),
+    ...each([[N, H, W, C]], channelsLastRow),
+    ...each(added, addLayerNormRow, addRMSNormRow),
+    ...each(products, matmulRow),
+    ...each([images], depthwiseRow),
+    ...each([square], geluRow, softmaxRow),
+    ...each([call], callRow),
+  ];
+}
 
 type Extents = [number, number, number, number];
 
@@ -284,12 +308,12 @@ function depthwiseRow(...shape: Extents): Row {
   };
 }
 
-function geluRow(...extents: Extents): Row {
-  const shape = [count(extents)];
+function geluRow(R: number, C: number): Row {
+  const shape = [R * C];
   return {
     ...plain,
     family: 'dense',
-    name: 'GELU 1M',
+    name: `GELU ${sizes(shape)}`,
     inputs: { x: shape },
     output: shape,
     own: (x) => gelu(x),

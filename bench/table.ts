@@ -5,7 +5,7 @@ import type { Timing } from './measure.js';
 import { averageOf, medianOf, type PeerResult, type Result } from './result.js';
 import type { Row } from './rows.js';
 
-const NAME = 34;
+const NAME = 36;
 const PASS = 8;
 const CELL = 10;
 const families: Readonly<Record<Exclude<Row['family'], 'call'>, string>> = {
@@ -43,14 +43,14 @@ export function remarks(result: Result): string[] {
   const own = medianOf(result.own);
   const other = medianOf(result.beside?.timing ?? null);
   if (result.beside !== null && own !== null && other !== null) {
-    const more = number(own - other);
-    found.push(`${number(own / other)}× the time of ${result.beside.name} (${number(other)} µs), ${more} µs over it`);
+    const more = result.family === 'call' ? `: ${number(own - other)} µs over it` : '';
+    found.push(`${number(own / other)}× the time of ${result.beside.name} (${number(other)} µs)${more}`);
   }
   return found.map((line) => `    ${line}`);
 }
 
-/** One line: how the peer compares over all rows that it took part in. */
-export function summaryLine(peer: string, version: string, results: readonly Result[]): string {
+/** One line: how the peer compares over all rows that it took part in; null where no mean is to be had. */
+export function summaryLine(peer: string, version: string, results: readonly Result[]): string | null {
   const parts = Object.entries(families).flatMap(([family, label]) => {
     // The keys are the families.
     const passes = (['forward', 'forward+backward'] as const).flatMap((pass) => {
@@ -59,7 +59,7 @@ export function summaryLine(peer: string, version: string, results: readonly Res
     });
     return passes.length > 0 ? [`${label} ${passes.join(', ')}`] : [];
   });
-  return `${peer} ${version}: ${parts.length > 0 ? parts.join('; ') : 'took part in no row'}`;
+  return parts.length > 0 ? `${peer} ${version}: ${parts.join('; ')}` : null;
 }
 
 function averageText(results: readonly Result[], peer: string, family: Row['family'], pass: Pass): string | null {
@@ -79,14 +79,15 @@ function cells(texts: readonly string[]): string {
   return texts.map((text) => text.padStart(CELL)).join('');
 }
 
-export function shortName(peer: string): string {
+function shortName(peer: string): string {
   return peer.replace('onnxruntime', 'ort');
 }
 
-/** Three digits that count, and all digits before the point. */
+/** Three digits that count, two of small numbers, and all before the point. */
 export function number(value: number | null): string {
   if (value === null || !Number.isFinite(value)) return '-';
   const size = Math.abs(value);
+  if (size < 0.0995 && size > 0) return value.toPrecision(2);
   return value.toFixed(size >= 99.95 ? 0 : size >= 9.995 ? 1 : 2);
 }
 

@@ -4,33 +4,13 @@ import { fileURLToPath } from 'node:url';
 import { timeCalls, type Contestant, type Missing, type Numbers, type Pass, type Peer } from './contestant.js';
 import { loadPeer, peerFile } from './load.js';
 import type { Row } from './rows.js';
-
-/** A tensor of TensorFlow.js, as far as the rows look at it. */
-interface TfTensor {
-  readonly shape: readonly number[];
-  dataSync(): Float32Array;
-  dispose(): void;
-}
+import type { Tf, TfLayerName, TfTensor } from './tfapi.js';
 
 interface TfLayer {
   apply(x: TfTensor, options?: object): TfTensor;
   build(shape: readonly number[]): void;
   setWeights(weights: readonly TfTensor[]): void;
   readonly weights: readonly { dispose(): void }[];
-}
-
-type TfLayerName = 'layerNormalization' | 'batchNormalization';
-
-/** The names of TensorFlow.js that rows use. */
-interface Tf {
-  tensor(values: Float32Array, shape: readonly number[]): TfTensor;
-  tidy<T>(run: () => T): T;
-  moments(x: TfTensor, axes: readonly number[]): { mean: TfTensor; variance: TfTensor };
-  batchNorm(x: TfTensor, mean: TfTensor, variance: TfTensor, b: TfTensor, w: TfTensor, eps: number): TfTensor;
-  matMul(a: TfTensor, b: TfTensor): TfTensor;
-  softmax(x: TfTensor): TfTensor;
-  /** One of its layers, made at the row's first call. */
-  layer(name: TfLayerName, options: object, weights: readonly TfTensor[], x: TfTensor, call?: object): TfTensor;
 }
 
 interface TfModule extends Tf {
@@ -42,9 +22,8 @@ interface TfModule extends Tf {
 interface TfWasm {
   setWasmPaths(folder: string): void;
   setThreadsCount(threads: number): void;
+  getThreadsCount(): number;
 }
-
-export type TfFunction = (tf: Tf, ...inputs: TfTensor[]) => TfTensor;
 
 export async function tensorflow(threads: number): Promise<Peer | Missing> {
   const loaded = await loadPeer('@tensorflow/tfjs');
@@ -60,7 +39,8 @@ export async function tensorflow(threads: number): Promise<Peer | Missing> {
   await tf.ready();
   return {
     name: 'TF.js',
-    version: loaded.version,
+    // It knows no threads in Node.
+    version: `${loaded.version}${wasm.getThreadsCount() < threads ? ' (1 thread)' : ''}`,
     enter: async (row, pass, numbers) => enterTf(tf, row, pass, numbers),
     close: () => {},
   };

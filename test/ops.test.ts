@@ -19,7 +19,8 @@ interface Row {
   readonly tolerance: Readonly<Record<string, Limits>>;
 }
 
-const file = (name: string): URL => new URL(`oracle/${name}`, import.meta.url);
+const folder = new URL('oracle', import.meta.url).href;
+const file = (name: string): URL => new URL(`${folder}/${name}`);
 // oracle/generate.py wrote it in this form.
 const { rows } = JSON.parse(readFileSync(file('own-ops.json'), 'utf8')) as { readonly rows: readonly Row[] };
 const stored = new Map<string, Elements>();

@@ -19,7 +19,7 @@ const referenceDense: Dense<Data> = {
     scatterAdd(rows as Reals, index as BigInt64Array, width, table as Reals),
 };
 
-const own = new Map<string, unknown>([[reference.name, referenceDense], [wasm.name, wasmDense(referenceDense)]]);
+const own = new Map<string, unknown>([[reference.name, referenceDense], [wasm.name, wasmDense]]);
 
 /** The dense half of a backend. */
 export function denseOf(kernels: Core<unknown>): Dense<unknown> {

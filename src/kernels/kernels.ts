@@ -27,10 +27,12 @@ export interface Strided<S> {
 
 export type UnaryOp =
   | 'copy' | 'neg' | 'abs' | 'sign' | 'exp' | 'log' | 'log1p' | 'sqrt' | 'sin' | 'cos' | 'tanh' | 'sigmoid' | 'erf'
-  | 'relu' | 'floor' | 'not';
+  | 'relu' | 'floor' | 'not' | 'gelu' | 'gelu_tanh' | 'silu';
+/** The gradients of activations are functions of (dy, x). */
 export type BinaryOp =
   | 'add' | 'sub' | 'mul' | 'div' | 'pow' | 'maximum' | 'minimum'
-  | 'eq' | 'ne' | 'lt' | 'le' | 'gt' | 'ge' | 'and' | 'or';
+  | 'eq' | 'ne' | 'lt' | 'le' | 'gt' | 'ge' | 'and' | 'or'
+  | 'gelu_backward' | 'gelu_tanh_backward' | 'silu_backward';
 /** Elementwise functions by number of operands; `where` is (condition, a, b). Comparisons and logic write bool. */
 export type PointwiseOp = UnaryOp | BinaryOp | 'where';
 

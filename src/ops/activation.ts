@@ -1,16 +1,19 @@
-// Activations made of elementwise operations. May import errors, tensor, autograd, check and
-// elementwise.
+// Activations made of elementwise operations, and those that have kernels of their own. May import errors, kernels, create,
+// tensor, autograd, check, movement and elementwise.
 
-import { noGrad, record } from '../autograd.js';
+import { isCreatingGraph, noGrad, record } from '../autograd.js';
+import { empty } from '../create.js';
 import { KeelError } from '../errors.js';
+import type { BinaryOp, UnaryOp } from '../kernels/kernels.js';
 import { scope, type Tensor } from '../tensor.js';
 import { checkFloats } from './check.js';
 import {
-  abs, add, clamp, div, erf, exp, ge, gt, le, log1p, maximum, mul, neg, or, sigmoid, sub, tanh, where,
+  abs, add, clamp, div, erf, exp, ge, gt, le, log1p, maximum, mul, neg, or, sigmoid, sub, where,
 } from './elementwise.js';
+import { contiguous, runPointwise } from './movement.js';
 
 /**
- * x·Φ(x): with the error function (`none`), or with its approximation by tanh.
+ * x·Φ(x): with the error function (`none`), or with its approximation by tanh; dx = dy·(Φ(x) + x·Φ′(x)).
  *
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.gelu.html
  * @example
@@ -20,12 +23,9 @@ export function gelu(x: Tensor, approximate: 'none' | 'tanh' = 'none'): Tensor {
   checkFloats('gelu', [x]);
   switch (approximate) {
     case 'none':
-      return scope(() => mul(mul(x, 0.5), add(erf(mul(x, Math.SQRT1_2)), 1)));
+      return fused('gelu', 'gelu_backward', x, geluSlope);
     case 'tanh':
-      return scope(() => {
-        const inner = mul(mul(x, add(mul(mul(x, x), 0.044715), 1)), Math.sqrt(2 / Math.PI));
-        return mul(mul(x, 0.5), add(tanh(inner), 1));
-      });
+      return fused('gelu_tanh', 'gelu_tanh_backward', x, geluTanhSlope);
     default:
       throw new KeelError('argument', `approximate argument must be either none or tanh, got '${String(approximate)}'`, {
         approximate,
@@ -34,7 +34,7 @@ export function gelu(x: Tensor, approximate: 'none' | 'tanh' = 'none'): Tensor {
 }
 
 /**
- * x·sigmoid(x).
+ * x·sigmoid(x); with s the sigmoid, dx = dy·s·(1 + x·(1 − s)).
  *
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.silu.html
  * @example
@@ -42,7 +42,10 @@ export function gelu(x: Tensor, approximate: 'none' | 'tanh' = 'none'): Tensor {
  */
 export function silu(x: Tensor): Tensor {
   checkFloats('silu', [x]);
-  return scope(() => mul(x, sigmoid(x)));
+  return fused('silu', 'silu_backward', x, (saved) => {
+    const s = sigmoid(saved);
+    return mul(s, add(mul(saved, sub(1, s)), 1));
+  });
 }
 
 /**
@@ -108,4 +111,42 @@ export function softplus(x: Tensor, beta = 1, threshold = 20): Tensor {
     },
   });
   return y;
+}
+
+/** One sweep forward, and one backward unless that must be recorded: then dy·slope, of operations that can be. */
+function fused(op: UnaryOp, backwardOp: BinaryOp, x: Tensor, slope: (x: Tensor) => Tensor): Tensor {
+  const y = sweep(op, [x]);
+  record({
+    name: `${op.charAt(0).toUpperCase()}${op.slice(1)}Backward`,
+    inputs: [x],
+    outputs: [y],
+    saved: [x],
+    backward: ([dy], [saved]) => {
+      if (!dy) return [];
+      return [isCreatingGraph() ? mul(dy, slope(saved)) : sweep(backwardOp, [dy, saved])];
+    },
+  });
+  return y;
+}
+
+/** An elementwise function of operands of one shape. Not recorded. */
+function sweep(op: UnaryOp | BinaryOp, inputs: readonly [Tensor, ...Tensor[]]): Tensor {
+  const [{ shape, dtype }] = inputs;
+  const y = empty(shape, dtype, inputs[0]);
+  const layout = contiguous(shape);
+  runPointwise(op, inputs.map((input) => [input, layout] as const), [y, layout], shape);
+  return y;
+}
+
+/** Φ(x) + x·Φ′(x). */
+function geluSlope(x: Tensor): Tensor {
+  const share = mul(add(erf(mul(x, Math.SQRT1_2)), 1), 0.5);
+  return add(share, mul(x, mul(exp(mul(mul(x, x), -0.5)), 1 / Math.sqrt(2 * Math.PI))));
+}
+
+/** The slope of x·s for s = sigmoid(2u), u = √(2/π)·(x + 0.044715·x³): s·(1 + (1 − s)·x·2u′). */
+function geluTanhSlope(x: Tensor): Tensor {
+  const [c, xx] = [2 * Math.sqrt(2 / Math.PI), mul(x, x)];
+  const s = sigmoid(mul(mul(x, add(mul(xx, 0.044715), 1)), c));
+  return mul(s, add(mul(sub(1, s), mul(mul(x, add(mul(xx, 3 * 0.044715), 1)), c)), 1));
 }

@@ -3,7 +3,7 @@
 import { styleText } from 'node:util';
 import { equivalent, InstanceNorm2d, LayerNorm, manualSeed, randn, scope, type Tensor } from 'evenkeel';
 import { inputTitles, loadInputs, type InputName } from './inputs.js';
-import { measure, rows, type Measured } from './rows.js';
+import { measure, referenceMillis, rows, type Measured } from './rows.js';
 import type { Expected, Stored, StoredPair, StoredRow, StoredTable } from './stored.js';
 
 type Print = (line: string) => void;
@@ -36,7 +36,7 @@ function introduction({ torch }: Stored): string[] {
     '  gradient               the same for the gradient of the input; of the weight for weight_norm and',
     '                         spectral_norm',
     "  torch                  PyTorch's own distance from the truth, in float32",
-    '  ms                     forward and backward',
+    '  ms                     forward and backward, on WASM and on the reference backend',
     '',
     'Gradients of all parameters and running statistics are compared too. Of a tensor of more than 512',
     'elements every 11th to 887th is.',
@@ -59,14 +59,23 @@ async function layerTable(stored: Stored, print: Print): Promise<string[]> {
       deviations.push(
         ...(expected === undefined
           ? [`${name} has no stored results`]
-          : scope(() => layerRow(expected, measure(layer, make, inputs[input]), inputs[input].shape, print))),
+          : scope(() => {
+              const millis = referenceMillis(layer, make, inputs[input]);
+              return layerRow(expected, measure(layer, make, inputs[input]), millis, inputs[input].shape, print);
+            })),
       );
     }
   }
   return [...deviations, ...[...known.keys()].map((name) => `${name} is stored, and is no row here`)];
 }
 
-function layerRow(stored: StoredRow, measured: Measured, shape: readonly number[], print: Print): string[] {
+function layerRow(
+  stored: StoredRow,
+  measured: Measured,
+  referenceTime: number,
+  shape: readonly number[],
+  print: Print,
+): string[] {
   const compared = [...stored.outputs].map(([name, expected]) => ({
     name,
     expected,
@@ -78,8 +87,8 @@ function layerRow(stored: StoredRow, measured: Measured, shape: readonly number[
     const found = compared.find((each) => each.name === name);
     return [found?.error ?? NaN, found?.expected.torchError ?? NaN].map(short);
   });
-  const ms = String(Math.round(measured.millis));
-  const text = line([stored.layer, measured.pattern, shape.join('×'), measured.sets, ...errors, ms]);
+  const ms = [measured.millis.toFixed(2), String(Math.round(referenceTime))];
+  const text = line([stored.layer, measured.pattern, shape.join('×'), measured.sets, ...errors, ...ms]);
   print(beyond.length > 0 ? paint('red', `${text} ✗`) : text);
   return beyond.map(
     ({ name, error, expected }) =>
@@ -143,11 +152,11 @@ function largest(x: Tensor): number {
   return x.abs().max().item();
 }
 
-const widths = [22, 23, 11, 8, 6, 6, 6, 6, 4];
+const widths = [22, 23, 11, 8, 6, 6, 6, 6, 6, 4];
 /** The heading of the statistics reaches over the shapes, and two more stand over two columns each. */
 const headings = [
-  line(['', '', '', 'statistics', 'result', 'gradient', ''], [22, 23, 9, 10, 13, 13, 4]),
-  line(['layer', 'pattern', 'shape', '× elements', 'error', 'torch', 'error', 'torch', 'ms'], widths.with(2, 9).with(3, 10)),
+  line(['', '', '', 'statistics', 'result', 'gradient', 'ms'], [22, 23, 9, 10, 13, 13, 11]),
+  line(['layer', 'pattern', 'shape', '× elements', 'error', 'torch', 'error', 'torch', 'wasm', 'ref.'], widths.with(2, 9).with(3, 10)),
 ];
 
 /** Cells in columns: text to the left, numbers to the right. */

@@ -60,8 +60,16 @@ export function fillPlane(a: Padding, from: usize, to: usize): void {
         copyRow(row + (<usize>lowWidth << 2), from, width);
         continue;
       }
-      let phase = lowWidth % phases, column = lowWidth / phases;
-      for (let w = 0; w < width; w++) {
+      let phase = lowWidth % phases, column = lowWidth / phases, w = 0;
+      if (phases == 2) {
+        const even = row + (<usize>(phase * perPhase + column) << 2), odd = row + (<usize>(phase == 0 ? perPhase + column : column + 1) << 2);
+        for (; w + 8 <= width; w += 8, column += 4) {
+          const x = v128.load(from + (<usize>w << 2)), y = v128.load(from + (<usize>w << 2), 16);
+          v128.store(even + (<usize>w << 1), i32x4.shuffle(x, y, 0, 2, 4, 6));
+          v128.store(odd + (<usize>w << 1), i32x4.shuffle(x, y, 1, 3, 5, 7));
+        }
+      }
+      for (; w < width; w++) {
         store<u32>(row + (<usize>(phase * perPhase + column) << 2), load<u32>(from + (<usize>w << 2)));
         if (++phase == phases) {
           phase = 0;

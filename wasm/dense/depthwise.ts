@@ -106,17 +106,17 @@ function sweepStrips(a: DepthwiseArgs, weights: usize, plane: usize, list: usize
 /** One plane, taps in rows. */
 function sweepQuads(a: DepthwiseArgs, weights: usize, plane: usize, out: usize, tile: usize): void {
   const height = <i32>a.gridHeight, width = <i32>a.gridWidth, pitch = <usize>a.stepHeight, step = <usize>a.tapStep;
-  const rows = <i32>a.tapRows, columns = <i32>a.tapColumns, line = <usize>a.outHeight;
+  const rows = <i32>a.tapRows, span = <usize>a.tapColumns * step, line = <usize>a.outHeight;
   const start = plane + load<u32>(<usize>a.tapTable);
   for (let h = 0; h < height; h += 4) {
     let p = start + <usize>h * pitch, to = out + <usize>h * line;
     for (let w = 0; w < width; w += 8, p += 32, to += 32) {
       const live = min(4, height - h), across = min(8, width - w);
       if (live == 4 && across == 8) {
-        quad(p, pitch, step, weights, rows, columns, to, to + line, to + 2 * line, to + 3 * line);
+        quad(p, pitch, step, span, weights, rows, to, to + line, to + 2 * line, to + 3 * line);
         continue;
       }
-      quad(p, pitch, step, weights, rows, columns, tile, tile + 32, tile + 64, tile + 96);
+      quad(p, pitch, step, span, weights, rows, tile, tile + 32, tile + 64, tile + 96);
       for (let i = 0; i < live; i++) copyRow(to + <usize>i * line, tile + (<usize>i << 5), across);
     }
   }

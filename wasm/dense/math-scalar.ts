@@ -3,8 +3,9 @@
 /** The first 224 binary places of 2/π after 32 zeros. */
 const twoOverPi = memory.data<u32>([0, 0xa2f9836e, 0x4e441529, 0xfc2757d1, 0xf534ddc0, 0xdb629599, 0x3c439041, 0xfe5163ab]);
 
-/** log2 of a positive finite number that is not subnormal in float64. */
+/** log2 of a positive number that is not subnormal in float64; NaN stays. */
 export function log2(x: f64): f64 {
+  if (!(x < Infinity)) return x;
   const bits = reinterpret<i64>(x) - 0x3fe6a09e667f3bcd;
   const m = reinterpret<f64>((bits & 0xfffffffffffff) + 0x3fe6a09e667f3bcd);
   const s = (m - 1) / (m + 1), t = s * s;

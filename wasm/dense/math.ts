@@ -2,7 +2,7 @@
 // Chebyshev points, those of ratios on the linearized problem. They lie in memory, as engines build a vector constant
 // anew in every turn of a loop, in three instructions.
 
-const EXP = 0, LOG = 8, TANH = 20, ERF = 26, ERFC = 33, GELU = 43, SLOPE = 56, PLAIN = 72;
+const EXP = 0, LOG = 8, TANH = 20, ERF = 26, ERFC = 33, GELU = 43, SLOPE = 56, PLAIN = 72, GATE = 81;
 const table = memory.data<f32>([
   // e^r = 1 + r + r²·(...) for |r| <= ln 2 / 2; before that 1.5·2^23, log2 e, and ln 2 in two parts.
   12582912, 1.44269504, 0.693359375, -2.12194440e-4, 0.499992013, 0.166671336, 0.0418944992, 0.00831204932,
@@ -20,9 +20,10 @@ const table = memory.data<f32>([
   // Φ(x) + x·φ(x) - 1/2, likewise; Q begins with x^14.
   6.0000024, -6.0000024, 9.91243839263916, 180.7409210205078, 36826.76171875, -68083.40625, 15588950, -39846760, 862979008,
   114.82705688476562, 7465.71484375, 191088.609375, 3482346.5, 41945012, 310588864, 1081583616,
-  // 0, 1, 1/2, 2, infinity, NaN; the bounds of exp and of its quick form; of tanh's GELU: that bound, 2·sqrt(2/π) and its
-  // product with 0.044715, and that with 3.
-  0, 1, 0.5, 2, Infinity, NaN, 89, -104, -87.33, 13, -13, 1.59576917, 0.0713548163, 0.214064449,
+  // 0, 1, 1/2, 2, infinity, NaN; the bounds of exp and of its quick form.
+  0, 1, 0.5, 2, Infinity, NaN, 89, -104, -87.33,
+  // Gates: the bound of x and its opposite, p, q and 3q; sigmoid(x), then tanh's GELU.
+  1e18, -1e18, 1, 0, 0, 13, -13, 1.59576917, 0.0713548163, 0.214064449,
 ]);
 
 // @ts-ignore: decorator
@@ -92,7 +93,7 @@ export function expNegative4(x: v128): v128 {
 
 // @ts-ignore: decorator
 @inline
-export function log4(x: v128): v128 {
+function log4(x: v128): v128 {
   const small = f32x4.lt(x, k(LOG + 10));
   const bits = i32x4.sub(v128.bitselect(f32x4.mul(x, k(LOG + 9)), x, small), i32x4.splat(0x3f3504f3));
   const e = f32x4.convert_i32x4_s(i32x4.sub(i32x4.shr_s(bits, 23), v128.and(small, i32x4.splat(23))));
@@ -113,16 +114,16 @@ export function log4(x: v128): v128 {
   return v128.bitselect(f32x4.neg(k(PLAIN + 4)), p, f32x4.eq(x, k(PLAIN)));
 }
 
-/** log u + (x - (u - 1))/u, where u is 1 + x rounded. */
+/** log(shift + x) for a shift of 0 or 1: log u + (x - (u - shift))/u, where u is the sum rounded. */
 // @ts-ignore: decorator
 @inline
-export function log1p4(x: v128): v128 {
-  const u = f32x4.add(x, one());
-  const large = f32x4.sub(one(), f32x4.sub(u, x)), small = f32x4.sub(x, f32x4.sub(u, one()));
+export function logShifted4(x: v128, shift: v128): v128 {
+  const u = f32x4.add(x, shift);
+  const large = f32x4.sub(shift, f32x4.sub(u, x)), small = f32x4.sub(x, f32x4.sub(u, shift));
   const lost = f32x4.div(v128.bitselect(large, small, f32x4.ge(x, one())), u);
   const isPlain = v128.and(f32x4.gt(u, k(PLAIN)), f32x4.lt(u, k(PLAIN + 4)));
   const y = f32x4.add(log4(u), v128.and(lost, isPlain));
-  return v128.bitselect(x, y, f32x4.lt(f32x4.abs(x), k(LOG + 11)));
+  return v128.bitselect(x, y, f32x4.lt(f32x4.abs(x), f32x4.mul(shift, k(LOG + 11))));
 }
 
 /** y with the sign of x. */
@@ -147,9 +148,35 @@ export function tanh4(x: v128): v128 {
 
 // @ts-ignore: decorator
 @inline
-export function sigmoid4(x: v128): v128 {
+function sigmoid4(x: v128): v128 {
   const e = exp4(f32x4.neg(f32x4.abs(x)));
   return f32x4.div(v128.bitselect(one(), e, f32x4.ge(x, k(PLAIN))), f32x4.add(e, one()));
+}
+
+/** sigmoid(c·(p + q·c²)), where c is x within bounds beyond which nothing changes: 2·sqrt(2/π)·(x + 0.044715·x³) in tanh's GELU. */
+// @ts-ignore: decorator
+@inline
+export function gate4(x: v128, isTanh: bool): v128 {
+  const at: usize = isTanh ? GATE + 5 : GATE;
+  const c = within(x, at, at + 1);
+  return sigmoid4(f32x4.mul(c, mad(f32x4.mul(c, c), k(at + 3), k(at + 2))));
+}
+
+/** The slope of x times that: s·(1 + (1 - s)·c·(p + 3·q·c²)). */
+// @ts-ignore: decorator
+@inline
+export function gateSlope4(x: v128, isTanh: bool): v128 {
+  const at: usize = isTanh ? GATE + 5 : GATE;
+  const c = within(x, at, at + 1), t = f32x4.mul(c, c);
+  const v = f32x4.mul(c, mad(t, k(at + 3), k(at + 2)));
+  const inner = f32x4.mul(c, mad(t, k(at + 4), k(at + 2)));
+  // Both s and 1 - s as they are: a difference would be left with a few bits.
+  const e = exp4(f32x4.neg(f32x4.abs(v))), share = f32x4.div(one(), f32x4.add(e, one())), rest = f32x4.mul(e, share);
+  const isPositive = f32x4.ge(v, k(PLAIN));
+  const s = v128.bitselect(share, rest, isPositive), other = v128.bitselect(rest, share, isPositive);
+  // NaN at infinity, where PyTorch's formula has infinity times 0.
+  const plain = f32x4.add(f32x4.sub(x, x), one());
+  return f32x4.mul(s, f32x4.add(f32x4.mul(other, inner), plain));
 }
 
 // @ts-ignore: decorator
@@ -207,29 +234,7 @@ export function geluSlope4(x: v128): v128 {
   q = mad(t, q, k(SLOPE + 13));
   q = mad(t, q, k(SLOPE + 14));
   q = mad(t, q, k(SLOPE + 15));
-  return f32x4.add(f32x4.div(f32x4.mul(c, p), q), k(PLAIN + 2));
-}
-
-/** x·sigmoid(2·sqrt(2/π)·(x + 0.044715·x³)), which is the GELU by tanh. */
-// @ts-ignore: decorator
-@inline
-export function geluTanh4(x: v128): v128 {
-  const c = within(x, PLAIN + 9, PLAIN + 10);
-  return f32x4.mul(x, sigmoid4(f32x4.mul(c, mad(f32x4.mul(c, c), k(PLAIN + 12), k(PLAIN + 11)))));
-}
-
-// @ts-ignore: decorator
-@inline
-export function geluTanhSlope4(x: v128): v128 {
-  const c = within(x, PLAIN + 9, PLAIN + 10), t = f32x4.mul(c, c);
-  const s = sigmoid4(f32x4.mul(c, mad(t, k(PLAIN + 12), k(PLAIN + 11))));
-  const inner = f32x4.mul(c, mad(t, k(PLAIN + 13), k(PLAIN + 11)));
-  return f32x4.mul(s, f32x4.add(f32x4.mul(f32x4.sub(one(), s), inner), one()));
-}
-
-// @ts-ignore: decorator
-@inline
-export function siluSlope4(x: v128): v128 {
-  const s = sigmoid4(x);
-  return f32x4.mul(s, f32x4.add(f32x4.mul(f32x4.sub(one(), s), x), one()));
+  // NaN at infinity, where PyTorch's formula has infinity times 0.
+  const half = f32x4.add(f32x4.sub(x, x), k(PLAIN + 2));
+  return f32x4.add(f32x4.div(f32x4.mul(c, p), q), half);
 }

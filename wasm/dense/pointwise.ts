@@ -27,7 +27,7 @@ function slot(i: i32): f64 {
 export function pointwise(given: usize, from: i32, to: i32, scratch: usize): void {
   args = given;
   const op = <i32>slot(OP), axes = <i32>slot(AXES), count = <i32>slot(COUNT);
-  const inner = axes > 0 ? <i32>slot(SHAPE + axes - 1) : 1;
+  const inner = <i32>slot(SHAPE + axes - 1);
   const isShort = inner < SHORT;
   for (let at = from; at < to; ) {
     let end = isShort ? to : min(to, at - (at % inner) + inner);
@@ -48,7 +48,6 @@ function isDirect(operand: i32, axes: i32, isShort: bool): bool {
 
 /** How far neighbours in a tile lie apart: 1, 0, or something else. */
 function stepOf(operand: i32, axes: i32, isShort: bool): i32 {
-  if (axes == 0) return 0;
   if (isShort) return <i32>slot(FLAT + operand);
   return <i32>slot(STRIDES + operand * MOST_AXES + axes - 1);
 }
@@ -84,7 +83,7 @@ function tile(op: i32, axes: i32, count: i32, isShort: bool, at: i32, size: i32,
       stepC = step;
     }
   }
-  const isOutDirect = isDirect(0, axes, isShort) || (axes == 0 && slot(TYPE) != BOOL);
+  const isOutDirect = isDirect(0, axes, isShort);
   const out = isOutDirect ? offsetOf(0, axes, at) : scratch;
   const whole = size >> 2, rest = <usize>(size & 3) << 2;
   sweep(op, out, whole, a, stepA, b, stepB, c, stepC);
@@ -93,7 +92,7 @@ function tile(op: i32, axes: i32, count: i32, isShort: bool, at: i32, size: i32,
     a = tail(a, stepA, done, rest, pads + 16);
     b = tail(b, stepB, done, rest, pads + 32);
     c = tail(c, stepC, done, rest, pads + 48);
-    sweep(op, pads, 1, a, 0, b, 0, c, 0);
+    sweep(op, pads, 1, a, 16, b, 16, c, 16);
     copyFew(out + done, pads, rest);
   }
   if (isOutDirect) return;
@@ -121,7 +120,7 @@ function offsetOf(operand: i32, axes: i32, at: i32): usize {
     offset += (at - outer * extent) * <i32>slot(strides + axis);
     at = outer;
   }
-  if (axes > 0) offset += at * <i32>slot(strides);
+  offset += at * <i32>slot(strides);
   return <usize>slot(ADDRESS + operand) + (<usize>offset << (slot(TYPE + operand) == BOOL ? 0 : 2));
 }
 

@@ -1,9 +1,7 @@
 // One loop for each elementwise function: whole vectors of float32, each operand stepping by 16 bytes or, one repeated
 // vector, by 0. Truth values are 0 and 1 here. The driver lists the functions in this order.
 
-import {
-  erf4, exp4, gelu4, geluSlope4, geluTanh4, geluTanhSlope4, log1p4, log4, one, sigmoid4, siluSlope4, tanh4,
-} from './math';
+import { erf4, exp4, gate4, gateSlope4, gelu4, geluSlope4, logShifted4, one, tanh4 } from './math';
 import { pow, sine } from './math-scalar';
 
 const COPY = 0, NEG = 1, ABS = 2, SIGN = 3, EXP = 4, LOG = 5, LOG1P = 6, SQRT = 7, SIN = 8, COS = 9, TANH = 10, SIGMOID = 11;
@@ -20,18 +18,18 @@ export function sweep(
     case ABS: return unary(ABS, y, count, a, stepA);
     case SIGN: return unary(SIGN, y, count, a, stepA);
     case EXP: return unary(EXP, y, count, a, stepA);
-    case LOG: return unary(LOG, y, count, a, stepA);
-    case LOG1P: return unary(LOG1P, y, count, a, stepA);
+    case LOG:
+    case LOG1P: return logarithm(y, count, a, stepA, op == LOG1P);
     case SQRT: return unary(SQRT, y, count, a, stepA);
     case TANH: return unary(TANH, y, count, a, stepA);
-    case SIGMOID: return unary(SIGMOID, y, count, a, stepA);
+    case SIGMOID:
+    case GELU_TANH:
+    case SILU: return gate(y, count, a, stepA, op == GELU_TANH, op == SIGMOID);
     case ERF: return unary(ERF, y, count, a, stepA);
     case RELU: return unary(RELU, y, count, a, stepA);
     case FLOOR: return unary(FLOOR, y, count, a, stepA);
     case NOT: return unary(NOT, y, count, a, stepA);
     case GELU: return pairs(y, count, a, stepA);
-    case GELU_TANH: return unary(GELU_TANH, y, count, a, stepA);
-    case SILU: return unary(SILU, y, count, a, stepA);
     case ADD: return binary(ADD, y, count, a, stepA, b, stepB);
     case SUB: return binary(SUB, y, count, a, stepA, b, stepB);
     case MUL: return binary(MUL, y, count, a, stepA, b, stepB);
@@ -47,8 +45,8 @@ export function sweep(
     case AND: return binary(AND, y, count, a, stepA, b, stepB);
     case OR: return binary(OR, y, count, a, stepA, b, stepB);
     case GELU_BACKWARD: return binary(GELU_BACKWARD, y, count, a, stepA, b, stepB);
-    case GELU_TANH_BACKWARD: return binary(GELU_TANH_BACKWARD, y, count, a, stepA, b, stepB);
-    case SILU_BACKWARD: return binary(SILU_BACKWARD, y, count, a, stepA, b, stepB);
+    case GELU_TANH_BACKWARD:
+    case SILU_BACKWARD: return gateBackward(y, count, a, stepA, b, stepB, op == GELU_TANH_BACKWARD);
     case WHERE: return where(y, count, a, stepA, b, stepB, c, stepC);
     default: return scalars(op, y, count << 2, a, stepA >> 2, b, stepB >> 2);
   }
@@ -70,6 +68,26 @@ function pairs(y: usize, count: i32, a: usize, stepA: usize): void {
   }
 }
 
+function logarithm(y: usize, count: i32, a: usize, stepA: usize, isShifted: bool): void {
+  const shift = f32x4.splat(isShifted ? 1 : 0);
+  for (const end = y + (<usize>count << 4); y < end; y += 16, a += stepA) v128.store(y, logShifted4(v128.load(a), shift));
+}
+
+/** x·sigmoid(...), or the sigmoid alone. */
+function gate(y: usize, count: i32, a: usize, stepA: usize, isTanh: bool, isAlone: bool): void {
+  const alone = i32x4.splat(isAlone ? -1 : 0);
+  for (const end = y + (<usize>count << 4); y < end; y += 16, a += stepA) {
+    const x = v128.load(a);
+    v128.store(y, f32x4.mul(v128.bitselect(one(), x, alone), gate4(x, isTanh)));
+  }
+}
+
+function gateBackward(y: usize, count: i32, a: usize, stepA: usize, b: usize, stepB: usize, isTanh: bool): void {
+  for (const end = y + (<usize>count << 4); y < end; y += 16, a += stepA, b += stepB) {
+    v128.store(y, f32x4.mul(v128.load(a), gateSlope4(v128.load(b), isTanh)));
+  }
+}
+
 // @ts-ignore: decorator
 @inline
 function unary4(op: i32, x: v128): v128 {
@@ -77,17 +95,12 @@ function unary4(op: i32, x: v128): v128 {
   if (op == ABS) return f32x4.abs(x);
   if (op == SIGN) return f32x4.sub(truth(f32x4.gt(x, f32x4.splat(0))), truth(f32x4.lt(x, f32x4.splat(0))));
   if (op == EXP) return exp4(x);
-  if (op == LOG) return log4(x);
-  if (op == LOG1P) return log1p4(x);
   if (op == SQRT) return f32x4.sqrt(x);
   if (op == TANH) return tanh4(x);
-  if (op == SIGMOID) return sigmoid4(x);
   if (op == ERF) return erf4(x);
   if (op == RELU) return v128.andnot(x, f32x4.le(x, f32x4.splat(0)));
   if (op == FLOOR) return f32x4.floor(x);
   if (op == NOT) return truth(f32x4.eq(x, f32x4.splat(0)));
-  if (op == GELU_TANH) return geluTanh4(x);
-  if (op == SILU) return f32x4.mul(x, sigmoid4(x));
   return x;
 }
 
@@ -115,9 +128,7 @@ function binary4(op: i32, a: v128, b: v128): v128 {
   // Of what are 0 and 1 already, whose bits are all or none of those of 1.
   if (op == AND) return v128.and(a, b);
   if (op == OR) return v128.or(a, b);
-  if (op == GELU_BACKWARD) return f32x4.mul(a, geluSlope4(b));
-  if (op == GELU_TANH_BACKWARD) return f32x4.mul(a, geluTanhSlope4(b));
-  return f32x4.mul(a, siluSlope4(b));
+  return f32x4.mul(a, geluSlope4(b));
 }
 
 // @ts-ignore: decorator

@@ -29,88 +29,85 @@ export function strips(
 }
 
 /**
- * Sums over a kernel of three rows or more at four rows of eight positions: an image's row meets up to four of the kernel's.
+ * Sums over a kernel of three rows or more at four rows of eight positions: an image's row meets up to four of the kernel's,
+ * whose columns lie one after the other in `weights`. `span` is the bytes from the first tap of a row to behind the last.
  */
 export function quad(
-  p: usize, pitch: usize, step: usize, weights: usize, rows: i32, columns: i32, o0: usize, o1: usize, o2: usize, o3: usize,
+  p: usize, pitch: usize, step: usize, span: usize, weights: usize, rows: i32, o0: usize, o1: usize, o2: usize, o3: usize,
 ): void {
-  const zero = f32x4.splat(0), line = <usize>columns << 2, line2 = line << 1, line3 = line2 + line;
+  const zero = f32x4.splat(0), line = <usize>rows << 2;
   let c00 = zero, c01 = zero, c10 = zero, c11 = zero, c20 = zero, c21 = zero, c30 = zero, c31 = zero;
-  let t = weights;
-  for (let k = 0, q = p; k < columns; k++, q += step, t += 4) {
+  for (let q = p, t = weights; q < p + span; q += step, t += line) {
     const x = v128.load(q), y = v128.load(q, 16);
     const w0 = v128.load32_splat(t);
     c00 = f32x4.add(c00, f32x4.mul(w0, x));
     c01 = f32x4.add(c01, f32x4.mul(w0, y));
   }
   p += pitch;
-  t = weights;
-  for (let k = 0, q = p; k < columns; k++, q += step, t += 4) {
+  for (let q = p, t = weights; q < p + span; q += step, t += line) {
     const x = v128.load(q), y = v128.load(q, 16);
     const w1 = v128.load32_splat(t);
     c10 = f32x4.add(c10, f32x4.mul(w1, x));
     c11 = f32x4.add(c11, f32x4.mul(w1, y));
-    const w0 = v128.load32_splat(t + line);
+    const w0 = v128.load32_splat(t, 4);
     c00 = f32x4.add(c00, f32x4.mul(w0, x));
     c01 = f32x4.add(c01, f32x4.mul(w0, y));
   }
   p += pitch;
-  t = weights;
-  for (let k = 0, q = p; k < columns; k++, q += step, t += 4) {
+  for (let q = p, t = weights; q < p + span; q += step, t += line) {
     const x = v128.load(q), y = v128.load(q, 16);
     const w2 = v128.load32_splat(t);
     c20 = f32x4.add(c20, f32x4.mul(w2, x));
     c21 = f32x4.add(c21, f32x4.mul(w2, y));
-    const w1 = v128.load32_splat(t + line);
+    const w1 = v128.load32_splat(t, 4);
     c10 = f32x4.add(c10, f32x4.mul(w1, x));
     c11 = f32x4.add(c11, f32x4.mul(w1, y));
-    const w0 = v128.load32_splat(t + line2);
+    const w0 = v128.load32_splat(t, 8);
     c00 = f32x4.add(c00, f32x4.mul(w0, x));
     c01 = f32x4.add(c01, f32x4.mul(w0, y));
   }
   p += pitch;
-  t = weights;
-  for (let i = 3; i < rows; i++, p += pitch) {
-    for (let k = 0, q = p; k < columns; k++, q += step, t += 4) {
+  for (const last = weights + line - 12; weights < last; weights += 4, p += pitch) {
+    for (let q = p, t = weights; q < p + span; q += step, t += line) {
       const x = v128.load(q), y = v128.load(q, 16);
       const w3 = v128.load32_splat(t);
       c30 = f32x4.add(c30, f32x4.mul(w3, x));
       c31 = f32x4.add(c31, f32x4.mul(w3, y));
-      const w2 = v128.load32_splat(t + line);
+      const w2 = v128.load32_splat(t, 4);
       c20 = f32x4.add(c20, f32x4.mul(w2, x));
       c21 = f32x4.add(c21, f32x4.mul(w2, y));
-      const w1 = v128.load32_splat(t + line2);
+      const w1 = v128.load32_splat(t, 8);
       c10 = f32x4.add(c10, f32x4.mul(w1, x));
       c11 = f32x4.add(c11, f32x4.mul(w1, y));
-      const w0 = v128.load32_splat(t + line3);
+      const w0 = v128.load32_splat(t, 12);
       c00 = f32x4.add(c00, f32x4.mul(w0, x));
       c01 = f32x4.add(c01, f32x4.mul(w0, y));
     }
   }
-  for (let k = 0, q = p; k < columns; k++, q += step, t += 4) {
+  for (let q = p, t = weights; q < p + span; q += step, t += line) {
     const x = v128.load(q), y = v128.load(q, 16);
     const w3 = v128.load32_splat(t);
     c30 = f32x4.add(c30, f32x4.mul(w3, x));
     c31 = f32x4.add(c31, f32x4.mul(w3, y));
-    const w2 = v128.load32_splat(t + line);
+    const w2 = v128.load32_splat(t, 4);
     c20 = f32x4.add(c20, f32x4.mul(w2, x));
     c21 = f32x4.add(c21, f32x4.mul(w2, y));
-    const w1 = v128.load32_splat(t + line2);
+    const w1 = v128.load32_splat(t, 8);
     c10 = f32x4.add(c10, f32x4.mul(w1, x));
     c11 = f32x4.add(c11, f32x4.mul(w1, y));
   }
   p += pitch;
-  for (let k = 0, q = p; k < columns; k++, q += step, t += 4) {
+  for (let q = p, t = weights + 4; q < p + span; q += step, t += line) {
     const x = v128.load(q), y = v128.load(q, 16);
     const w3 = v128.load32_splat(t);
     c30 = f32x4.add(c30, f32x4.mul(w3, x));
     c31 = f32x4.add(c31, f32x4.mul(w3, y));
-    const w2 = v128.load32_splat(t + line);
+    const w2 = v128.load32_splat(t, 4);
     c20 = f32x4.add(c20, f32x4.mul(w2, x));
     c21 = f32x4.add(c21, f32x4.mul(w2, y));
   }
   p += pitch;
-  for (let k = 0, q = p; k < columns; k++, q += step, t += 4) {
+  for (let q = p, t = weights + 8; q < p + span; q += step, t += line) {
     const x = v128.load(q), y = v128.load(q, 16);
     const w3 = v128.load32_splat(t);
     c30 = f32x4.add(c30, f32x4.mul(w3, x));

@@ -1,11 +1,11 @@
 // Columns, backward: the gradients of what columns.ts computes, in the same shapes of work.
 import { BackwardArgs } from './args';
-import { isComfortable, parameterOf } from './columns';
+import { isComfortable, LEAST, MOST, pairOf, parameterOf, shareOf, shiftOf, storePair } from './columns';
 import {
   A, addChunks, B, c, K, mark, placePlane, placeTile, planeBytes, Q, r, S, setRowParameters, sumGradientsByColumn,
   sumGradientsByRow, writeDx,
 } from './columns-tile';
-import { clearedPlane, generalBackward, L2, MOMENTS } from './general';
+import { clearedPlane, generalBackward } from './general';
 
 /**
  * Items are parts, extra2 many: equal shares of all tiles of extra0 columns. Where extra1 says that parameters go by column,
@@ -133,40 +133,59 @@ function loadPilots(a: BackwardArgs, set: i32, width: i32): void {
 
 /** Saved statistics of columns as K, r and c of x̂ = (x−K)·r + c; 0 and a mark where float32 is too narrow for them. */
 function loadStatistics(a: BackwardArgs, set: i32, width: i32): void {
+  const plane = planeOf(a), end = <usize>width << 2, shifts = <usize>a.saved + plane + (<usize>set << 2);
   loadPilots(a, set, width);
-  for (let i = 0; i < width; i++) {
-    const at = <usize>i << 2, rstd = savedRstd(a, set + i), isNarrow = !isNormal(rstd);
+  let at: usize = 0;
+  for (; at + 16 <= end; at += 16) {
+    const rstd = f32x4.abs(v128.load(shifts + plane + at)), shift = f32x4.neg(v128.load(shifts + at));
+    const isWide = v128.and(f32x4.gt(rstd, f32x4.splat(LEAST_RSTD)), f32x4.lt(rstd, f32x4.splat(MOST_RSTD)));
+    v128.store(mark + at, v128.andnot(f32x4.splat(1), isWide));
+    v128.store(r + at, v128.and(rstd, isWide));
+    v128.store(c + at, v128.and(f32x4.mul(shift, rstd), isWide));
+  }
+  for (; at < end; at += 4) {
+    const rstd = abs(load<f32>(shifts + plane + at)), isNarrow = !isNormal(rstd);
     store<f32>(mark + at, <f32>isNarrow);
-    store<f32>(r + at, isNarrow ? 0 : <f32>abs(rstd));
-    store<f32>(c + at, isNarrow ? 0 : <f32>(-savedShift(a, set + i) * abs(rstd)));
+    store<f32>(r + at, isNarrow ? 0 : rstd);
+    store<f32>(c + at, isNarrow ? 0 : -load<f32>(shifts + at) * rstd);
   }
 }
 
-// @ts-ignore: decorator
-@inline
-function savedShift(a: BackwardArgs, set: i32): f64 {
-  return <f64>load<f32>(<usize>a.saved + (<usize>(<i32>a.k0 * <i32>a.k1 + set) << 2));
+/** Bytes from one saved plane to the next. */
+function planeOf(a: BackwardArgs): usize {
+  return <usize>(a.k0 * a.k1) << 2;
 }
+
+/** Where float32 holds products of x − K and dy, and the square of rstd: 2^±60. */
+const LEAST_RSTD: f32 = 8.67e-19, MOST_RSTD: f32 = 1.15e18;
 
 // @ts-ignore: decorator
 @inline
-function savedRstd(a: BackwardArgs, set: i32): f64 {
-  return <f64>load<f32>(<usize>a.saved + (<usize>(2 * <i32>a.k0 * <i32>a.k1 + set) << 2));
-}
-
-/** Whether float32 holds products of x − K and dy, and the square of rstd: 2^±60. */
-// @ts-ignore: decorator
-@inline
-function isNormal(rstd: f64): bool {
-  return abs(rstd) > 8.67e-19 && abs(rstd) < 1.15e18;
+function isNormal(rstd: f32): bool {
+  return abs(rstd) > LEAST_RSTD && abs(rstd) < MOST_RSTD;
 }
 
 /** Coefficients A and B of columns whose parameters go by row. */
 function finishByRow(a: BackwardArgs, set: i32, width: i32, dweight: usize): i32 {
-  const kind = <i32>a.statistics, shift = kind == MOMENTS ? 1 / a.r0 : 0, share = kind == L2 ? 1 : 1 / a.r0;
+  const kind = <i32>a.statistics, shift = shiftOf(kind, a.r0), share = shareOf(kind, a.r0), plane = planeOf(a);
+  const shifts = <usize>a.saved + plane + (<usize>set << 2), last = width - 1;
   let found = CONSTANT;
   for (let i = 0; i < width; i++) {
-    const at = <usize>i << 2, rstd = savedRstd(a, set + i), scale = abs(rstd);
+    for (; i < last; i += 2) {
+      const at = <usize>i << 2, rstd = pairOf(shifts + plane + at), scale = f64x2.abs(rstd);
+      const isConstant = i64x2.shr_s(rstd, 63);
+      const product = f64x2.mul(f64x2.mul(v128.load(Q + 2 * at), f64x2.splat(share)), scale);
+      const slope = v128.andnot(f64x2.mul(product, scale), isConstant), size = f64x2.abs(slope);
+      const mean = f64x2.sub(f64x2.mul(v128.load(S + 2 * at), f64x2.splat(shift)), f64x2.mul(product, pairOf(shifts + at)));
+      const rest = v128.andnot(f64x2.mul(mean, scale), isConstant), most = f64x2.splat(MOST);
+      const isFit = v128.or(v128.and(f64x2.gt(size, f64x2.splat(LEAST)), f64x2.lt(size, most)), f64x2.eq(size, f64x2.splat(0)));
+      if (load<u64>(mark + at) != 0 || !i64x2.all_true(v128.and(isFit, f64x2.lt(f64x2.abs(rest), most)))) break;
+      if (!i64x2.all_true(isConstant)) found &= MARKED;
+      storePair(A + at, slope);
+      storePair(B + at, rest);
+    }
+    if (i >= width) break;
+    const at = <usize>i << 2, rstd = load<f32>(shifts + plane + at), scale = <f64>abs(rstd);
     if (load<f32>(mark + at) != 0) {
       // Its dy is in dbias already, its x̂ was 0.
       generalBackward(a, set + i, dweight, 0);
@@ -174,16 +193,16 @@ function finishByRow(a: BackwardArgs, set: i32, width: i32, dweight: usize): i32
       continue;
     }
     let slope: f64 = 0, rest: f64 = 0;
-    if (!signbit(rstd)) {
+    if (reinterpret<i32>(rstd) >= 0) {
       found &= MARKED;
-      const sum = load<f64>(S + 2 * at) * shift, product = load<f64>(Q + 2 * at) * share * scale;
+      const product = load<f64>(Q + 2 * at) * share * scale;
       slope = product * scale;
-      rest = sum * scale - product * savedShift(a, set + i) * scale;
-    }
-    if (isUnfit(slope, rest)) {
-      generalBackward(a, set + i, 0, 0);
-      store<f32>(mark + at, 1);
-      found |= MARKED;
+      rest = (load<f64>(S + 2 * at) * shift - product * <f64>load<f32>(shifts + at)) * scale;
+      if (isUnfit(slope, rest)) {
+        generalBackward(a, set + i, 0, 0);
+        store<f32>(mark + at, 1);
+        found |= MARKED;
+      }
     }
     store<f32>(A + at, <f32>slope);
     store<f32>(B + at, <f32>rest);
@@ -193,21 +212,21 @@ function finishByRow(a: BackwardArgs, set: i32, width: i32, dweight: usize): i32
 
 /** Coefficients r, A and B of columns whose parameters go by column, and the columns' dweight and dbias. */
 function finishByColumn(a: BackwardArgs, set: i32, column: i32, width: i32, dweight: f64, dbias: f64): i32 {
-  const kind = <i32>a.statistics, shift = kind == MOMENTS ? 1 / a.r0 : 0, share = kind == L2 ? 1 : 1 / a.r0;
+  const kind = <i32>a.statistics, shift = shiftOf(kind, a.r0), share = shareOf(kind, a.r0), plane = planeOf(a);
   const weight = <usize>a.weight;
-  let found = CONSTANT;
-  for (let i = 0; i < width; i++) {
-    const at = <usize>i << 2, rstd = savedRstd(a, set + i), scale = abs(rstd), cm = savedShift(a, set + i);
+  let found = CONSTANT, from = <usize>a.saved + plane + (<usize>set << 2);
+  let dw = <usize>dweight + (<usize>set << 3), db = <usize>dbias + (<usize>set << 3);
+  for (let i = 0; i < width; i++, from += 4, dw += 8, db += 8) {
+    const at = <usize>i << 2, rstd = load<f32>(from + plane), scale = <f64>abs(rstd), cm = <f64>load<f32>(from);
     const parameter = <usize>parameterOf(a.affine, a.inner, column + i) << 2;
     const sum = load<f64>(S + 2 * at), product = (load<f64>(Q + 2 * at) - sum * cm) * scale;
     const factor = weight != 0 ? <f64>load<f32>(weight + parameter) * scale : scale;
     let slope: f64 = 0, rest: f64 = 0;
-    if (!signbit(rstd)) {
+    if (reinterpret<i32>(rstd) >= 0) {
       found &= MARKED;
       slope = factor * scale * product * share;
       rest = factor * sum * shift - slope * cm;
     }
-    const dw = <usize>dweight + (<usize>(set + i) << 3), db = <usize>dbias + (<usize>(set + i) << 3);
     const isMarked = !isNormal(rstd) || !(abs(product) < Infinity) || isUnfit(slope, rest) || isUnfit(factor, 0);
     if (dweight != 0) store<f64>(dw, isMarked ? 0 : product);
     if (dbias != 0) store<f64>(db, isMarked ? 0 : sum);
@@ -223,15 +242,9 @@ function finishByColumn(a: BackwardArgs, set: i32, column: i32, width: i32, dwei
   return found;
 }
 
-// @ts-ignore: decorator
-@inline
-function signbit(v: f64): bool {
-  return reinterpret<i64>(v) < 0;
-}
-
 /** Whether float32 cannot hold the coefficients of x − K and 1. */
 // @ts-ignore: decorator
 @inline
 function isUnfit(slope: f64, rest: f64): bool {
-  return !(slope == 0 || isComfortable(slope)) || !(abs(rest) < 1.2676506002282294e30);
+  return !(slope == 0 || isComfortable(slope)) || !(abs(rest) < MOST);
 }

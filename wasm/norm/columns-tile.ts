@@ -95,11 +95,19 @@ function unpack(from: usize, to: usize, rows: i32, stride: usize, count: i32): v
 
 /** Sets K to the mean of four rows spread over the column, or to 0. */
 export function setPilots(x: usize, rows: i32, stride: usize, width: i32, isShifted: bool): void {
-  const step = <usize>(rows >> 2) * stride, x2 = x + 2 * step, x3 = x2 + step;
-  const columns = <usize>width << 2;
-  for (let i: usize = 0; i < columns; i += 4) {
-    const near = load<f32>(x + i) + load<f32>(x + step + i), far = load<f32>(x2 + i) + load<f32>(x3 + i);
-    store<f32>(K + i, isShifted ? (near + far) * 0.25 : 0);
+  const step = <usize>(rows >> 2) * stride, bytes = whole(width), end = <usize>width << 2, quarter = f32x4.splat(0.25);
+  if (!isShifted) {
+    memory.fill(K, 0, end);
+    return;
+  }
+  for (let i: usize = 0; i < end; i += i < bytes ? 16 : 4) {
+    const p = x + i, p2 = p + 2 * step, p3 = p2 + step;
+    if (i < bytes) {
+      const near = f32x4.add(v128.load(p), v128.load(p + step)), far = f32x4.add(v128.load(p2), v128.load(p3));
+      v128.store(K + i, f32x4.mul(f32x4.add(near, far), quarter));
+    } else {
+      store<f32>(K + i, (load<f32>(p) + load<f32>(p + step) + (load<f32>(p2) + load<f32>(p3))) * 0.25);
+    }
   }
 }
 
@@ -124,10 +132,10 @@ export function sumGradientsByColumn(x: usize, dy: usize, rows: i32, stride: usi
   clearSums(width);
   for (let j = 0; j < rows; j += BLOCK) {
     const n = min(rows - j, BLOCK), at = <usize>j * stride;
-    addGradientsByColumn(x + at, dy + at, n, stride, bytes, K, s, q, zeros);
+    addGradientsByColumn(x + at, dy + at, n, stride, bytes, K, s, q);
     if (odd != 0) {
       packBoth(x + at + bytes, dy + at + bytes, n, stride, odd);
-      addGradientsByColumn(oddX, oddDy, n, 16, 16, K + bytes, s + bytes, q + bytes, zeros);
+      addGradientsByColumn(oddX, oddDy, n, 16, 16, K + bytes, s + bytes, q + bytes);
     }
     flush(width);
   }
@@ -191,7 +199,8 @@ export function writeDx(
     if (isMarked(from, hasMarks)) continue;
     const at = <usize>from << 2, bytes = whole(to - from), odd = (to - from) & 3, k = K + at;
     for (let j = 0; j < rows; j += BLOCK) {
-      const n = min(rows - j, BLOCK), p = x + <usize>j * step + at, g = dy + <usize>j * stride + at, o = dx + <usize>j * stride + at;
+      const n = min(rows - j, BLOCK), down = <usize>j * stride + at;
+      const p = x + <usize>j * step + at, g = dy + down, o = dx + down;
       loadRows(first + j, n);
       writeGradients(p, step, g, o, n, stride, bytes, k, r + at, A + at, B + at, wRow);
       if (odd == 0) continue;

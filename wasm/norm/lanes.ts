@@ -1,4 +1,4 @@
-// Small pieces of SIMD that the norm kernels share; all are inlined.
+// Small pieces of SIMD that the norm kernels share.
 
 /** The four lanes' sum in float64. */
 // @ts-ignore: decorator
@@ -17,4 +17,11 @@ export function pilot(p: usize, n: i32): f64 {
   const a = f32x4.add(v128.load(p), v128.load(p + quarter));
   const b = f32x4.add(v128.load(p + 2 * quarter), v128.load(p + 3 * quarter));
   return hsum(f32x4.add(a, b)) * 0.0625;
+}
+
+/** out = x + y; any of the three may be the same. */
+export function add(x: usize, y: usize, out: usize, bytes: usize): void {
+  let i: usize = 0;
+  for (const whole = bytes & ~15; i < whole; i += 16) v128.store(out + i, f32x4.add(v128.load(x + i), v128.load(y + i)));
+  for (; i < bytes; i += 4) store<f32>(out + i, load<f32>(x + i) + load<f32>(y + i));
 }

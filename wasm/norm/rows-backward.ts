@@ -3,7 +3,7 @@
 
 import { BackwardArgs } from './args';
 import { generalBackward, L2, MOMENTS } from './general';
-import { hsum } from './lanes';
+import { add, hsum } from './lanes';
 import { BLOCK, PAD } from './rows';
 
 /** Rows whose dy and dy · h are added up in float32 before they join the float64 planes. */
@@ -15,8 +15,8 @@ const LEAST: f64 = 8.271806125530277e-25, MOST: f64 = 1.2089258196146292e24;
 let reciprocal: f32 = 0;
 export let slope: f32 = 0;
 export let shift: f32 = 0;
-export let sumG: f64 = 0;
-export let sumGH: f64 = 0;
+let sumG: f64 = 0;
+let sumGH: f64 = 0;
 
 /**
  * Items are parts. Row r has the parameters of class r % (affine / r0); extra3 shares of the classes times extra4 shares of
@@ -24,23 +24,12 @@ export let sumGH: f64 = 0;
  * (extra2). extra5 is the address of ones, for a missing weight.
  */
 export function rowsBackward(args: usize, from: i32, to: i32, scratch: usize): void {
-  backward(changetype<BackwardArgs>(args), from, to, scratch, false);
-}
-
-/** The same with dsum added to dx. */
-export function rowsBackwardAdd(args: usize, from: i32, to: i32, scratch: usize): void {
-  backward(changetype<BackwardArgs>(args), from, to, scratch, true);
-}
-
-// @ts-ignore: decorator
-@inline
-function backward(a: BackwardArgs, from: i32, to: i32, scratch: usize, adds: bool): void {
+  const a = changetype<BackwardArgs>(args);
   const width = <i32>a.r0, bytes = <usize>width << 2, sets = <i32>a.k0, affine = <i32>a.affine;
   const classes = affine == 0 ? 1 : affine / width, rows = sets / classes;
   const classShares = <i32>a.extra3, rowShares = <i32>a.extra4;
-  const most = <usize>((classes + classShares - 1) / classShares) * bytes;
-  // In scratch: g and h of the row that waits, a row for output that nobody wants, sums of dy · h and of dy.
-  const nowhere = scratch + 2 * bytes + PAD, dweight = nowhere + bytes + PAD, dbias = dweight + most + PAD;
+  // In scratch: g and h of the row that waits, a row for output that nobody wants, sums of dy and of dy · h.
+  const nowhere = scratch + 2 * bytes + PAD, parameterSums = nowhere + bytes + PAD;
   const weight = <usize>(a.weight != 0 ? a.weight : a.extra5), weightStep: usize = a.weight != 0 ? 32 : 0;
   const x = <usize>a.x, dy = <usize>a.dy, dsum = <usize>a.dsum, saved = <usize>a.saved, plane = <usize>sets << 2;
   memory.fill(scratch, 0, 2 * bytes);
@@ -50,9 +39,8 @@ function backward(a: BackwardArgs, from: i32, to: i32, scratch: usize, adds: boo
     const firstClass = share(classes, classShare, classShares), lastClass = share(classes, classShare + 1, classShares);
     const offset = <usize>firstClass * bytes, count = <usize>(lastClass - firstClass) * bytes;
     const planes = (<usize>rowShare * <usize>affine) << 3;
-    const dweights = a.extra1 == 0 ? 0 : <usize>a.extra1 + planes, dbiases = a.extra2 == 0 ? 0 : <usize>a.extra2 + planes;
-    memory.fill(dweight, 0, count);
-    memory.fill(dbias, 0, count);
+    const dweights = within(<usize>a.extra1, planes), dbiases = within(<usize>a.extra2, planes);
+    memory.fill(parameterSums, 0, 2 * count);
     if (dweights != 0) memory.fill(dweights + 2 * offset, 0, 2 * count);
     if (dbiases != 0) memory.fill(dbiases + 2 * offset, 0, 2 * count);
 
@@ -68,34 +56,29 @@ function backward(a: BackwardArgs, from: i32, to: i32, scratch: usize, adds: boo
         }
         startSums();
         const at = <usize>j * bytes;
-        for (let block: usize = 0; block < bytes; block += BLOCK * 4) {
-          const w = weight + (weightStep != 0 ? at + block : 0), sums = at - offset + block, length = min(bytes - block, BLOCK * 4);
-          if (adds) {
-            sweepAndWrite(
-              x + start + block, dy + start + block, w, statistics, plane, dweight + sums, dbias + sums,
-              scratch + 2 * block, out + block, added + block, length, weightStep, true,
-            );
-          } else {
-            sweepBlock(
-              x + start + block, dy + start + block, w, statistics, plane, dweight + sums, dbias + sums,
-              scratch + 2 * block, out + block, length, weightStep,
-            );
-          }
+        for (let block: usize = 0; block < bytes; block += BLOCK) {
+          const sums = parameterSums + 2 * (at - offset + block), w = weight + (weightStep != 0 ? at + block : 0);
+          sweepAndWrite(
+            x + start + block, dy + start + block, w, statistics, plane, sums, scratch + 2 * block, out + block,
+            min(bytes - block, BLOCK), weightStep,
+          );
         }
+        if (dsum != 0 && out != nowhere) add(out, added, out, bytes);
         if (coefficients(a, row, rstd)) {
           out = a.dx != 0 ? <usize>a.dx + start : nowhere;
-          added = dsum + start;
+          added = within(dsum, start);
         } else {
           generalBackward(a, row, 0, 0);
           out = nowhere;
         }
       }
       if (run % RUN == 0 || i + 1 == end) {
-        flush(dweight, dweights == 0 ? 0 : dweights + 2 * offset, count);
-        flush(dbias, dbiases == 0 ? 0 : dbiases + 2 * offset, count);
+        for (let i: usize = 0; i < count; i += bytes) {
+          flush(parameterSums + 2 * i, within(dweights, 2 * (offset + i)), within(dbiases, 2 * (offset + i)), bytes);
+        }
       }
     }
-    if (out != nowhere) write(scratch, out, added, bytes, adds);
+    if (out != nowhere) write(scratch, out, added, bytes);
   }
 }
 
@@ -103,33 +86,29 @@ function backward(a: BackwardArgs, from: i32, to: i32, scratch: usize, adds: boo
 // @ts-ignore: decorator
 @inline
 function sweepAndWrite(
-  x: usize, dy: usize, w: usize, statistics: usize, plane: usize, dweight: usize, dbias: usize, gh: usize, dx: usize,
-  dsum: usize, bytes: usize, weightStep: usize, adds: bool,
+  x: usize, dy: usize, w: usize, statistics: usize, plane: usize, sums: usize, gh: usize, dx: usize,
+  bytes: usize, weightStep: usize,
 ): void {
   // Splats from memory: of computed values the compiler keeps both scalar and vector, and runs out of registers.
   const k = v128.load32_splat(statistics), cm = v128.load32_splat(statistics + plane);
   const rstd = f32x4.abs(v128.load32_splat(statistics + 2 * plane));
   const r = f32x4.splat(reciprocal), A = f32x4.splat(slope), B = f32x4.splat(shift);
-  const end = x + bytes, end8 = x + (bytes & ~31);
+  const end = x + bytes, end8 = x + (bytes & ~31), end4 = x + (bytes & ~15);
   let s = f32x4.splat(0), q = s;
   while (x < end8) {
     const d0 = v128.load(dy), h0 = f32x4.mul(f32x4.sub(f32x4.sub(v128.load(x), k), cm), rstd);
-    let t0 = f32x4.sub(f32x4.mul(v128.load(gh), r), f32x4.add(f32x4.mul(v128.load(gh, 16), A), B));
-    if (adds) t0 = f32x4.add(t0, v128.load(dsum));
-    v128.store(dx, t0);
-    v128.store(dbias, f32x4.add(v128.load(dbias), d0));
-    v128.store(dweight, f32x4.add(v128.load(dweight), f32x4.mul(d0, h0)));
+    v128.store(dx, f32x4.sub(f32x4.mul(v128.load(gh), r), f32x4.add(f32x4.mul(v128.load(gh, 16), A), B)));
+    v128.store(sums, f32x4.add(v128.load(sums), d0));
+    v128.store(sums, f32x4.add(v128.load(sums, 16), f32x4.mul(d0, h0)), 16);
     const g0 = f32x4.mul(d0, v128.load(w));
     v128.store(gh, g0);
     v128.store(gh, h0, 16);
     s = f32x4.add(s, g0);
     q = f32x4.add(q, f32x4.mul(g0, h0));
     const d1 = v128.load(dy, 16), h1 = f32x4.mul(f32x4.sub(f32x4.sub(v128.load(x, 16), k), cm), rstd);
-    let t1 = f32x4.sub(f32x4.mul(v128.load(gh, 32), r), f32x4.add(f32x4.mul(v128.load(gh, 48), A), B));
-    if (adds) t1 = f32x4.add(t1, v128.load(dsum, 16));
-    v128.store(dx, t1, 16);
-    v128.store(dbias, f32x4.add(v128.load(dbias, 16), d1), 16);
-    v128.store(dweight, f32x4.add(v128.load(dweight, 16), f32x4.mul(d1, h1)), 16);
+    v128.store(dx, f32x4.sub(f32x4.mul(v128.load(gh, 32), r), f32x4.add(f32x4.mul(v128.load(gh, 48), A), B)), 16);
+    v128.store(sums, f32x4.add(v128.load(sums, 32), d1), 32);
+    v128.store(sums, f32x4.add(v128.load(sums, 48), f32x4.mul(d1, h1)), 48);
     const g1 = f32x4.mul(d1, v128.load(w, 16));
     v128.store(gh, g1, 32);
     v128.store(gh, h1, 48);
@@ -138,21 +117,34 @@ function sweepAndWrite(
     x += 32;
     dy += 32;
     w += weightStep;
-    dweight += 32;
-    dbias += 32;
+    sums += 64;
     gh += 64;
     dx += 32;
-    if (adds) dsum += 32;
+  }
+  if (x < end4) {
+    const d = v128.load(dy), h = f32x4.mul(f32x4.sub(f32x4.sub(v128.load(x), k), cm), rstd), g = f32x4.mul(d, v128.load(w));
+    v128.store(dx, f32x4.sub(f32x4.mul(v128.load(gh), r), f32x4.add(f32x4.mul(v128.load(gh, 16), A), B)));
+    v128.store(sums, f32x4.add(v128.load(sums), d));
+    v128.store(sums, f32x4.add(v128.load(sums, 16), f32x4.mul(d, h)), 16);
+    v128.store(gh, g);
+    v128.store(gh, h, 16);
+    s = f32x4.add(s, g);
+    q = f32x4.add(q, f32x4.mul(g, h));
+    x += 16;
+    dy += 16;
+    w += weightStep >> 1;
+    sums += 32;
+    gh += 32;
+    dx += 16;
   }
   sumG += hsum(s);
   sumGH += hsum(q);
   const kf = load<f32>(statistics), cf = load<f32>(statistics + plane), rf = abs(load<f32>(statistics + 2 * plane));
   while (x < end) {
     const d = load<f32>(dy), h = (load<f32>(x) - kf - cf) * rf, g = d * load<f32>(w);
-    const t = load<f32>(gh) * reciprocal - (load<f32>(gh, 4) * slope + shift);
-    store<f32>(dx, adds ? t + load<f32>(dsum) : t);
-    store<f32>(dbias, load<f32>(dbias) + d);
-    store<f32>(dweight, load<f32>(dweight) + d * h);
+    store<f32>(dx, load<f32>(gh) * reciprocal - (load<f32>(gh, 4) * slope + shift));
+    store<f32>(sums, load<f32>(sums) + d);
+    store<f32>(sums, load<f32>(sums, 4) + d * h, 4);
     store<f32>(gh, g);
     store<f32>(gh, h, 4);
     sumG += <f64>g;
@@ -160,45 +152,30 @@ function sweepAndWrite(
     x += 4;
     dy += 4;
     w += weightStep >> 3;
-    dweight += 4;
-    dbias += 4;
+    sums += 8;
     gh += 8;
     dx += 4;
-    if (adds) dsum += 4;
   }
 }
 
 /** dx of the last row. */
-// @ts-ignore: decorator
-@inline
-function write(gh: usize, dx: usize, dsum: usize, bytes: usize, adds: bool): void {
+function write(gh: usize, dx: usize, dsum: usize, bytes: usize): void {
   const r = f32x4.splat(reciprocal), A = f32x4.splat(slope), B = f32x4.splat(shift);
   let i: usize = 0;
-  for (const whole = bytes & ~31; i < whole; i += 16) {
-    let t = f32x4.sub(f32x4.mul(v128.load(gh + 2 * i), r), f32x4.add(f32x4.mul(v128.load(gh + 2 * i, 16), A), B));
-    if (adds) t = f32x4.add(t, v128.load(dsum + i));
-    v128.store(dx + i, t);
+  for (const whole = bytes & ~15; i < whole; i += 16, gh += 32) {
+    v128.store(dx + i, f32x4.sub(f32x4.mul(v128.load(gh), r), f32x4.add(f32x4.mul(v128.load(gh, 16), A), B)));
   }
-  for (; i < bytes; i += 4) {
-    const t = load<f32>(gh + 2 * i) * reciprocal - (load<f32>(gh + 2 * i, 4) * slope + shift);
-    store<f32>(dx + i, adds ? t + load<f32>(dsum + i) : t);
-  }
+  for (; i < bytes; i += 4, gh += 8) store<f32>(dx + i, load<f32>(gh) * reciprocal - (load<f32>(gh, 4) * slope + shift));
+  if (dsum != 0) add(dx, dsum, dx, bytes);
 }
 
-/** Sweeps a block of a row. */
-export function sweepBlock(
-  x: usize, dy: usize, w: usize, statistics: usize, plane: usize, dweight: usize, dbias: usize, gh: usize, dx: usize,
-  bytes: usize, weightStep: usize,
-): void {
-  sweepAndWrite(x, dy, w, statistics, plane, dweight, dbias, gh, dx, 0, bytes, weightStep, false);
-}
-
-export function startSums(): void {
+function startSums(): void {
   sumG = sumGH = 0;
 }
 
-/** Adds the sums of blocks, two float64 each. */
-export function addSums(sums: usize, blocks: i32): void {
+/** Takes the sums of a row as those of its blocks, two float64 each. */
+export function takeSums(sums: usize, blocks: i32): void {
+  startSums();
   for (const end = sums + (<usize>blocks << 4); sums < end; sums += 16) {
     sumG += load<f64>(sums);
     sumGH += load<f64>(sums, 8);
@@ -225,20 +202,34 @@ export function coefficients(a: BackwardArgs, row: i32, rstd: f64): bool {
   return abs(slope) < <f32>MOST * <f32>1e12 && abs(shift) < <f32>MOST * <f32>1e12;
 }
 
-/** Adds sums in float32 to a plane of float64, if there is one, and clears them. */
-export function flush(sums: usize, plane: usize, bytes: usize): void {
-  if (plane == 0) return;
-  const end = sums + bytes, end4 = sums + (bytes & ~15);
-  for (; sums < end4; sums += 16, plane += 32) {
-    const v = v128.load(sums);
-    v128.store(plane, f64x2.add(v128.load(plane), f64x2.promote_low_f32x4(v)));
-    v128.store(plane, f64x2.add(v128.load(plane, 16), f64x2.promote_low_f32x4(i64x2.shuffle(v, v, 1, 1))), 16);
-    v128.store(sums, f32x4.splat(0));
+/** Adds the sums of dy and dy · h to planes of float64 as far as there are any, and clears them. */
+export function flush(sums: usize, dweight: usize, dbias: usize, bytes: usize): void {
+  let at = sums;
+  let i: usize = 0;
+  for (const whole = bytes & ~15; i < whole; i += 16, at += 32) {
+    if (dbias != 0) addVector(dbias + 2 * i, v128.load(at));
+    if (dweight != 0) addVector(dweight + 2 * i, v128.load(at, 16));
   }
-  for (; sums < end; sums += 4, plane += 8) {
-    store<f64>(plane, load<f64>(plane) + <f64>load<f32>(sums));
-    store<f32>(sums, 0);
+  for (; i < bytes; i += 4, at += 8) {
+    if (dbias != 0) store<f64>(dbias + 2 * i, load<f64>(dbias + 2 * i) + <f64>load<f32>(at));
+    if (dweight != 0) store<f64>(dweight + 2 * i, load<f64>(dweight + 2 * i) + <f64>load<f32>(at, 4));
   }
+  memory.fill(sums, 0, 2 * bytes);
+}
+
+/** Adds four float32 to four float64. */
+// @ts-ignore: decorator
+@inline
+function addVector(plane: usize, v: v128): void {
+  v128.store(plane, f64x2.add(v128.load(plane), f64x2.promote_low_f32x4(v)));
+  v128.store(plane, f64x2.add(v128.load(plane, 16), f64x2.promote_low_f32x4(i64x2.shuffle(v, v, 1, 1))), 16);
+}
+
+/** An address in planes; 0 where there are none. */
+// @ts-ignore: decorator
+@inline
+export function within(planes: usize, offset: usize): usize {
+  return planes != 0 ? planes + offset : 0;
 }
 
 /** Where share i of n things begins. */

@@ -3,13 +3,10 @@
 
 import { BackwardArgs, ForwardArgs } from './args';
 import { generalBackward, generalForward } from './general';
-import { hsum, pilot } from './lanes';
-import { biasOf, BLOCK, givenPilot, PAD, stepOf, weightOf, write } from './rows';
-import { addSums, coefficients, flush, isUsual, rstdOf, shift, slope, startSums, sumG, sumGH, sweepBlock } from './rows-backward';
+import { add, hsum, pilot } from './lanes';
+import { biasOf, BLOCK, givenPilot, stepOf, weightOf, write } from './rows';
+import { coefficients, flush, isUsual, rstdOf, shift, slope, takeSums, within } from './rows-backward';
 import { AGAIN, isPiloted, pilotOfSet, SETTLED, settle } from './settle';
-
-/** Bytes of a block. */
-const SPAN: usize = BLOCK * 4;
 
 /**
  * Items are blocks of rows from extra2 on. Σu and Σu² of each go to extra3, two float64 each. The rows that extra4, an int32
@@ -18,9 +15,9 @@ const SPAN: usize = BLOCK * 4;
 export function longSweep(args: usize, from: i32, to: i32, scratch: usize): void {
   const a = changetype<ForwardArgs>(args), bytes = <usize>a.r0 << 2, blocks = blocksOf(bytes);
   for (let item = from; item < to; item++) {
-    const row = item / blocks, at = <usize>(item % blocks) * SPAN;
+    const row = item / blocks, at = <usize>(item % blocks) * BLOCK;
     if (load<i32>(<usize>a.extra4 + (<usize>row << 2)) != AGAIN) continue;
-    const start = (<usize>a.extra2 + row) * bytes, length = min(bytes - at, SPAN);
+    const start = (<usize>a.extra2 + row) * bytes, length = min(bytes - at, BLOCK);
     const k = pilotOf(a, <i32>a.extra2 + row);
     if (a.residual != 0 && a.extra5 == 0) add(<usize>a.x + start + at, <usize>a.residual + start + at, <usize>a.sum + start + at, length);
     sweep(<usize>(a.sum != 0 ? a.sum : a.x) + start + at, <usize>a.extra3 + (<usize>item << 4), length, <f32>k);
@@ -45,12 +42,12 @@ export function longSettle(args: usize, from: i32, to: i32, scratch: usize): voi
   }
 }
 
-/** Items are blocks of rows from extra2 on: y. */
+/** Items are blocks of the extra5 rows from extra2 on, those of one column after one another, which share parameters: y. */
 export function longWrite(args: usize, from: i32, to: i32, scratch: usize): void {
-  const a = changetype<ForwardArgs>(args), bytes = <usize>a.r0 << 2, blocks = blocksOf(bytes);
+  const a = changetype<ForwardArgs>(args), bytes = <usize>a.r0 << 2, rows = <i32>a.extra5;
   const sets = <usize>a.k0 << 2, weightStep = stepOf(a.weight), biasStep = stepOf(a.bias);
   for (let item = from; item < to; item++) {
-    const row = item / blocks, set = <i32>a.extra2 + row, at = <usize>(item % blocks) * SPAN;
+    const row = item % rows, set = <i32>a.extra2 + row, at = <usize>(item / rows) * BLOCK;
     if (load<i32>(<usize>a.extra4 + (<usize>row << 2)) != SETTLED) {
       if (at == 0) generalForward(a, set);
       continue;
@@ -58,7 +55,7 @@ export function longWrite(args: usize, from: i32, to: i32, scratch: usize): void
     const saved = <usize>a.saved + (<usize>set << 2), start = <usize>set * bytes + at, parameter = start % (max(<usize>a.affine, 1) << 2);
     write(
       <usize>(a.sum != 0 ? a.sum : a.x) + start, <usize>a.y + start,
-      weightOf(a) + (weightStep != 0 ? parameter : 0), biasOf(a) + (biasStep != 0 ? parameter : 0), min(bytes - at, SPAN),
+      weightOf(a) + (weightStep != 0 ? parameter : 0), biasOf(a) + (biasStep != 0 ? parameter : 0), min(bytes - at, BLOCK),
       weightStep, biasStep, load<f32>(saved), load<f32>(saved + sets), abs(load<f32>(saved + 2 * sets)),
     );
   }
@@ -69,38 +66,31 @@ export function longWrite(args: usize, from: i32, to: i32, scratch: usize): void
  * each. What those rows add to dweight and dbias joins the planes extra1 and extra2.
  */
 export function longBackwardSweep(args: usize, from: i32, to: i32, scratch: usize): void {
-  const a = changetype<BackwardArgs>(args), bytes = <usize>a.r0 << 2, columns = columnsOf(bytes), sets = <usize>a.k0 << 2;
-  const weight = <usize>(a.weight != 0 ? a.weight : a.extra5), weightStep: usize = a.weight != 0 ? 32 : 0;
-  const dweight = scratch, dbias = dweight + COLUMN + PAD, gh = dbias + COLUMN + PAD, nowhere = gh + 2 * COLUMN + PAD;
-  memory.fill(scratch, 0, 5 * (COLUMN + PAD));
+  const a = changetype<BackwardArgs>(args), bytes = <usize>a.r0 << 2, blocks = blocksOf(bytes), sets = <usize>a.k0 << 2;
+  const weight = <usize>(a.weight != 0 ? a.weight : a.extra5), weightStep = stepOf(a.weight);
+  memory.fill(scratch, 0, 2 * BLOCK);
   for (let item = from; item < to; item++) {
-    const at = <usize>item * COLUMN, length = min(bytes - at, COLUMN);
+    const at = <usize>item * BLOCK, length = min(bytes - at, BLOCK);
     const parameter = (<usize>a.extra3 * bytes + at) % (max(<usize>a.affine, 1) << 2);
     for (let i = 0; i < <i32>a.extra4; i++) {
       const row = <i32>a.extra3 + i, start = <usize>row * bytes + at, statistics = <usize>a.saved + (<usize>row << 2);
       if (!isUsual(rstdOf(a, row))) continue;
-      startSums();
-      sweepBlock(
-        <usize>a.x + start, <usize>a.dy + start, weight + (weightStep != 0 ? parameter : 0), statistics, sets,
-        dweight, dbias, gh, nowhere, length, weightStep,
+      sweepBack(
+        <usize>a.x + start, <usize>a.dy + start, weight + (weightStep != 0 ? parameter : 0), scratch, length, weightStep,
+        statistics, sets, <usize>a.extra0 + (<usize>(i * blocks + item) << 4),
       );
-      const sums = <usize>a.extra0 + (<usize>(i * columns + item) << 4);
-      store<f64>(sums, sumG);
-      store<f64>(sums, sumGH, 8);
     }
-    flush(dweight, a.extra1 != 0 ? <usize>a.extra1 + 2 * parameter : 0, length);
-    flush(dbias, a.extra2 != 0 ? <usize>a.extra2 + 2 * parameter : 0, length);
+    flush(scratch, within(<usize>a.extra1, 2 * parameter), within(<usize>a.extra2, 2 * parameter), length);
   }
 }
 
 /** Items are rows from extra3 on: puts slope and shift of each where its sums began, NaN for rows that are done with. */
 export function longBackwardSettle(args: usize, from: i32, to: i32, scratch: usize): void {
-  const a = changetype<BackwardArgs>(args), columns = columnsOf(<usize>a.r0 << 2);
+  const a = changetype<BackwardArgs>(args), blocks = blocksOf(<usize>a.r0 << 2);
   for (let item = from; item < to; item++) {
-    const row = <i32>a.extra3 + item, sums = <usize>a.extra0 + (<usize>(item * columns) << 4);
+    const row = <i32>a.extra3 + item, sums = <usize>a.extra0 + (<usize>(item * blocks) << 4);
     const isSwept = isUsual(rstdOf(a, row));
-    startSums();
-    if (isSwept) addSums(sums, columns);
+    if (isSwept) takeSums(sums, blocks);
     const isFit = isSwept && coefficients(a, row, rstdOf(a, row));
     store<f64>(sums, isFit ? <f64>slope : NaN);
     store<f64>(sums, <f64>shift, 8);
@@ -108,13 +98,13 @@ export function longBackwardSettle(args: usize, from: i32, to: i32, scratch: usi
   }
 }
 
-/** Items are blocks of rows from extra3 on: dx. */
+/** Items are blocks of the extra4 rows from extra3 on, those of one column after one another: dx. */
 export function longBackwardWrite(args: usize, from: i32, to: i32, scratch: usize): void {
-  const a = changetype<BackwardArgs>(args), bytes = <usize>a.r0 << 2, columns = columnsOf(bytes), sets = <usize>a.k0 << 2;
-  const weight = <usize>(a.weight != 0 ? a.weight : a.extra5), weightStep: usize = a.weight != 0 ? 64 : 0;
+  const a = changetype<BackwardArgs>(args), bytes = <usize>a.r0 << 2, blocks = blocksOf(bytes), sets = <usize>a.k0 << 2;
+  const weight = <usize>(a.weight != 0 ? a.weight : a.extra5), weightStep = stepOf(a.weight), rows = <i32>a.extra4;
   for (let item = from; item < to; item++) {
-    const i = item / columns, row = <i32>a.extra3 + i, at = <usize>(item % columns) * COLUMN, length = min(bytes - at, COLUMN);
-    const coefficients = <usize>a.extra0 + (<usize>(i * columns) << 4), slope = load<f64>(coefficients);
+    const i = item % rows, row = <i32>a.extra3 + i, at = <usize>(item / rows) * BLOCK, length = min(bytes - at, BLOCK);
+    const coefficients = <usize>a.extra0 + (<usize>(i * blocks) << 4), slope = load<f64>(coefficients);
     if (slope != slope) continue;
     const start = <usize>row * bytes + at, parameter = start % (max(<usize>a.affine, 1) << 2), dx = <usize>a.dx + start;
     writeBlock(
@@ -125,15 +115,8 @@ export function longBackwardWrite(args: usize, from: i32, to: i32, scratch: usiz
   }
 }
 
-/** Bytes of a block backward: five rows of scratch must fit the first cache. */
-const COLUMN: usize = 4096;
-
 function blocksOf(bytes: usize): i32 {
-  return <i32>((bytes + SPAN - 1) / SPAN);
-}
-
-function columnsOf(bytes: usize): i32 {
-  return <i32>((bytes + COLUMN - 1) / COLUMN);
+  return <i32>((bytes + BLOCK - 1) / BLOCK);
 }
 
 /** What a row's sweep subtracts from x. */
@@ -166,11 +149,40 @@ function sweep(x: usize, sums: usize, bytes: usize, kf: f32): void {
   store<f64>(sums, q, 8);
 }
 
-/** out = x + y; any of the three may be the same. */
-function add(x: usize, y: usize, out: usize, bytes: usize): void {
-  let i: usize = 0;
-  for (const whole = bytes & ~15; i < whole; i += 16) v128.store(out + i, f32x4.add(v128.load(x + i), v128.load(y + i)));
-  for (; i < bytes; i += 4) store<f32>(out + i, load<f32>(x + i) + load<f32>(y + i));
+/** Σg and Σg·h, and dy and dy · h added to the sums of the parameters' gradients. */
+function sweepBack(
+  x: usize, dy: usize, w: usize, gradients: usize, bytes: usize, weightStep: usize, statistics: usize, plane: usize, sums: usize,
+): void {
+  const k = v128.load32_splat(statistics), c = v128.load32_splat(statistics + plane);
+  const r = f32x4.abs(v128.load32_splat(statistics + 2 * plane));
+  const end = x + bytes, end4 = x + (bytes & ~15);
+  let s = f32x4.splat(0), q = s;
+  while (x < end4) {
+    const d = v128.load(dy), h = f32x4.mul(f32x4.sub(f32x4.sub(v128.load(x), k), c), r), g = f32x4.mul(d, v128.load(w));
+    v128.store(gradients, f32x4.add(v128.load(gradients), d));
+    v128.store(gradients, f32x4.add(v128.load(gradients, 16), f32x4.mul(d, h)), 16);
+    s = f32x4.add(s, g);
+    q = f32x4.add(q, f32x4.mul(g, h));
+    x += 16;
+    dy += 16;
+    gradients += 32;
+    w += weightStep >> 2;
+  }
+  let sumG = hsum(s), sumGH = hsum(q);
+  while (x < end) {
+    const d = load<f32>(dy), g = d * load<f32>(w);
+    const h = (load<f32>(x) - f32x4.extract_lane(k, 0) - f32x4.extract_lane(c, 0)) * f32x4.extract_lane(r, 0);
+    store<f32>(gradients, load<f32>(gradients) + d);
+    store<f32>(gradients, load<f32>(gradients, 4) + d * h, 4);
+    sumG += <f64>g;
+    sumGH += <f64>g * <f64>h;
+    x += 4;
+    dy += 4;
+    gradients += 8;
+    w += weightStep >> 4;
+  }
+  store<f64>(sums, sumG);
+  store<f64>(sums, sumGH, 8);
 }
 
 /** dx = dy · weight · rstd - (h · slope + shift). */

@@ -1,6 +1,6 @@
-// Inner loops over one block: consecutive floats, at least 4 in `bytes`, whose parameter is one value. Sums come back as a pair of
-// float64. Four vectors a turn, then single ones; the last vector overlaps what is done already: its lanes are masked out of
-// sums, and results are written twice, from what was loaded before the first store, for y may be x.
+// Inner loops over one block: consecutive floats, at least 4, whose parameter is one value; "along" where each has its own.
+// Sums come back as a pair of float64. Two vectors a turn; the last vector overlaps what is done already: its lanes are masked
+// out of sums, and results are written twice, from what was loaded before the first store, for y may be x.
 
 // @ts-ignore: decorator
 @inline
@@ -27,15 +27,14 @@ function scaled(x: v128, k: v128, a: v128, b: v128): v128 {
 export function sweep(x: usize, bytes: usize, center: f32): v128 {
   const end = x + bytes, k = f32x4.splat(center);
   let s0 = f32x4.splat(0), s1 = s0, q0 = s0, q1 = s0;
-  for (const e = x + (bytes & ~63); x < e; x += 64) {
+  for (const e = x + (bytes & ~31); x < e; x += 32) {
     const u0 = f32x4.sub(v128.load(x), k), u1 = f32x4.sub(v128.load(x, 16), k);
-    const u2 = f32x4.sub(v128.load(x, 32), k), u3 = f32x4.sub(v128.load(x, 48), k);
-    s0 = f32x4.add(s0, f32x4.add(u0, u2));
-    s1 = f32x4.add(s1, f32x4.add(u1, u3));
-    q0 = f32x4.add(q0, f32x4.add(f32x4.mul(u0, u0), f32x4.mul(u2, u2)));
-    q1 = f32x4.add(q1, f32x4.add(f32x4.mul(u1, u1), f32x4.mul(u3, u3)));
+    s0 = f32x4.add(s0, u0);
+    s1 = f32x4.add(s1, u1);
+    q0 = f32x4.add(q0, f32x4.mul(u0, u0));
+    q1 = f32x4.add(q1, f32x4.mul(u1, u1));
   }
-  for (; x + 16 <= end; x += 16) {
+  if (bytes & 16) {
     const u = f32x4.sub(v128.load(x), k);
     s0 = f32x4.add(s0, u);
     q0 = f32x4.add(q0, f32x4.mul(u, u));
@@ -48,13 +47,11 @@ export function sweep(x: usize, bytes: usize, center: f32): v128 {
 export function apply(x: usize, y: usize, bytes: usize, center: f32, slope: f32, shift: f32): void {
   const end = x + bytes, last = v128.load(end - 16), lastY = y + bytes - 16;
   const k = f32x4.splat(center), a = f32x4.splat(slope), b = f32x4.splat(shift);
-  for (const e = x + (bytes & ~63); x < e; x += 64, y += 64) {
+  for (const e = x + (bytes & ~31); x < e; x += 32, y += 32) {
     v128.store(y, scaled(v128.load(x), k, a, b));
     v128.store(y, scaled(v128.load(x, 16), k, a, b), 16);
-    v128.store(y, scaled(v128.load(x, 32), k, a, b), 32);
-    v128.store(y, scaled(v128.load(x, 48), k, a, b), 48);
   }
-  for (; x + 16 <= end; x += 16, y += 16) v128.store(y, scaled(v128.load(x), k, a, b));
+  if (bytes & 16) v128.store(y, scaled(v128.load(x), k, a, b));
   v128.store(lastY, scaled(last, k, a, b));
 }
 
@@ -65,19 +62,16 @@ export function applySweep(
   const end = next + bytes, last = v128.load(x + bytes - 16), lastY = y + bytes - 16;
   const k = f32x4.splat(center), a = f32x4.splat(slope), b = f32x4.splat(shift), kn = f32x4.splat(nextCenter);
   let s0 = f32x4.splat(0), s1 = s0, q0 = s0, q1 = s0;
-  for (const e = next + (bytes & ~63); next < e; x += 64, y += 64, next += 64) {
+  for (const e = next + (bytes & ~31); next < e; x += 32, y += 32, next += 32) {
     const u0 = f32x4.sub(v128.load(next), kn), u1 = f32x4.sub(v128.load(next, 16), kn);
-    const u2 = f32x4.sub(v128.load(next, 32), kn), u3 = f32x4.sub(v128.load(next, 48), kn);
     v128.store(y, scaled(v128.load(x), k, a, b));
     v128.store(y, scaled(v128.load(x, 16), k, a, b), 16);
-    s0 = f32x4.add(s0, f32x4.add(u0, u2));
-    s1 = f32x4.add(s1, f32x4.add(u1, u3));
-    q0 = f32x4.add(q0, f32x4.add(f32x4.mul(u0, u0), f32x4.mul(u2, u2)));
-    q1 = f32x4.add(q1, f32x4.add(f32x4.mul(u1, u1), f32x4.mul(u3, u3)));
-    v128.store(y, scaled(v128.load(x, 32), k, a, b), 32);
-    v128.store(y, scaled(v128.load(x, 48), k, a, b), 48);
+    s0 = f32x4.add(s0, u0);
+    s1 = f32x4.add(s1, u1);
+    q0 = f32x4.add(q0, f32x4.mul(u0, u0));
+    q1 = f32x4.add(q1, f32x4.mul(u1, u1));
   }
-  for (; next + 16 <= end; x += 16, y += 16, next += 16) {
+  if (bytes & 16) {
     const u = f32x4.sub(v128.load(next), kn);
     s0 = f32x4.add(s0, u);
     q0 = f32x4.add(q0, f32x4.mul(u, u));
@@ -144,4 +138,50 @@ export function applySweepBack(
   const mask = leftOver(bytes), d = v128.and(v128.load(endNextDy - 16), mask);
   const u = v128.and(f32x4.sub(v128.load(endNext - 16), kn), mask);
   return pairOf(f32x4.add(f32x4.add(s0, d), s1), f32x4.add(f32x4.add(q0, f32x4.mul(d, u)), q1));
+}
+
+/** y = ((x - k) - cm)·rstd·w + b, with a w and b for each element. */
+export function applyAlong(x: usize, y: usize, bytes: usize, center: f32, remainder: f32, scale: f32, w: usize, b: usize): void {
+  const k = f32x4.splat(center), cm = f32x4.splat(remainder), r = f32x4.splat(scale), end = bytes - 16, last = v128.load(x + end);
+  for (let o: usize = 0; o < end; o += 16) {
+    const normalized = f32x4.mul(f32x4.sub(f32x4.sub(v128.load(x + o), k), cm), r);
+    v128.store(y + o, f32x4.add(f32x4.mul(normalized, v128.load(w + o)), v128.load(b + o)));
+  }
+  const normalized = f32x4.mul(f32x4.sub(f32x4.sub(last, k), cm), r);
+  v128.store(y + end, f32x4.add(f32x4.mul(normalized, v128.load(w + end)), v128.load(b + end)));
+}
+
+/** Adds Σdy·u and Σdy of each column over rows that are `step` apart to pairs of float64. */
+export function sweepAlong(x: usize, dy: usize, bytes: usize, rows: usize, step: usize, center: f32, pairs: usize): void {
+  const k = f32x4.splat(center), end = bytes - 16;
+  for (let o: usize = 0; o < bytes; o += 16) {
+    const at = min(o, end), stop = at + rows * step;
+    let s = f32x4.splat(0), q = s;
+    for (let p = at; p < stop; p += step) {
+      const d = v128.load(dy + p);
+      s = f32x4.add(s, d);
+      q = f32x4.add(q, f32x4.mul(d, f32x4.sub(v128.load(x + p), k)));
+    }
+    if (o > end) {
+      const mask = leftOver(bytes);
+      s = v128.and(s, mask);
+      q = v128.and(q, mask);
+    }
+    const low = i32x4.shuffle(q, s, 0, 4, 1, 5), high = i32x4.shuffle(q, s, 2, 6, 3, 7), pair = pairs + 4 * at;
+    v128.store(pair, f64x2.add(v128.load(pair), f64x2.promote_low_f32x4(low)));
+    v128.store(pair, f64x2.add(v128.load(pair, 16), f64x2.promote_low_f32x4(i64x2.shuffle(low, low, 1, 0))), 16);
+    v128.store(pair, f64x2.add(v128.load(pair, 32), f64x2.promote_low_f32x4(high)), 32);
+    v128.store(pair, f64x2.add(v128.load(pair, 48), f64x2.promote_low_f32x4(i64x2.shuffle(high, high, 1, 0))), 48);
+  }
+}
+
+/** dx = dy·w·rstd - (u·slope + shift), with a w for each element. */
+export function applyBackAlong(
+  x: usize, dy: usize, dx: usize, bytes: usize, center: f32, scale: f32, slope: f32, shift: f32, w: usize,
+): void {
+  const k = f32x4.splat(center), r = f32x4.splat(scale), A = f32x4.splat(slope), B = f32x4.splat(shift), end = bytes - 16;
+  for (let o: usize = 0; o < bytes; o += 16) {
+    const at = min(o, end);
+    v128.store(dx + at, gradient(v128.load(dy + at), v128.load(x + at), k, f32x4.mul(v128.load(w + at), r), A, B));
+  }
 }

@@ -1,16 +1,19 @@
 // Sets made of stretches: a stretch is a run of consecutive floats with one scale and one shift. Batch norm has N of them in
-// a set, group norm C/G, instance norm one. Sets are done one after the other, y of one while the next is swept; few large
+// a set, group norm C/G, instance norm one. Or parameters lie along the stretches, the same ones for all of a set: group norm
+// with channels last. Sets are done one after the other, y of one while the next is swept; few large
 // ones are cut into blocks for threads. Both add the same sums of the same blocks in the same order.
 // Offsets and lengths are in bytes.
 
 import { BackwardArgs, ForwardArgs } from './args';
 import { generalBackward, generalForward, L2, MOMENTS } from './general';
 import { hsum } from './lanes';
-import { apply, applySweep, applySweepBack, sweep, sweepBack } from './segments-loops';
+import {
+  apply, applyAlong, applyBackAlong, applySweep, applySweepBack, sweep, sweepAlong, sweepBack,
+} from './segments-loops';
 import { AGAIN, isPiloted, pilotOfSet, settle, SETTLED } from './settle';
 
-/** 2048 floats, whose sums are float32; the last block of a stretch has less than twice as many. */
-const BLOCK: usize = 8192;
+/** 1024 floats, whose sums are float32; the last block of a stretch has less than twice as many. */
+const BLOCK: usize = 4096;
 /** Sums below this may have lost products to underflow; coefficients outside of these have lost digits, or will. */
 const FAINT: f64 = 1e-27, LEAST: f64 = 1e-33, MOST: f64 = 1e30;
 
@@ -19,6 +22,8 @@ let runs: usize = 0, run: usize = 0, runStep: usize = 0, stretch: usize = 0, blo
 let k1: usize = 0, r1: usize = 0, setStep: usize = 0, affine: usize = 0, inner: usize = 0;
 /** Whether all stretches of a set have the same parameter. */
 let isLone: bool = false;
+/** Whether each element of a stretch has its own. */
+let isAlong: bool = false;
 // Addresses of operands; those of the three planes of saved statistics.
 let x: usize = 0, weight: usize = 0, K: usize = 0, cm: usize = 0, rstd: usize = 0;
 
@@ -33,7 +38,8 @@ function open(a: ForwardArgs, weights: f64, saved: f64): void {
   setStep = r0 * runStep;
   runs = k1 == 1 ? 1 : r0;
   run = k1 == 1 ? setStep : r1;
-  stretch = affine == 0 ? run : min(run, inner);
+  isAlong = affine > 1 && inner == 4;
+  stretch = affine == 0 ? run : min(run, isAlong ? affine << 2 : inner);
   blocks = max<usize>(1, stretch / BLOCK);
   isLone = affine < 2 || (stretch == run && (runStep / inner) % affine == 0);
   x = <usize>a.x;
@@ -87,7 +93,7 @@ function aim(at: usize, o: usize, bias: f64): void {
  * `partial`, if that is not 0.
  */
 function sweepSet(a: ForwardArgs, set: usize, k: f32, before: i32, partial: usize): v128 {
-  const first = startOf(set), back = before < 0 ? 0 : startOf(<usize>before) - first, y = <usize>a.y + back;
+  const first = startOf(set), back: usize = before < 0 ? 0 : startOf(<usize>before) - first, y = <usize>a.y + back;
   let total = f64x2.splat(0);
   for (let j: usize = 0, start = first; j < runs; j++, start += runStep) {
     for (let o = start; o < start + run; o += stretch) {
@@ -107,6 +113,31 @@ function sweepSet(a: ForwardArgs, set: usize, k: f32, before: i32, partial: usiz
   return total;
 }
 
+/** The sums of one stretch. */
+function sweepStretch(o: usize, k: f32): v128 {
+  let sums = f64x2.splat(0);
+  for (let b: usize = 0; b < blocks; b++) sums = f64x2.add(sums, sweep(x + o + b * BLOCK, lengthOf(b), k));
+  return sums;
+}
+
+/** What a set's sweep is about. */
+function startingPoint(a: ForwardArgs, set: usize): f32 {
+  return a.givenMean != 0 ? load<f32>(<usize>a.givenMean + (set << 2)) : pilot(a, set);
+}
+
+/** Statistics from the sums about k, or from those about better pilots; false where y is written in float64. */
+function settleSet(a: ForwardArgs, set: usize, k: f32, sums: v128): bool {
+  for (let turn = 0; turn < 6; turn++) {
+    const verdict = settle(a, <i32>set, <f64>k, f64x2.extract_lane(sums, 0), f64x2.extract_lane(sums, 1));
+    if (verdict == SETTLED) return true;
+    if (verdict != AGAIN) break;
+    k = <f32>pilotOfSet;
+    sums = sweepSet(a, set, k, -1, 0);
+  }
+  generalForward(a, <i32>set);
+  return false;
+}
+
 /**
  * Items are sets. Of few large ones extra0 is a plane of int32, whether y is still to be written, and extra1 one of two
  * float64 for each block, its sums, or 0 where statistics are given.
@@ -116,23 +147,58 @@ export function segmentForward(args: usize, from: i32, to: i32, scratch: usize):
   open(a, a.weight, a.saved);
   let before = -1;
   for (let set = from; set < to; set++) {
-    let k = a.givenMean != 0 ? load<f32>(<usize>a.givenMean + (<usize>set << 2)) : pilot(a, set);
-    let sums = a.givenMean != 0 ? f64x2.splat(0) : sweepSet(a, set, k, before, <usize>a.extra1);
-    before = -1;
-    for (let turn = 0; turn < 6; turn++) {
-      const verdict = settle(a, set, <f64>k, f64x2.extract_lane(sums, 0), f64x2.extract_lane(sums, 1));
-      if (verdict == SETTLED) before = set;
-      if (verdict != AGAIN) break;
-      k = <f32>pilotOfSet;
-      sums = sweepSet(a, set, k, -1, 0);
-    }
-    if (before < 0) generalForward(a, set);
+    const k = startingPoint(a, set);
+    before = settleSet(a, set, k, a.givenMean != 0 ? f64x2.splat(0) : sweepSet(a, set, k, before, <usize>a.extra1)) ? set : -1;
     if (waits == 0) continue;
     store<i32>(waits + (<usize>set << 2), before + 1);
     before = -1;
   }
   // The last set is swept once more for what the loop does beside it.
   if (before >= 0) sweepSet(a, before, 0, before, 0);
+}
+
+/** Rows that all sets of a slab go through before the next ones: the sets lie side by side in memory. */
+const ROWS: usize = 32;
+
+/** Items are slabs: the sets that lie side by side, with parameters along their stretches. Scratch has 32 bytes for each. */
+export function segmentForwardAlong(args: usize, from: i32, to: i32, scratch: usize): void {
+  const a = changetype<ForwardArgs>(args);
+  open(a, a.weight, a.saved);
+  const step = k1 == 1 ? stretch : runStep, rows = k1 == 1 ? run / stretch : runs;
+  for (let set = <usize>from * k1; set < <usize>to * k1; set += k1) {
+    const first = startOf(set);
+    for (let i: usize = 0; i < k1; i++) {
+      v128.store(scratch + (i << 5), f64x2.splat(0));
+      store<f32>(scratch + (i << 5), startingPoint(a, set + i), 16);
+    }
+    for (let j: usize = 0; j < rows && a.givenMean == 0; j += ROWS) {
+      for (let i: usize = 0; i < k1; i++) {
+        const state = scratch + (i << 5), k = load<f32>(state, 16), end = min(rows, j + ROWS);
+        let total = v128.load(state);
+        for (let r = j; r < end; r++) total = f64x2.add(total, sweepStretch(first + r * step + i * r1, k));
+        v128.store(state, total);
+      }
+    }
+    for (let i: usize = 0; i < k1; i++) {
+      const state = scratch + (i << 5);
+      store<i32>(state, settleSet(a, set + i, load<f32>(state, 16), v128.load(state)), 16);
+    }
+    for (let j: usize = 0; j < rows; j += ROWS) {
+      for (let i: usize = 0; i < k1; i++) {
+        if (!load<i32>(scratch + (i << 5), 16)) continue;
+        for (let r = j, end = min(rows, j + ROWS); r < end; r++) {
+          const o = first + r * step + i * r1;
+          blockAlong(a, (set + i) << 2, o, o, stretch);
+        }
+      }
+    }
+  }
+}
+
+/** y of a block. */
+function blockAlong(a: ForwardArgs, at: usize, o: usize, p: usize, n: usize): void {
+  const c = (((o >> 2) % affine) << 2) + (p - o), r = abs(load<f32>(rstd + at));
+  applyAlong(x + p, <usize>a.y + p, n, load<f32>(K + at), load<f32>(cm + at), r, weight + c, <usize>a.bias + c);
 }
 
 /** Items are blocks in the order of memory: their sums, or y where extra2 is not 0. */
@@ -144,6 +210,10 @@ export function segmentBlocks(args: usize, from: i32, to: i32, scratch: usize): 
     if (a.extra2 == 0) {
       v128.store(<usize>a.extra1 + (item << 4), sweep(x + p, n, pilot(a, set >> 2)));
     } else if (load<i32>(<usize>a.extra0 + set)) {
+      if (isAlong) {
+        blockAlong(a, set, o, p, n);
+        continue;
+      }
       aim(set, o, a.bias);
       apply(x + p, <usize>a.y + p, n, center, slope, shift);
     }
@@ -181,7 +251,7 @@ let sumH: f64 = 0, sumHX: f64 = 0;
 
 /** Sums of a set, while dx of the set `before` is written, if that is not negative. */
 function sweepSetBack(a: BackwardArgs, set: usize, before: i32, partial: usize): void {
-  const first = startOf(set), back = before < 0 ? 0 : startOf(<usize>before) - first, at = set << 2;
+  const first = startOf(set), back: usize = before < 0 ? 0 : startOf(<usize>before) - first, at = set << 2;
   const remainder = <f64>load<f32>(cm + at), r = <f64>abs(load<f32>(rstd + at)), k = load<f32>(K + at);
   const dy = <usize>a.dy, dx = <usize>a.dx + back;
   let w: f64 = 0;
@@ -231,6 +301,14 @@ function rescueBack(a: BackwardArgs, set: usize, planes: usize): void {
   memory.fill(planes, 0, 2 * bytes);
   generalBackward(a, <i32>set, isWanted ? planes : 0, isWanted ? planes + bytes : 0);
   if (!isWanted) return;
+  if (isAlong) {
+    const first = planes + (((startOf(set) >> 2) % affine) << 3), pairs = <usize>a.extra2 + set * stretch * 4;
+    for (let c: usize = 0; c < stretch << 1; c += 8) {
+      store<f64>(pairs + 2 * c, load<f64>(first + c));
+      store<f64>(pairs + 2 * c, load<f64>(first + c + bytes), 8);
+    }
+    return;
+  }
   for (let j: usize = 0, start = startOf(set); j < runs; j++, start += runStep) {
     for (let o = start; o < start + run; o += stretch) {
       const p = planes + (((o / inner) % affine) << 3), pair = <usize>a.extra2 + ((o / stretch) << 4);
@@ -258,6 +336,55 @@ export function segmentBackward(args: usize, from: i32, to: i32, scratch: usize)
   }
 }
 
+/**
+ * Items are slabs, as above; extra2 has two float64 for each element of a set's stretch, or is 0; scratch has as many for a
+ * slab, and two for each parameter.
+ */
+export function segmentBackwardAlong(args: usize, from: i32, to: i32, scratch: usize): void {
+  const a = changetype<BackwardArgs>(args);
+  open(changetype<ForwardArgs>(args), a.weight, a.saved);
+  const step = k1 == 1 ? stretch : runStep, rows = k1 == 1 ? run / stretch : runs, dy = <usize>a.dy, dx = <usize>a.dx;
+  const bytes = stretch << 2;
+  for (let set = <usize>from * k1; set < <usize>to * k1; set += k1) {
+    const first = startOf(set), pairs = a.extra2 != 0 ? <usize>a.extra2 + set * bytes : scratch;
+    memory.fill(pairs, 0, k1 * bytes);
+    for (let j: usize = 0; j < rows; j += ROWS) {
+      for (let i: usize = 0, o = first + j * step; i < k1; i++, o += r1) {
+        sweepAlong(x + o, dy + o, stretch, min(ROWS, rows - j), step, load<f32>(K + ((set + i) << 2)), pairs + i * bytes);
+      }
+    }
+    for (let i: usize = 0; i < k1; i++) settleAlong(a, set + i, pairs + i * bytes, scratch + k1 * bytes);
+    if (dx == 0) continue;
+    for (let j: usize = 0; j < rows; j += ROWS) {
+      for (let i: usize = 0; i < k1; i++) {
+        const o = first + i * r1, at = (set + i) << 2, w = weight + (((o >> 2) % affine) << 2), r = abs(load<f32>(rstd + at));
+        aimBack(a, at, o);
+        if (slope != slope) continue;
+        for (let p = o + j * step, end = o + min(rows, j + ROWS) * step; p < end; p += step) {
+          applyBackAlong(x + p, dy + p, dx + p, stretch, center, r, slope, shift, w);
+        }
+      }
+    }
+  }
+}
+
+/** A set's coefficients from its pairs, Σdy·u and Σdy, which become Σdy·x̂ and Σdy. */
+function settleAlong(a: BackwardArgs, set: usize, pairs: usize, planes: usize): void {
+  const at = set << 2, w = weight + (((startOf(set) >> 2) % affine) << 2);
+  const remainder = <f64>load<f32>(cm + at), r = <f64>abs(load<f32>(rstd + at));
+  sumH = sumHX = 0;
+  for (let c: usize = 0; c < stretch; c += 4, pairs += 16) {
+    const d = load<f64>(pairs, 8), dX = (load<f64>(pairs) - remainder * d) * r;
+    store<f64>(pairs, dX);
+    sumH += <f64>load<f32>(w + c) * d;
+    sumHX += <f64>load<f32>(w + c) * dX;
+  }
+  const isFinite = max(abs(sumH), abs(sumHX)) < MOST;
+  settleBack(a, set, planes);
+  // Constants have coefficients of 0.
+  if (isFinite && isConstant(at)) store<u64>(<usize>a.extra0 + (set << 3), 0);
+}
+
 /** Items are blocks in the order of memory: their sums, or dx where extra3 is not 0. */
 export function segmentBlocksBack(args: usize, from: i32, to: i32, scratch: usize): void {
   const a = changetype<BackwardArgs>(args);
@@ -278,7 +405,8 @@ export function segmentBlocksBack(args: usize, from: i32, to: i32, scratch: usiz
 export function segmentReduce(args: usize, from: i32, to: i32, scratch: usize): void {
   const a = changetype<BackwardArgs>(args);
   open(changetype<ForwardArgs>(args), a.weight, a.saved);
-  const end = <usize>a.extra2 + ((<usize>a.k0 * setStep) / stretch << 4), inside = (inner / stretch) << 4;
+  const pairs = isAlong ? <usize>(a.k0 * a.k1) * (stretch >> 2) : (<usize>a.k0 * setStep) / stretch;
+  const end = <usize>a.extra2 + (pairs << 4), inside: usize = isAlong ? 16 : (inner / stretch) << 4;
   for (let c: usize = from; c < <usize>to; c++) {
     let total = f64x2.splat(0);
     for (let p = <usize>a.extra2 + c * inside; p < end; p += affine * inside) {

@@ -19,12 +19,15 @@ const functions: Readonly<Record<PointwiseOp, Elementwise>> = {
   sin: Math.sin,
   cos: Math.cos,
   tanh: Math.tanh,
-  sigmoid: (a) => 1 / (1 + Math.exp(-a)),
+  sigmoid,
   erf,
   // NaN stays NaN, as in PyTorch.
   relu: (a) => (a <= 0 ? 0 : a),
   floor: Math.floor,
   not: (a) => Number(a === 0),
+  gelu: (x) => x * normal(x),
+  gelu_tanh: (x) => x * sigmoid(2 * tanhArgument(x)),
+  silu: (x) => x * sigmoid(x),
   add: (a, b) => a + b,
   sub: (a, b) => a - b,
   mul: (a, b) => a * b,
@@ -40,6 +43,12 @@ const functions: Readonly<Record<PointwiseOp, Elementwise>> = {
   ge: (a, b) => Number(a >= b),
   and: (a, b) => Number(a !== 0 && b !== 0),
   or: (a, b) => Number(a !== 0 || b !== 0),
+  gelu_backward: (dy, x) => dy * (normal(x) + (x * Math.exp((-x * x) / 2)) / Math.sqrt(2 * Math.PI)),
+  gelu_tanh_backward: (dy, x) => {
+    const s = sigmoid(2 * tanhArgument(x));
+    return dy * s * (1 + (1 - s) * x * 2 * Math.sqrt(2 / Math.PI) * (1 + 3 * 0.044715 * x * x));
+  },
+  silu_backward: (dy, x) => dy * sigmoid(x) * (1 + x * (1 - sigmoid(x))),
   where: (a, b, c) => (a !== 0 ? b : c),
 };
 
@@ -101,4 +110,18 @@ function writer(data: Data): (at: number, value: number) => void {
 /** C's pow, which PyTorch follows: JavaScript gives NaN for 1 to the power of NaN or ±Infinity. */
 function pow(base: number, exponent: number): number {
   return base === 1 || (base === -1 && Math.abs(exponent) === Infinity) ? 1 : base ** exponent;
+}
+
+function sigmoid(x: number): number {
+  return 1 / (1 + Math.exp(-x));
+}
+
+/** The share of a normal distribution below x. */
+function normal(x: number): number {
+  return (1 + erf(x * Math.SQRT1_2)) / 2;
+}
+
+/** What GELU by tanh takes the tanh of; (1 + tanh u)/2 is sigmoid(2u). */
+function tanhArgument(x: number): number {
+  return Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3);
 }

@@ -54,8 +54,19 @@ function versionOf(file: Uint8Array<ArrayBuffer>): string | null {
     const [section] = WebAssembly.Module.customSections(new WebAssembly.Module(file), 'evenkeel');
     return section === undefined ? null : new TextDecoder().decode(section);
   } catch (error) {
+    if (!canCompile()) throw unavailable(`the file could not be compiled (${reason(error)})`);
     const message = `${file.length} bytes are no WASM file that can run here (${reason(error)}): take evenkeel.wasm of the same package`;
     throw new KeelError('wasm', message, { bytes: file.length });
+  }
+}
+
+/** Whether the smallest module compiles: a page's headers may forbid them all. */
+function canCompile(): boolean {
+  try {
+    new WebAssembly.Module(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0));
+    return true;
+  } catch {
+    return false;
   }
 }
 

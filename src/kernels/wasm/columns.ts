@@ -24,7 +24,7 @@ const BLOCK = 256;
 /** Whether each parameter, if there are any, belongs to whole rows, or to whole columns of all rows. */
 export function fits(plan: Plan): boolean {
   const { k0, r0, k1, r1, inner } = plan;
-  return r1 === 1 && k1 >= FEWEST && r0 > 0 && k0 > 0 && (goesByColumn(plan) || inner % k1 === 0);
+  return r1 === 1 && k1 >= FEWEST && r0 > 1 && k0 > 0 && (goesByColumn(plan) || inner % k1 === 0);
 }
 
 export function forward(machine: Machine, job: NormJob): void {
@@ -117,7 +117,13 @@ function tilesOf({ k0, r0, k1 }: Plan): { readonly width: number; readonly work:
   return { width, work: { items, grain, parallel: false, scratch: scratchOf(width) } };
 }
 
-function chunksOf({ k0, r0, k1 }: Plan, parallel: boolean): { readonly rows: number; readonly work: Work; readonly planes: Work } {
+interface Chunks {
+  readonly rows: number;
+  readonly work: Work;
+  readonly planes: Work;
+}
+
+function chunksOf({ k0, r0, k1 }: Plan, parallel: boolean): Chunks {
   const rows = r0 < 8 * MANY_ROWS ? BLOCK : 4 * BLOCK;
   const items = k0 * Math.ceil(r0 / rows);
   const grain = Math.ceil(WORTH.task / (rows * k1));

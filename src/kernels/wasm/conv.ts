@@ -13,16 +13,13 @@ const PER_SUM_ITEM = 4096;
 
 /** One part of a convolution. */
 export function conv(machine: Machine, part: ConvPart, sizes: ConvSizes, a: number, b: number, out: number): void {
-  const counts = countsOf(sizes);
-  const { outPlane, inPlane, kernelSize, perIn } = counts;
-  const length = { y: sizes.batch * sizes.outChannels * outPlane, dx: sizes.batch * sizes.inChannels * inPlane, dw: sizes.outChannels * perIn * kernelSize }[part];
-  if (length === 0) return;
+  const lengths = lengthsOf(sizes);
+  if (lengths[part] === 0) return;
   const operands = { a, b, out };
   const image = part === 'dx' ? transposedAxes(sizes).dy : paddedInput(sizes);
   // Zeros around an image meet the taps: 0 · infinity is not nothing, so such taps are summed without them.
   const meetsZeros = !isBare(image);
-  const kernelLength = sizes.outChannels * perIn * kernelSize;
-  if (meetsZeros && part !== 'dw' && !areFinite(machine, b, kernelLength)) {
+  if (meetsZeros && part !== 'dw' && !areFinite(machine, b, lengths.dw)) {
     tapByTap(machine, part, sizes, operands);
     return;
   }
@@ -31,7 +28,7 @@ export function conv(machine: Machine, part: ConvPart, sizes: ConvSizes, a: numb
   else if (part === 'y') forward(machine, sizes, operands);
   else if (part === 'dx') transposed(machine, sizes, operands);
   else kernelGradient(machine, sizes, operands);
-  if ((meetsZeros || isDepthwise) && part === 'dw' && !areFinite(machine, out, kernelLength)) tapByTap(machine, part, sizes, operands);
+  if ((meetsZeros || isDepthwise) && part === 'dw' && !areFinite(machine, out, lengths.dw)) tapByTap(machine, part, sizes, operands);
 }
 
 /** Channels of a group and elements of a plane. */
@@ -40,9 +37,21 @@ function countsOf({ groups, inChannels, outChannels, input, kernel, output }: Co
   return { perIn: inChannels / groups, perOut: outChannels / groups, inPlane, outPlane, kernelSize };
 }
 
+/** Elements of each part's result. */
+function lengthsOf(sizes: ConvSizes): Record<ConvPart, number> {
+  const { batch, inChannels, outChannels } = sizes;
+  const { perIn, inPlane, outPlane, kernelSize } = countsOf(sizes);
+  return { y: batch * outChannels * outPlane, dx: batch * inChannels * inPlane, dw: outChannels * perIn * kernelSize };
+}
+
 /** Steps of one element along each spatial axis. */
 function stepsOf([, height, width]: Extent): Extent {
   return [height * width, width, 1];
+}
+
+/** Bytes from the first element of a plane to the one at a position. */
+function offsetOf(steps: Extent, position: Extent): number {
+  return 4 * (steps[0] * position[0] + steps[1] * position[1] + steps[2] * position[2]);
 }
 
 /** An index over images or channels, then positions. */
@@ -129,7 +138,6 @@ function transposed(machine: Machine, sizes: ConvSizes, { a, b, out }: Operands)
   overImages(machine, dy, { at: a, batch, channels: outChannels }, (at, first, count) => {
     for (const d of depths) for (const h of heights) for (const w of widths) {
       const r = [d, h, w] as const;
-      const offset = (steps: Extent, index: (axis: 0 | 1 | 2) => number) => 4 * each((i) => index(i) * steps[i]).reduce((x, y) => x + y);
       const taps = each((i) => r[i].taps.length);
       const counts = each((i) => r[i].count);
       const extents = each((i) => Math.max(1, taps[i]));
@@ -137,16 +145,16 @@ function transposed(machine: Machine, sizes: ConvSizes, { a, b, out }: Operands)
       product(machine, {
         matrices: groups, m: perIn, n: count * volume(counts), k: perOut * volume(taps),
         left: {
-          at: b + offset(weightSteps, (i) => r[i].taps[0] ?? 0), step: 4 * perOut * perIn * kernelSize,
+          at: b + offsetOf(weightSteps, each((i) => r[i].taps[0] ?? 0)), step: 4 * perOut * perIn * kernelSize,
           rows: every(4 * kernelSize), columns: spatial(perIn * kernelSize, extents, tapStep),
         },
         right: {
-          at: at + offset(dySteps, (i) => r[i].start + dy.low[i]), step: 4 * perOut * plane,
+          at: at + offsetOf(dySteps, each((i) => r[i].start + dy.low[i])), step: 4 * perOut * plane,
           rows: spatial(plane, extents, each((i) => -r[i].step * dySteps[i])),
           columns: spatial(outChannels * plane, counts, dySteps),
         },
         out: {
-          at: out + 4 * first * inChannels * inPlane + offset(dxSteps, (i) => r[i].first), step: 4 * perIn * inPlane,
+          at: out + 4 * first * inChannels * inPlane + offsetOf(dxSteps, each((i) => r[i].first)), step: 4 * perIn * inPlane,
           rows: every(4 * inPlane), columns: spatial(inChannels * inPlane, counts, each((i) => stride[i] * dxSteps[i])),
         },
       });
@@ -165,7 +173,8 @@ function patches(machine: Machine, sizes: ConvSizes, { a, b, out }: Operands): v
   const { perIn, perOut, inPlane, outPlane, kernelSize } = countsOf(sizes);
   const steps = stepsOf(input);
   const m = perIn * kernelSize;
-  if (batch * inChannels * inPlane > batch * outPlane * kernelSize * inChannels) clear(machine, out, batch * inChannels * inPlane);
+  // Between and behind the patches nothing is written.
+  if (inPlane > outPlane * kernelSize) clear(machine, out, batch * inChannels * inPlane);
   product(machine, {
     matrices: groups, m, n: batch * outPlane, k: perOut,
     left: { at: b, step: 4 * perOut * m, rows: every(4), columns: every(4 * m) },
@@ -185,21 +194,19 @@ function tapByTap(machine: Machine, part: ConvPart, sizes: ConvSizes, { a, b, ou
   const k = perIn * kernelSize;
   const [xSteps, ySteps] = [stepsOf(input), stepsOf(output)];
   const [x, w, y] = { y: [a, b, out], dx: [out, b, a], dw: [a, out, b] }[part] as [number, number, number];
-  const length = { y: batch * outChannels * outPlane, dx: batch * inChannels * inPlane, dw: outChannels * k }[part];
-  clear(machine, out, length);
+  clear(machine, out, lengthsOf(sizes)[part]);
   for (let tap = 0; tap < kernelSize; tap++) {
     const index = [Math.floor(tap / (kernel[1] * kernel[2])), Math.floor(tap / kernel[2]) % kernel[1], tap % kernel[2]] as const;
     const shift = each((i) => index[i] * dilation[i] - padding[i]);
     const from = each((i) => Math.max(0, Math.ceil(-shift[i] / stride[i])));
     const box = each((i) => Math.max(0, Math.min(output[i], Math.floor((input[i] - 1 - shift[i]) / stride[i]) + 1) - from[i]));
     if (volume(box) === 0) continue;
-    const at = (base: number, steps: Extent, place: Extent) => base + 4 * each((i) => place[i] * steps[i]).reduce((p, q) => p + q);
     const images: Side = {
-      at: at(x, xSteps, each((i) => from[i] * stride[i] + shift[i])), step: 4 * perIn * inPlane, rows: every(4 * inPlane),
+      at: x + offsetOf(xSteps, each((i) => from[i] * stride[i] + shift[i])), step: 4 * perIn * inPlane, rows: every(4 * inPlane),
       columns: spatial(inChannels * inPlane, box, each((i) => stride[i] * xSteps[i])),
     };
     const results: Side = {
-      at: at(y, ySteps, from), step: 4 * perOut * outPlane, rows: every(4 * outPlane),
+      at: y + offsetOf(ySteps, from), step: 4 * perOut * outPlane, rows: every(4 * outPlane),
       columns: spatial(outChannels * outPlane, box, ySteps),
     };
     const weights: Side = { at: w + 4 * tap, step: 4 * perOut * k, rows: every(4 * k), columns: every(4 * kernelSize) };

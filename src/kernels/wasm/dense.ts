@@ -1,15 +1,49 @@
-// The dense half of the WASM backend. May import plan, kernels, operands and the dense kernels' drivers.
+// The dense half of the WASM backend. May import kernels, operands and the dense kernels' drivers.
 
-import type { Data, Dense } from '../kernels.js';
-import { view, type Block } from './operands.js';
+import type { Dense } from '../kernels.js';
+import { conv } from './conv.js';
+import { gather, scatterAdd } from './gather.js';
+import { matmul } from './matmul.js';
+import { withOperands, type Block } from './operands.js';
+import { pointwise } from './pointwise.js';
+import { reduce } from './reduce.js';
+import { softmax } from './softmax.js';
+import { accelerate } from './wasm.js';
+
+// Whoever loads the dense binary has its elementwise functions and reductions too.
+accelerate({ pointwise, reduce });
 
 /** Matrix products and their like on WASM. */
-export function wasmDense(reference: Dense<Data>): Dense<Block> {
-  return {
-    matmul: (call) => reference.matmul({ ...call, a: view(call.a), b: view(call.b), out: view(call.out) }),
-    conv: (part, sizes, a, b, out) => reference.conv(part, sizes, view(a), view(b), view(out)),
-    softmax: (x, runs, log, out) => reference.softmax(view(x), runs, log, view(out)),
-    gather: (table, index, width, out) => reference.gather(view(table), view(index), width, view(out)),
-    scatterAdd: (rows, index, width, table) => reference.scatterAdd(view(rows), view(index), width, view(table)),
-  };
+export const wasmDense: Dense<Block> = {
+  matmul(call) {
+    withOperands((operands) => {
+      const [a, b, out] = [operands.input(call.a), operands.input(call.b), operands.output(call.out)];
+      matmul(operands.machine, { ...call, a, b, out });
+    });
+  },
+  conv(part, sizes, a, b, out) {
+    withOperands((operands) => {
+      conv(operands.machine, part, sizes, operands.input(a), operands.input(b), operands.output(out));
+    });
+  },
+  softmax(x, runs, log, out) {
+    withOperands((operands) => softmax(operands.machine, operands.input(x), runs, log, operands.output(out)));
+  },
+  gather(table, index, width, out) {
+    withOperands((operands) => {
+      const [from, at, rows] = [operands.input(table), operands.input(index), operands.output(out)];
+      gather(operands.machine, { table: from, index: at, width, rows, ...heightOf(table, index, width) });
+    });
+  },
+  scatterAdd(rows, index, width, table) {
+    withOperands((operands) => {
+      const [from, at, into] = [operands.input(rows), operands.input(index), operands.update(table)];
+      scatterAdd(operands.machine, { table: into, index: at, width, rows: from, ...heightOf(table, index, width) });
+    });
+  },
+};
+
+/** Rows of the table, and how many are picked. */
+function heightOf(table: Block, index: Block, width: number): { readonly height: number; readonly count: number } {
+  return { height: width === 0 ? 0 : table.length / width, count: index.length };
 }

@@ -121,7 +121,10 @@ function launch(machine: Machine, kernel: 'depthwise' | 'depthwiseKernel', sizes
   const { shape, taps, grid } = job;
   const { batch, inChannels } = sizes;
   const table = machine.temporary(8 * taps.length + 8);
-  machine.i32.set([...taps.map(([offset]) => offset), ...taps.map(([, element]) => element)], table / 4);
+  // Where taps lie in rows the kernel wants the elements by column.
+  const [rows, columns] = job.rows;
+  const element = (i: number) => taps[rows === 0 ? i : (i % rows) * columns + Math.floor(i / rows)]![1];
+  machine.i32.set([...taps.map(([offset]) => offset), ...taps.map((_, i) => element(i))], table / 4);
   const args = [
     ...shape.size, ...shape.low, ...shape.padded, job.phases, batch, inChannels, job.image, volume(sizes.kernel), job.kernel,
     job.result, taps.length, table, ...grid, job.stepDepth, job.stepHeight, ...job.outSteps, job.outStart, job.outPlane,

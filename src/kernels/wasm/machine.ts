@@ -5,7 +5,7 @@ import { KeelError } from '../../errors.js';
 import { checkFile, compile, unavailable, type Binary } from './binary.js';
 import { note } from '../trace.js';
 import { Heap } from './heap.js';
-import { Pool } from './pool.js';
+import { CONTROL, Pool } from './pool.js';
 
 /** How a job may be cut. */
 export interface Work {
@@ -20,9 +20,10 @@ export interface Work {
 /** 64 bytes of 1 and of 0: a missing weight and bias, read without stepping. */
 export const ONES = 1408;
 export const ZEROS = 1472;
-/** Below are the words of the pool, arguments and the binaries' constants. */
+/** Below are arguments and the binaries' constants. */
 const HEAP = 65_536;
-const places = { control: 256, args: 512 };
+/** Where a kernel's arguments lie. */
+const ARGS = 512;
 const PAGE = 65_536;
 /** What tensors may take before they become ordinary garbage, at first. */
 const FIRST_LIMIT = 1 << 30;
@@ -90,7 +91,7 @@ export class Machine {
       grow: (bytes: number) => grow(memory, bytes),
     };
     this.#heap = new Heap(ground, HEAP);
-    this.#pool = shared ? new Pool(memory, places) : null;
+    this.#pool = shared ? new Pool(memory, ARGS, () => this.#heap.alloc(CONTROL, MOST_BYTES)) : null;
   }
 
   /** Views of the whole memory; good until something allocates. */
@@ -110,8 +111,13 @@ export class Machine {
     return this.#memory.buffer;
   }
 
-  /** The address of a tensor's elements, or 0 where tensors have reached their limit. */
+  /**
+   * The address of a tensor's elements, or 0 where tensors have reached their limit.
+   *
+   * @throws KeelError [memory] for more than there are addresses.
+   */
   alloc(bytes: number): number {
+    if (bytes > MOST_BYTES) throw outOfMemory(bytes);
     const address = this.#held + bytes > this.#limit ? 0 : this.#heap.alloc(bytes, Math.min(MOST_BYTES, this.#limit * 1.25));
     if (address !== 0) this.#held += bytes;
     return address;
@@ -152,13 +158,13 @@ export class Machine {
     if (found === undefined) throw new KeelError('wasm', `the ${binary.name} binary has no kernel called '${kernel}'`, { kernel });
     const isParallel = work.parallel && this.#pool !== null && work.items > work.grain;
     const scratch = this.#scratchOf(work.scratch);
-    this.f64.set(args, places.args / 8);
+    this.f64.set(args, ARGS / 8);
     note(kernel, isParallel ? this.threads : 1);
     if (!isParallel) {
-      found.call(places.args, 0, work.items, scratch);
+      found.call(ARGS, 0, work.items, scratch);
       return;
     }
-    const run = (from: number, to: number) => found.call(places.args, from, to, scratch);
+    const run = (from: number, to: number) => found.call(ARGS, from, to, scratch);
     const job = { ...work, binary: id, kernel: found.index, scratch, scratchBytes: this.#scratch.bytes, run };
     this.#pool?.run(job, this.threads);
   }
@@ -203,8 +209,9 @@ export class Machine {
   }
 }
 
-export function outOfMemory(bytes: number): KeelError {
-  return new KeelError('memory', `could not allocate ${bytes} bytes: dispose tensors, or use smaller ones`, { bytes });
+function outOfMemory(bytes: number): KeelError {
+  const most = bytes > MOST_BYTES ? ` (the WASM memory has ${MOST_BYTES})` : '';
+  return new KeelError('memory', `could not allocate ${bytes} bytes${most}: dispose tensors, or use smaller ones`, { bytes });
 }
 
 function newMemory(shared: boolean): WebAssembly.Memory {

@@ -23,7 +23,8 @@ export interface Residue {
   readonly step: number;
 }
 
-const CHUNK_BYTES = 16 << 20;
+/** Padded images at a time: few enough to be read again from a cache. */
+const CHUNK_BYTES = 4 << 20;
 const axes = [0, 1, 2] as const;
 
 export function each(value: (axis: 0 | 1 | 2) => number): Extent {

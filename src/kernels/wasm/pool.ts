@@ -6,6 +6,8 @@ import { KeelError } from '../../errors.js';
 /** Words of the control block, as indices of int32; worker.js gets them with its start. */
 const words = {
   epoch: 0, remaining: 16, active: 32, parked: 33, failed: 34, started: 35,
+  /** Tasks that workers have done since the start. */
+  taken: 36,
   total: 40, items: 41, grain: 42, binary: 43, kernel: 44, scratch: 45, scratchBytes: 46,
   /** Address and length of each binary's bytes. */
   binaries: 48,
@@ -13,11 +15,14 @@ const words = {
 
 export type Words = typeof words;
 
-/** Where the pool's words and a kernel's arguments lie in the memory. */
+/** Where the words of a pool's workers and a kernel's arguments lie in the memory. */
 export interface Places {
   readonly control: number;
   readonly args: number;
 }
+
+/** Bytes of the words. */
+export const CONTROL = 256;
 
 /** A kernel over items, in tasks of `grain`. */
 export interface Job {
@@ -33,6 +38,8 @@ export interface Job {
 
 /** Longest stretch of idle spinning, after which a worker uses no processor. */
 const SPIN_MILLIS = 0.2;
+/** What `failed` holds where new workers would fail in the same way; worker.js writes it. */
+const CANNOT_COMPILE = 2;
 /** Tasks are short: a worker that holds one for so long is gone. */
 const STALL_MILLIS = 10_000;
 
@@ -43,17 +50,22 @@ interface Thread {
 /** The workers on a shared memory. The caller is thread 0 and never waits for them to start. */
 export class Pool {
   readonly #memory: WebAssembly.Memory;
-  readonly #places: Places;
-  readonly #control: Int32Array;
+  readonly #args: number;
+  readonly #newControl: () => number;
+  #places: Places;
+  #control: Int32Array;
   #workers: Thread[] = [];
   #failure: KeelError | null = null;
   /** Whether workers cannot run here at all. */
   #isAlone = false;
 
-  constructor(memory: WebAssembly.Memory, places: Places) {
+  /** `newControl` gives the address of {@link CONTROL} bytes, or 0 where there is no room. */
+  constructor(memory: WebAssembly.Memory, args: number, newControl: () => number) {
     this.#memory = memory;
-    this.#places = places;
-    this.#control = new Int32Array(memory.buffer, places.control, 64);
+    this.#args = args;
+    this.#newControl = newControl;
+    this.#places = { args, control: newControl() };
+    this.#control = new Int32Array(memory.buffer, this.#places.control, CONTROL / 4).fill(0);
   }
 
   /** Tells the workers where the bytes of a binary are. */
@@ -74,7 +86,8 @@ export class Pool {
       job.run(0, job.items);
       return;
     }
-    while (this.#workers.length < threads - 1) this.#start(threads);
+    while (this.#workers.length < threads - 1 && this.#failure === null) this.#start(threads);
+    this.#check();
     const c = this.#control;
     const total = Math.ceil(job.items / job.grain);
     this.#join();
@@ -95,8 +108,10 @@ export class Pool {
       job.run(from, Math.min(job.items, from + job.grain));
     }
     this.#join();
-    if (Atomics.exchange(c, words.failed, 0) === 0) return;
-    this.#fail('a worker thread failed in the middle of a kernel');
+    const failed = Atomics.exchange(c, words.failed, 0);
+    if (failed === 0) return;
+    if (failed === CANNOT_COMPILE) this.#fail("a worker thread could not compile the kernels (worker.js needs the page's headers)", true);
+    else this.#fail('a worker thread failed in the middle of a kernel');
     this.#check();
   }
 
@@ -132,16 +147,21 @@ export class Pool {
     throw failure;
   }
 
-  #fail(what: string): void {
+  #fail(what: string, forGood = Atomics.load(this.#control, words.started) === 0): void {
     this.close();
-    this.#isAlone = Atomics.load(this.#control, words.started) === 0;
-    Atomics.store(this.#control, words.remaining, 0);
-    Atomics.store(this.#control, words.active, 0);
-    Atomics.store(this.#control, words.parked, 0);
+    // Workers end some time after they are told to: what they still do to their words must not reach the next ones'.
+    const control = this.#newControl();
+    this.#isAlone = forGood || control === 0;
+    if (!this.#isAlone) {
+      const binaries = this.#control.slice(words.binaries);
+      this.#places = { args: this.#args, control };
+      this.#control = new Int32Array(this.#memory.buffer, control, CONTROL / 4).fill(0);
+      this.#control.set(binaries, words.binaries);
+    }
     this.#failure = new KeelError(
       'worker',
       this.#isAlone
-        ? `${what}: calls from here on use one thread; see that worker.js lies beside the module, or say init({ threads: 1 })`
+        ? `${what}: calls from here on use one thread; put worker.js beside the module, from the same origin, or say init({ threads: 1 })`
         : `${what}: no live tensor is lost; call again, which starts new threads, or work on one with init({ threads: 1 })`,
       {},
     );
@@ -150,23 +170,28 @@ export class Pool {
   #start(threads: number): void {
     const index = this.#workers.length + 1;
     const data = { memory: this.#memory, index, places: this.#places, spinMillis: SPIN_MILLIS, words };
-    const died = (why: string) => {
+    const died = (worker: Thread, why: string) => {
       if (this.#workers.includes(worker)) this.#fail(`worker thread ${index} of ${threads - 1} ${why}`);
     };
-    const worker = startWorker(data, died);
-    this.#workers.push(worker);
+    try {
+      const worker = startWorker(data, died);
+      this.#workers.push(worker);
+    } catch (error) {
+      // A bundle that is no module has no address; workers of another origin are refused.
+      this.#fail(`worker thread ${index} of ${threads - 1} could not start (${error instanceof Error ? error.message : String(error)})`, true);
+    }
   }
 }
 
 const mayBlock = typeof document === 'undefined';
 
-function startWorker(data: object, died: (why: string) => void): Thread {
+function startWorker(data: object, died: (worker: Thread, why: string) => void): Thread {
   const node = globalThis.process?.getBuiltinModule?.('node:worker_threads');
   if (node === undefined) {
     const worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
     worker.addEventListener('error', (event) => {
       event.preventDefault();
-      died(`could not run (${event.message || 'worker.js was not found beside the module'})`);
+      died(worker, `could not run (${event.message || 'its file was not found, or the page forbids it'})`);
     });
     worker.postMessage(data);
     return worker;
@@ -176,7 +201,7 @@ function startWorker(data: object, died: (why: string) => void): Thread {
   const worker = new node.Worker(new URL('./worker.js', base), { workerData: data, execArgv: [] });
   // Node may end while workers are parked.
   worker.unref();
-  worker.on('error', (error) => died(`could not run (${error instanceof Error ? error.message : String(error)})`));
-  worker.on('exit', () => died('ended'));
+  worker.on('error', (error) => died(worker, `could not run (${error instanceof Error ? error.message : String(error)})`));
+  worker.on('exit', () => died(worker, 'ended'));
   return worker;
 }

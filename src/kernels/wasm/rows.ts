@@ -13,12 +13,11 @@ const TASK = 1 << 14;
 /** Elements of a part: a share of the rows with its own sums of the parameters' gradients. */
 const PART = 1 << 16;
 const MOST_PARTS = 16;
-/** Rows longer than this are cut in blocks, of the sizes that the kernels have. */
+/** Rows longer than this are cut in blocks, of the size that the kernels have. */
 const LONG = 1 << 14;
-const BLOCK = 4096;
-const COLUMN = 1024;
-/** Elements of long rows that are swept before the first of them is written: the second level of caches holds them. */
-const GROUP = 1 << 18;
+const BLOCK = 1024;
+/** Long rows that are swept before the first of them is written: together they read the parameters once. */
+const GROUP = 8;
 /** Sweeps about ever better pilots, after which a row is done in float64. */
 const MOST_SWEEPS = 4;
 /** What longSettle says of a row whose pilot was too far from the mean. */
@@ -36,8 +35,7 @@ export function forward(machine: Machine, job: NormJob): void {
     longForward(machine, job);
     return;
   }
-  const kernel = job.residual === 0 ? 'rowsForward' : 'rowsForwardAdd';
-  machine.launch(binary, kernel, [...forwardArgs(job), ONES, ZEROS], {
+  machine.launch(binary, 'rowsForward', [...forwardArgs(job), ONES, ZEROS], {
     items: rows,
     grain: Math.ceil(TASK / width),
     parallel: rows * width >= PARALLEL_FORWARD,
@@ -54,7 +52,7 @@ export function backward(machine: Machine, job: NormBackwardJob): void {
   const { classes, classShares, rowShares } = shares(job.plan);
   const plane = (of: number) => (of === 0 ? 0 : machine.temporary(8 * rowShares * affine));
   const args = [...backwardArgs(job), rowShares, plane(job.dweight), plane(job.dbias), classShares, rowShares, ONES];
-  machine.launch(binary, job.dsum === 0 ? 'rowsBackward' : 'rowsBackwardAdd', args, {
+  machine.launch(binary, 'rowsBackward', args, {
     items: classShares * rowShares,
     grain: 1,
     parallel: rows * width >= PARALLEL_BACKWARD,
@@ -79,7 +77,7 @@ function reduce(machine: Machine, { plan, dweight, dbias }: NormBackwardJob, arg
   if (dweight === 0 && dbias === 0) return;
   machine.launch(binary, 'reduceParts', args, {
     items: plan.affine,
-    grain: BLOCK,
+    grain: 4096,
     parallel: plan.affine >= PARALLEL_FORWARD,
     scratch: 0,
   });
@@ -88,12 +86,12 @@ function reduce(machine: Machine, { plan, dweight, dbias }: NormBackwardJob, arg
 function longForward(machine: Machine, job: NormJob): void {
   const { k0: rows, r0: width } = job.plan;
   const blocks = Math.ceil(width / BLOCK);
-  const most = Math.min(rows, Math.max(1, Math.floor(GROUP / width)));
+  const most = Math.min(rows, GROUP);
   const sums = machine.temporary(16 * most * blocks);
   const verdicts = machine.temporary(4 * most);
   for (let first = 0; first < rows; first += most) {
     const count = Math.min(most, rows - first);
-    const work = { items: count * blocks, grain: 4, parallel: count * width >= PARALLEL_FORWARD, scratch: 0 };
+    const work = { items: count * blocks, grain: 16, parallel: count * width >= PARALLEL_FORWARD, scratch: 0 };
     const args = [...forwardArgs(job), ONES, ZEROS, first, sums, verdicts];
     machine.i32.fill(AGAIN, verdicts / 4, verdicts / 4 + count);
     for (let sweep = 0; sweep < MOST_SWEEPS; sweep++) {
@@ -101,30 +99,30 @@ function longForward(machine: Machine, job: NormJob): void {
       machine.launch(binary, 'longSettle', [...args, sweep], { items: count, grain: count, parallel: false, scratch: 0 });
       if (!machine.i32.subarray(verdicts / 4, verdicts / 4 + count).includes(AGAIN)) break;
     }
-    machine.launch(binary, 'longWrite', args, work);
+    machine.launch(binary, 'longWrite', [...args, count], work);
   }
 }
 
 function longBackward(machine: Machine, job: NormBackwardJob): void {
   const { k0: rows, r0: width, affine } = job.plan;
-  const columns = Math.ceil(width / COLUMN);
+  const blocks = Math.ceil(width / BLOCK);
   // Rows of a group share their parameters' sums, so they must have the same parameters.
-  const most = affine > width ? 1 : Math.min(rows, Math.max(1, Math.floor(GROUP / 2 / width)));
-  const sums = machine.temporary(16 * most * columns);
+  const most = affine > width ? 1 : Math.min(rows, GROUP);
+  const sums = machine.temporary(16 * most * blocks);
   const planes = [job.dweight, job.dbias].map((of) => {
     if (of === 0) return 0;
     const plane = machine.temporary(8 * affine);
     machine.f64.fill(0, plane / 8, plane / 8 + affine);
     return plane;
   });
-  const scratch = 5 * (4 * COLUMN + PAD);
+  const scratch = 8 * BLOCK;
   for (let first = 0; first < rows; first += most) {
     const count = Math.min(most, rows - first);
     const parallel = count * width >= PARALLEL_FORWARD;
     const args = [...backwardArgs(job), sums, ...planes, first, count, ONES];
-    machine.launch(binary, 'longBackwardSweep', args, { items: columns, grain: 4, parallel, scratch });
+    machine.launch(binary, 'longBackwardSweep', args, { items: blocks, grain: 4, parallel, scratch });
     machine.launch(binary, 'longBackwardSettle', args, { items: count, grain: count, parallel: false, scratch: 0 });
-    if (job.dx !== 0) machine.launch(binary, 'longBackwardWrite', args, { items: count * columns, grain: 16, parallel, scratch: 0 });
+    if (job.dx !== 0) machine.launch(binary, 'longBackwardWrite', args, { items: count * blocks, grain: 16, parallel, scratch: 0 });
   }
   reduce(machine, job, [...backwardArgs(job), 1, ...planes]);
 }

@@ -7,23 +7,35 @@ import type { Machine, Work } from './machine.js';
 import { norm as binary } from './norm.wasm.js';
 
 /** Floats of a block; the binary's own number. */
-const BLOCK = 2048;
+const BLOCK = 1024;
 /** Shorter stretches are not worth their coefficients. */
 const SHORTEST = 8;
+const SHORTEST_ALONG = 16;
 /** Elements from which on threads gain, and of a task at least. */
 const WORTH = { forward: 1 << 16, backward: 150_000, task: 1 << 14 };
 /** Sets of more elements are cut where there are too few for the threads. */
 const CUT = 1 << 16;
 
-/** Whether each parameter, if there are any, belongs to whole stretches of a length that pays. */
+/** Whether stretches of a length that pays have one parameter each, or none, or lie along the same ones throughout a set. */
 export function fits(plan: Plan): boolean {
-  const { affine, inner } = plan;
-  return (affine < 2 || inner > 1) && stretchOf(plan) >= SHORTEST;
+  const { k1, r1, affine } = plan;
+  return isAlong(plan)
+    ? stretchOf(plan) >= SHORTEST_ALONG && (k1 === 1 || (k1 * r1) % affine === 0)
+    : stretchOf(plan) >= SHORTEST;
 }
 
-export function forward(machine: Machine, job: NormJob): void {
-  const { plan } = job;
+function isAlong({ affine, inner }: Plan): boolean {
+  return affine > 1 && inner === 1;
+}
+
+export function forward(machine: Machine, given: NormJob): void {
+  const { plan } = given;
+  const job = isAlong(plan) ? { ...given, weight: filled(machine, plan, given.weight, 1), bias: filled(machine, plan, given.bias, 0) } : given;
   const cut = cutOf(plan, machine, WORTH.forward);
+  if (isAlong(plan) && !cut.pays) {
+    machine.launch(binary, 'segmentForwardAlong', forwardArgs(job), { ...slabsOf(plan, cut), scratch: 32 * plan.k1 });
+    return;
+  }
   if (job.givenMean === 0 && !cut.pays) {
     machine.launch(binary, 'segmentForward', [...forwardArgs(job), 0, 0], cut.sets);
     return;
@@ -37,6 +49,10 @@ export function forward(machine: Machine, job: NormJob): void {
 
 export function backward(machine: Machine, job: NormBackwardJob): void {
   const { plan } = job;
+  if (isAlong(plan)) {
+    backwardAlong(machine, job);
+    return;
+  }
   const cut = cutOf(plan, machine, WORTH.backward);
   const wanted = job.dweight !== 0 || job.dbias !== 0;
   const sums = cut.pays ? machine.temporary(16 * cut.blocks.items) : 0;
@@ -46,15 +62,44 @@ export function backward(machine: Machine, job: NormBackwardJob): void {
   if (cut.pays) machine.launch(binary, 'segmentBlocksBack', [...args, 0], cut.blocks);
   machine.launch(binary, 'segmentBackward', args, ofSets);
   if (cut.pays && job.dx !== 0) machine.launch(binary, 'segmentBlocksBack', [...args, 1], cut.blocks);
-  if (!wanted) return;
-  // A parameter's sums are added in order by one thread.
-  const grain = Math.max(1, Math.ceil(WORTH.task / Math.max(1, sizeOf(plan) / stretchOf(plan) / plan.affine)));
-  machine.launch(binary, 'segmentReduce', args, { items: plan.affine, grain, parallel: true, scratch: 0 });
+  if (wanted) reduce(machine, plan, args, sizeOf(plan) / stretchOf(plan));
+}
+
+function backwardAlong(machine: Machine, job: NormBackwardJob): void {
+  const { plan } = job;
+  const cut = cutOf(plan, machine, WORTH.backward);
+  const { sets } = cut;
+  const stretch = stretchOf(plan);
+  const wanted = job.dweight !== 0 || job.dbias !== 0;
+  const pairs = wanted ? machine.temporary(16 * sets.items * stretch) : 0;
+  const weight = filled(machine, plan, job.weight, 1);
+  const args = [...backwardArgs({ ...job, weight }), machine.temporary(8 * sets.items), 0, pairs];
+  machine.launch(binary, 'segmentBackwardAlong', args, { ...slabsOf(plan, cut), scratch: 16 * (plan.k1 * stretch + plan.affine) });
+  if (wanted) reduce(machine, plan, args, sets.items * stretch);
+}
+
+/** Sets that lie side by side go together. */
+function slabsOf({ k0, k1 }: Plan, { sets }: Cut): Work {
+  return { ...sets, items: k0, grain: Math.ceil(sets.grain / k1) };
+}
+
+/** dweight and dbias. A parameter's sums are added in order by one thread. */
+function reduce(machine: Machine, { affine }: Plan, args: readonly number[], pairs: number): void {
+  const grain = Math.ceil(WORTH.task / Math.max(1, pairs / affine));
+  machine.launch(binary, 'segmentReduce', args, { items: affine, grain, parallel: pairs >= WORTH.forward, scratch: 0 });
+}
+
+/** The parameters at an address, or as many constants. */
+function filled(machine: Machine, { affine }: Plan, address: number, value: number): number {
+  if (address !== 0) return address;
+  const constants = machine.temporary(4 * affine);
+  machine.f32.fill(value, constants / 4, constants / 4 + affine);
+  return constants;
 }
 
 function stretchOf({ r0, k1, r1, affine, inner }: Plan): number {
   const run = k1 === 1 ? r0 * r1 : r1;
-  return affine === 0 ? run : Math.min(run, inner);
+  return affine === 0 ? run : Math.min(run, inner === 1 ? affine : inner);
 }
 
 function sizeOf({ k0, r0, k1, r1 }: Plan): number {

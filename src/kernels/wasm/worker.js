@@ -26,8 +26,9 @@ function run({ memory, index, places, spinMillis, words: w }) {
     Atomics.add(control, w.active, 1);
     try {
       for (let left = claim(); left > 0; left = claim()) work(word(w.total) - left);
-    } catch {
-      Atomics.store(control, w.failed, 1);
+    } catch (error) {
+      // A page's headers forbid what its worker's may allow, and the other way round: new workers would fail alike.
+      Atomics.store(control, w.failed, error instanceof WebAssembly.CompileError ? 2 : 1);
     }
     if (Atomics.sub(control, w.active, 1) === 1) Atomics.notify(control, w.active);
   }
@@ -47,6 +48,7 @@ function run({ memory, index, places, spinMillis, words: w }) {
     const to = Math.min(word(w.items), from + word(w.grain));
     const scratch = (word(w.scratch) + index * word(w.scratchBytes)) >>> 0;
     kernelsOf(word(w.binary))[word(w.kernel)]?.(places.args, from, to, scratch);
+    Atomics.add(control, w.taken, 1);
   }
 
   /** @param {number} binary */

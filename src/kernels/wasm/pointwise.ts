@@ -1,0 +1,107 @@
+// Elementwise functions on WASM: which operands the kernels take, and how the work is cut. May import kernels and machine.
+
+import type { PointwiseOp } from '../kernels.js';
+import { dense } from './dense.wasm.js';
+import type { Machine } from './machine.js';
+import type { Place } from './wasm.js';
+
+/** The functions as wasm/dense/sweep.ts numbers them. */
+const codes: Readonly<Record<PointwiseOp, number>> = {
+  copy: 0, neg: 1, abs: 2, sign: 3, exp: 4, log: 5, log1p: 6, sqrt: 7, sin: 8, cos: 9, tanh: 10, sigmoid: 11, erf: 12,
+  relu: 13, floor: 14, not: 15, gelu: 16, gelu_tanh: 17, silu: 18, add: 19, sub: 20, mul: 21, div: 22, pow: 23,
+  maximum: 24, minimum: 25, eq: 26, ne: 27, lt: 28, le: 29, gt: 30, ge: 31, and: 32, or: 33, gelu_backward: 34,
+  gelu_tanh_backward: 35, silu_backward: 36, where: 37,
+};
+/** Functions that take several times as long as a sum. */
+const costly: ReadonlySet<PointwiseOp> = new Set<PointwiseOp>([
+  'exp', 'log', 'log1p', 'sin', 'cos', 'tanh', 'sigmoid', 'erf', 'pow', 'gelu', 'gelu_tanh', 'silu', 'gelu_backward',
+  'gelu_tanh_backward', 'silu_backward',
+]);
+/** Axes and operands that wasm/dense/pointwise.ts has slots for, and its scratch: a copy and a vector for each operand. */
+const MOST_AXES = 8;
+const OPERANDS = 4;
+const SCRATCH = OPERANDS * (4096 + 16);
+/** Axes around the two that a transposing copy exchanges, and columns of one of its items. */
+const MOST_AROUND = 6;
+const WIDTH = 512;
+/** Least elements for several threads. */
+const PARALLEL = 1 << 16;
+
+/** Whether the work was done: int64 moves only as a whole, float64 is never here. */
+export function pointwise(
+  machine: Machine, op: PointwiseOp, shape: readonly number[], inputs: readonly Place[], out: Place,
+): boolean {
+  const size = shape.reduce((product, extent) => product * extent, 1);
+  const [x] = inputs;
+  if (size === 0) return true;
+  if (op === 'copy' && x !== undefined && x.dtype === out.dtype) {
+    if (copyWhole(machine, shape, x, out, size) || transpose(machine, shape, x, out, size)) return true;
+  }
+  if (shape.length === 0) {
+    const lone = (operand: Place): Place => ({ ...operand, strides: [1] });
+    return pointwise(machine, op, [1], inputs.map(lone), lone(out));
+  }
+  const operands = [out, ...inputs];
+  const fits = operands.every(({ dtype }) => dtype === 'float32' || dtype === 'bool');
+  if (!fits || shape.length > MOST_AXES || size >= 2 ** 31) return false;
+  const padded = (numbers: readonly number[], length: number) => [...numbers, ...new Array<number>(length - numbers.length).fill(0)];
+  const slots = (of: (operand: Place) => number) => padded(operands.map(of), OPERANDS);
+  const args = [
+    codes[op], shape.length, operands.length,
+    ...slots(firstOf),
+    ...slots(({ dtype }) => (dtype === 'bool' ? 1 : 0)),
+    ...slots(({ strides }) => flatStep(shape, strides)),
+    ...padded(shape, MOST_AXES),
+    ...operands.flatMap(({ strides }) => padded(strides, MOST_AXES)),
+  ];
+  const cost = costly.has(op) ? 4 : 1;
+  const work = { items: size, grain: PARALLEL / 4 / cost, parallel: size * cost >= PARALLEL, scratch: SCRATCH };
+  machine.launch(dense, 'pointwise', args, work);
+  return true;
+}
+
+const bytesOf = { float32: 4, float64: 8, int64: 8, bool: 1 };
+
+/** The address of an operand's first element. */
+function firstOf({ address, dtype, offset }: Place): number {
+  return address + offset * bytesOf[dtype];
+}
+
+/** How far all neighbours in the order of the axes lie apart: 1, 0, or -1 where that differs. */
+function flatStep(shape: readonly number[], strides: readonly number[]): number {
+  let step = 1;
+  let isConsecutive = true;
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    if (strides[axis] !== step) isConsecutive = false;
+    step *= shape[axis]!;
+  }
+  if (isConsecutive) return 1;
+  return strides.every((stride) => stride === 0) ? 0 : -1;
+}
+
+function copyWhole(machine: Machine, shape: readonly number[], x: Place, out: Place, size: number): boolean {
+  const [from, to, words] = [firstOf(x), firstOf(out), (size * bytesOf[x.dtype]) / 4];
+  const isWhole = flatStep(shape, x.strides) === 1 && flatStep(shape, out.strides) === 1;
+  if (!isWhole || words >= 2 ** 31 || (from | to) % 4 !== 0 || !Number.isInteger(words)) return false;
+  machine.launch(dense, 'copyWords', [from, to], { items: words, grain: PARALLEL, parallel: words >= 4 * PARALLEL, scratch: 0 });
+  return true;
+}
+
+/** Where x's neighbours lie along another axis than those of the result: in square blocks. */
+function transpose(machine: Machine, shape: readonly number[], x: Place, out: Place, size: number): boolean {
+  const last = shape.length - 1;
+  const axis = x.strides.indexOf(1);
+  const [rows, columns] = [shape[axis] ?? 0, shape[last] ?? 0];
+  const isExchange = axis >= 0 && axis !== last && out.strides[last] === 1 && x.strides[last] !== 0;
+  if (!isExchange || x.dtype !== 'float32' || shape.length - 2 > MOST_AROUND || size >= 2 ** 31) return false;
+  const around = shape.map((_, i) => i).filter((i) => i !== axis && i !== last);
+  const six = (numbers: readonly number[]) => around.map((i) => numbers[i] ?? 0).concat(new Array<number>(MOST_AROUND - around.length).fill(0));
+  const args = [
+    firstOf(x), firstOf(out), rows, columns, x.strides[last] ?? 0, out.strides[axis] ?? 0, WIDTH, around.length,
+    ...six(shape), ...six(x.strides), ...six(out.strides),
+  ];
+  const items = (size / (rows * columns)) * Math.ceil(rows / 16) * Math.ceil(columns / WIDTH);
+  const grain = Math.ceil((PARALLEL / 4 / size) * items);
+  machine.launch(dense, 'transpose', args, { items, grain, parallel: size >= PARALLEL, scratch: 0 });
+  return true;
+}
