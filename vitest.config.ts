@@ -13,6 +13,8 @@ export default defineConfig({
   },
   test: {
     include: ['test/**/*.test.ts'],
+    // Those are of vitest.browser.config.ts.
+    exclude: ['test/browser/**', 'node_modules/**'],
     globalSetup: ['test/build.ts'],
     testTimeout: 30_000,
     // Rows about types (*.test-d.ts) are compiled, not run.

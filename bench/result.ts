@@ -96,8 +96,8 @@ export function averageOf(results: readonly Result[], peer: string, family: Row[
   const ratios = results
     .filter((result) => result.family === family && result.pass === pass)
     .flatMap(({ row, peers }) => {
-      const ratio = peers.find(({ name }) => name === peer)?.ratio ?? null;
-      return ratio === null ? [] : [{ row, ratio }];
+      const { ratio = null, differs = null } = peers.find(({ name }) => name === peer) ?? {};
+      return ratio === null || differs !== null ? [] : [{ row, ratio }];
     })
     .sort((a, b) => a.ratio - b.ratio);
   const [worst] = ratios;

@@ -132,8 +132,8 @@ function batchNormRow(...shape: Extents): Row {
     output: shape,
     own: (x, w, b, mean, variance) => batchNorm(x, mean, variance, { weight: w, bias: b, eps, training: true }),
     torch: `y = F.batch_norm(x, runningMean, runningVar, w, b, True, 0.1, ${eps})`,
-    tf: (tf, x, w, b, mean, variance) =>
-      tf.layer('batchNormalization', { axis: 1, epsilon: eps }, [w, b, mean, variance], x, { training: true }),
+    // TF.js's layer takes the last axis for the channels, whichever it is told: see channelsLastRow.
+    tf: null,
     jax: (jax, x, w, b) =>
       jax.nn.standardize(x, [0, 2, 3], { epsilon: eps }).mul(w.reshape([C, 1, 1])).add(b.reshape([C, 1, 1])),
   };
@@ -147,8 +147,6 @@ function batchNormEvalRow(...shape: Extents): Row {
     own: (x, w, b, mean, variance) => batchNorm(x, mean, variance, { weight: w, bias: b, eps }),
     torch: `y = F.batch_norm(x, runningMean, runningVar, w, b, False, 0.1, ${eps})`,
     onnx: [node('BatchNormalization', 'x w b runningMean runningVar', { epsilon: eps })],
-    tf: (tf, x, w, b, mean, variance) =>
-      tf.layer('batchNormalization', { axis: 1, epsilon: eps }, [w, b, mean, variance], x, { training: false }),
     jax: (jax, x, w, b, mean, variance) => {
       const scale = w.div(jax.numpy.sqrt(variance.add(eps)));
       const shift = b.sub(mean.mul(scale.ref));

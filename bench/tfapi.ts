@@ -7,8 +7,6 @@ export interface TfTensor {
   dispose(): void;
 }
 
-export type TfLayerName = 'layerNormalization' | 'batchNormalization';
-
 /** The names of TensorFlow.js that rows use. */
 export interface Tf {
   tensor(values: Float32Array, shape: readonly number[]): TfTensor;
@@ -18,7 +16,7 @@ export interface Tf {
   matMul(a: TfTensor, b: TfTensor): TfTensor;
   softmax(x: TfTensor): TfTensor;
   /** One of its layers, made at the row's first call. */
-  layer(name: TfLayerName, options: object, weights: readonly TfTensor[], x: TfTensor, call?: object): TfTensor;
+  layer(name: 'layerNormalization', options: object, weights: readonly TfTensor[], x: TfTensor): TfTensor;
 }
 
 export type TfFunction = (tf: Tf, ...inputs: TfTensor[]) => TfTensor;

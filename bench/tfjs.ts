@@ -4,17 +4,17 @@ import { fileURLToPath } from 'node:url';
 import { timeCalls, type Contestant, type Missing, type Numbers, type Pass, type Peer } from './contestant.js';
 import { loadPeer, peerFile } from './load.js';
 import type { Row } from './rows.js';
-import type { Tf, TfLayerName, TfTensor } from './tfapi.js';
+import type { Tf, TfTensor } from './tfapi.js';
 
 interface TfLayer {
-  apply(x: TfTensor, options?: object): TfTensor;
+  apply(x: TfTensor): TfTensor;
   build(shape: readonly number[]): void;
   setWeights(weights: readonly TfTensor[]): void;
   readonly weights: readonly { dispose(): void }[];
 }
 
 interface TfModule extends Tf {
-  readonly layers: Record<TfLayerName, (options: object) => TfLayer>;
+  readonly layers: { layerNormalization(options: object): TfLayer };
   setBackend(name: string): Promise<boolean>;
   ready(): Promise<void>;
 }
@@ -58,12 +58,12 @@ function enterTf(tf: TfModule, row: Row, pass: Pass, numbers: Numbers): Contesta
     batchNorm: tf.batchNorm,
     matMul: tf.matMul,
     softmax: tf.softmax,
-    layer: (name, options, weights, x, callOptions) => {
-      if (made !== null) return made.apply(x, callOptions);
+    layer: (name, options, weights, x) => {
+      if (made !== null) return made.apply(x);
       made = tf.layers[name](options);
       made.build(x.shape);
       made.setWeights(weights);
-      return made.apply(x, callOptions);
+      return made.apply(x);
     },
   };
   // The layer's weights are variables, which a tidy lets live.

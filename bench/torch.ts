@@ -26,7 +26,12 @@ export async function pytorch(threads: number): Promise<Peer | Missing> {
       command: 'pip install torch, or apt-get install python3-torch; EVENKEEL_PYTHON names another interpreter',
     };
   }
-  return await start(best.python, threads);
+  try {
+    return await start(best.python, threads);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    return { name: 'PyTorch', why: `${best.python} failed: ${why}`, command: 'EVENKEEL_PYTHON names another interpreter' };
+  }
 }
 
 function versionOf(python: string): string | null {
@@ -44,17 +49,34 @@ interface Answer {
 type Ask = (request: object) => Promise<Answer>;
 
 async function start(python: string, threads: number): Promise<Peer> {
-  const child = spawn(python, [script], { env: environment(threads), stdio: ['pipe', 'pipe', 'inherit'] });
-  // Its standard error is the terminal's, which the type does not know.
-  const ask = conversation(child as unknown as ChildProcessWithoutNullStreams);
-  const { version = '?' } = await ask.greeting;
-  await ask.ask({ what: 'threads', threads });
+  let talk = await connect(python, threads);
   return {
     name: 'PyTorch',
-    version,
-    enter: async (row, pass) => enterTorch(ask.ask, row, pass),
-    close: () => void child.stdin.end(),
+    version: talk.version,
+    enter: async (row, pass) => {
+      // A row that killed it must not take the others along.
+      if (talk.hasEnded()) talk = await connect(python, threads);
+      return enterTorch(talk.ask, row, pass);
+    },
+    close: () => talk.end(),
   };
+}
+
+interface Talk {
+  readonly version: string;
+  readonly ask: Ask;
+  hasEnded(): boolean;
+  end(): void;
+}
+
+async function connect(python: string, threads: number): Promise<Talk> {
+  const child = spawn(python, [script], { env: environment(threads), stdio: ['pipe', 'pipe', 'inherit'] });
+  // Its standard error is the terminal's, which the type does not know.
+  const { greeting, ask } = conversation(child as unknown as ChildProcessWithoutNullStreams);
+  const { version = '?' } = await greeting;
+  await ask({ what: 'threads', threads });
+  const hasEnded = (): boolean => child.exitCode !== null || child.signalCode !== null;
+  return { version, ask, hasEnded, end: () => void child.stdin.end() };
 }
 
 /** As many threads as the others have, and an allocator that keeps its pages: fresh ones cost more than the kernels. */
@@ -82,7 +104,7 @@ function conversation(child: ChildProcessWithoutNullStreams): { readonly greetin
   createInterface({ input: child.stdout }).on('line', (line) => settle?.(JSON.parse(line)));
   child.stdin.on('error', () => {});
   child.on('exit', (code, signal) => {
-    ended = `Python ended with ${signal ?? `code ${code}`}: run the row again with a filter, alone`;
+    ended = `Python ended with ${signal ?? `code ${code}`}: run the row alone, with a filter`;
     settle?.({ error: ended });
   });
   return {

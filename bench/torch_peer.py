@@ -69,7 +69,10 @@ def main():
     answer = {"version": torch.__version__}
     run = result = None
     while True:
-        print(json.dumps(answer), file=answers, flush=True)
+        try:
+            print(json.dumps(answer), file=answers, flush=True)
+        except BrokenPipeError:
+            os._exit(0)  # the bench has gone; closing the pipe would fail again
         line = sys.stdin.readline()
         if not line:
             return

@@ -47,10 +47,14 @@ async function fetched(source: string | URL): Promise<Uint8Array<ArrayBuffer>> {
     const isFile = source instanceof URL ? source.protocol === 'file:' : !/^[a-z]+:\/\//i.test(source);
     if (fs !== undefined && isFile) return Uint8Array.from(await fs.readFile(source));
     const response = await fetch(source);
-    if (!response.ok) throw new Error(`HTTP status ${response.status}`);
+    if (!response.ok) throw unloaded(source, `HTTP status ${response.status}`);
     return new Uint8Array(await response.arrayBuffer());
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new KeelError('wasm', `could not load ${String(source)}: ${why}`, { source: String(source) });
+    if (error instanceof KeelError) throw error;
+    throw unloaded(source, error instanceof Error ? error.message : String(error));
   }
+}
+
+function unloaded(source: string | URL, why: string): KeelError {
+  return new KeelError('wasm', `could not load ${String(source)}: ${why}`, { source: String(source) });
 }

@@ -132,7 +132,7 @@ function compareSoftmax(runs: Runs, x: Float32Array): void {
     reference.softmax(x, runs, log, want);
     const label = `${log ? 'log ' : ''}softmax ${JSON.stringify(runs)}`;
     // The exponent is a difference of float32, whose rounding the exponential shows.
-    const limit = (i: number) => (log ? 4e-7 * Math.abs(want[i]!) + 6e-7 : (1.5e-6 - 1e-7 * Math.log(want[i]!)) * want[i]! + 1.2e-38);
+    const limit = (i: number) => (log ? 4e-7 * Math.abs(want[i]!) + 6e-7 : (1.5e-6 - 1e-7 * Math.log(want[i]! + 1e-300)) * want[i]! + 1.2e-38);
     const [first, ...others] = machines.map((machine) => run(machine, x, x.length, (from, to) => softmax(machine, from, runs, log, to)));
     expectClose(first!, want, limit, label);
     for (const other of others) expectSame(other, first!, `${label} on threads`);

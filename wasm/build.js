@@ -1,9 +1,17 @@
-// Compiles the kernels: wasm/*/index.ts -> src/kernels/wasm/*.wasm.ts (hexadecimal, for whoever imports the kernels: it
-// packs a fifth smaller than base64, which hides repeated bytes) and both
-// in one file, dist/evenkeel.wasm (for pages that load it by its address). Does nothing where nothing changed.
+// Compiles the kernels: each binary to src/kernels/wasm/NAME.wasm.ts (hexadecimal, which packs a fifth smaller than base64:
+// that hides repeated bytes), and all in one file, dist/evenkeel.wasm, for pages that load it by its address.
+// Does nothing where nothing changed.
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+
+/** Entries, and where a binary's constants lie in the memory that all share. */
+const binaries = [
+  { name: 'norm', entry: 'wasm/norm/index.ts', base: 2048 },
+  { name: 'dense', entry: 'wasm/dense/index.ts', base: 8192 },
+];
+const together = { name: 'evenkeel', entry: 'wasm/evenkeel.ts', base: 2048 };
+const options = ['-O3', '--noAssert', '--runtime', 'stub', '--enable', 'simd', '--importMemory', '--maximumMemory', '65536', '--use', 'abort='];
 
 const root = new URL('../', import.meta.url);
 const path = (/** @type {string} */ name) => fileURLToPath(new URL(name, root));
@@ -14,44 +22,33 @@ const read = (/** @type {string} */ name) => {
     return '';
   }
 };
+const hashOf = (/** @type {readonly string[]} */ texts) => createHash('sha256').update(texts.join('\0')).digest('hex').slice(0, 12);
 
-/** Where a binary's constants lie in the memory that they share. */
-const binaries = [
-  { name: 'norm', base: 2048 },
-  { name: 'dense', base: 8192 },
-];
+const compiler = read('node_modules/assemblyscript/package.json');
 const sources = readdirSync(path('wasm'), { recursive: true, encoding: 'utf8' }).filter((name) => /\.[jt]s$/.test(name));
-const hash = createHash('sha256').update(read('node_modules/assemblyscript/package.json'));
-for (const name of sources.toSorted()) hash.update(name).update(read(`wasm/${name}`));
-const version = hash.digest('hex').slice(0, 12);
-
-const isCurrent =
-  binaries.every(({ name }) => read(`src/kernels/wasm/${name}.wasm.ts`).includes(`'${version}'`)) &&
-  read('dist/evenkeel.wasm').includes(version);
-if (!isCurrent) await build();
+const version = hashOf([compiler, ...sources.toSorted().flatMap((name) => [name, read(`wasm/${name}`)])]);
+const files = binaries.map(({ name }) => `src/kernels/wasm/${name}.wasm.ts`);
+if (![...files, 'dist/evenkeel.wasm'].every((file) => read(file).includes(version))) await build();
 
 async function build() {
-  const all = { name: 'evenkeel', base: 2048 };
-  mkdirSync(path('dist'), { recursive: true });
-  writeFileSync(path('dist/evenkeel.wasm'), await compile('wasm/evenkeel.ts', all.base));
-  for (const { name, base } of binaries) {
-    const bytes = await compile(`wasm/${name}/index.ts`, base);
-    const text =
-      `// Compiled from wasm/${name} by wasm/build.js.\nimport type { Binary } from './binary.js';\n\n` +
-      `export const ${name}: Binary = {\n  name: '${name}',\n  version: '${version}',\n  hex:\n    '${bytes.toString('hex')}',\n};\n`;
-    writeFileSync(path(`src/kernels/wasm/${name}.wasm.ts`), text);
-    console.log(`wasm/${name}: ${bytes.length} bytes`);
+  write('dist/evenkeel.wasm', await compile(together));
+  for (const binary of binaries) {
+    const { name } = binary;
+    const bytes = await compile(binary);
+    const text = `export const ${name} = {\n  name: '${name}',\n  version: '${version}',\n  hex:\n    '${bytes.toString('hex')}',\n};\n`;
+    write(`src/kernels/wasm/${name}.wasm.ts`, `// Compiled from wasm by wasm/build.js.\n${text}`);
+    console.log(`${name}.wasm: ${bytes.length} bytes`);
   }
 }
 
-async function compile(/** @type {string} */ entry, /** @type {number} */ base) {
+/** @param {typeof together} binary */
+async function compile({ entry, base }) {
   const { main } = await import('assemblyscript/asc');
   let bytes = new Uint8Array();
-  const options = ['-O3', '--noAssert', '--runtime', 'stub', '--enable', 'simd', '--importMemory', '--maximumMemory', '65536'];
-  const { error, stderr } = await main([entry, ...options, '--memoryBase', String(base), '--use', 'abort=', '-o', 'out.wasm'], {
+  const { error, stderr } = await main([entry, ...options, '--memoryBase', String(base), '-o', 'out.wasm'], {
     readFile: (name) => read(name) || null,
     listFiles: () => [],
-    writeFile: (_, contents) => {
+    writeFile(_, contents) {
       bytes = typeof contents === 'string' ? Buffer.from(contents) : contents;
     },
   });
@@ -63,4 +60,12 @@ async function compile(/** @type {string} */ entry, /** @type {number} */ base) 
 function customSection(/** @type {string} */ name, /** @type {string} */ text) {
   const body = Buffer.concat([Buffer.from([name.length]), Buffer.from(name + text)]);
   return Buffer.concat([Buffer.from([0, body.length]), body]);
+}
+
+/** Puts a file in place at once: two builds may run side by side. */
+function write(/** @type {string} */ name, /** @type {string | Buffer} */ contents) {
+  mkdirSync(path(name.slice(0, name.lastIndexOf('/'))), { recursive: true });
+  const temporary = path(`${name}.${process.pid}`);
+  writeFileSync(temporary, contents);
+  renameSync(temporary, path(name));
 }

@@ -1,6 +1,6 @@
-// KEEL_DEBUG=1: every kernel call as a line on standard error. May import kernels.
+// KEEL_DEBUG=1: every kernel call as a line on standard error. May import plan.
 
-import type { Core, Dense, Kernels } from './kernels.js';
+import type { Plan, Runs } from '../plan.js';
 
 /** What a backend says of the call that runs: kernels and on how many threads. */
 const launched: string[] = [];
@@ -13,37 +13,57 @@ export function note(kernel: string, threads: number): void {
   if (isTracing) launched.push(`${kernel} on ${threads === 1 ? '1 thread' : `${threads} threads`}`);
 }
 
-type Part = Core<unknown> | Dense<unknown>;
+/** Of a kernel's arguments: what the call is about, and the bytes of its operands. */
+type Tell = (...args: never[]) => [what: string, bytes: number];
 
-/** What a call is about, and the bytes of its operands; null for what is not a kernel. */
-type Describe = { readonly [K in keyof Kernels<unknown>]?: (...args: Parameters<Extract<Kernels<unknown>[K], Call>>) => [what: string, bytes: number] };
-type Call = (...args: never[]) => unknown;
+interface ConvFacts {
+  readonly batch: number;
+  readonly groups: number;
+  readonly inChannels: number;
+  readonly outChannels: number;
+  readonly input: readonly number[];
+  readonly kernel: readonly number[];
+  readonly output: readonly number[];
+}
+
+interface NormFacts {
+  readonly plan: Plan;
+  readonly statistics: string;
+  readonly residual?: unknown;
+  readonly dsum?: unknown;
+}
 
 const spell = (numbers: object): string => Object.entries(numbers).map(([name, value]) => `${name}=${String(value)}`).join(' ');
 const size = (shape: readonly number[]): number => shape.reduce((product, extent) => product * extent, 1);
 
-const describe: Describe = {
-  norm: ({ plan, statistics, residual }) => [
-    `${statistics} ${spell(plan)}`,
-    (residual === null ? 8 : 16) * size([plan.k0, plan.r0, plan.k1, plan.r1]),
+const elements = (runs: Runs): number => size([runs.k0, runs.r0, runs.k1, runs.r1]);
+
+/** Members of a backend that are kernels. */
+const kernels: Readonly<Record<string, Tell>> = {
+  norm: ({ plan, statistics, residual }: NormFacts) => [
+    `${statistics} ${spell(plan)}`, (residual === null ? 8 : 16) * elements(plan),
   ],
-  normBackward: ({ plan, statistics, dsum }) => [
-    `${statistics} ${spell(plan)}`,
-    (dsum === null ? 12 : 16) * size([plan.k0, plan.r0, plan.k1, plan.r1]),
+  normBackward: ({ plan, statistics, dsum }: NormFacts) => [
+    `${statistics} ${spell(plan)}`, (dsum === null ? 12 : 16) * elements(plan),
   ],
-  pointwise: (op, shape, inputs) => [`${op} ${shape.join('×')}`, 4 * (inputs.length + 1) * size(shape)],
-  reduce: (op, _, runs) => [`${op} ${spell(runs)}`, 4 * (size(Object.values(runs)) + runs.k0 * runs.k1)],
-  matmul: ({ batch, m, n, k }) => [`${batch}×${m}×${k}×${n}`, 4 * batch * (m * k + k * n + m * n)],
-  conv: (part, { batch, groups, inChannels, outChannels, input, kernel, output }) => [
-    `${part} ${inChannels}→${outChannels} by ${kernel.join('×')}, ${groups} groups`,
-    4 * (batch * (inChannels * size(input) + outChannels * size(output)) + (outChannels * inChannels * size(kernel)) / groups),
+  pointwise: (op: string, shape: readonly number[], inputs: readonly unknown[]) => [
+    `${op} ${shape.join('×')}`, 4 * (inputs.length + 1) * size(shape),
   ],
-  softmax: (_, runs, log) => [`${log ? 'log ' : ''}${spell(runs)}`, 8 * size(Object.values(runs))],
+  reduce: (op: string, _: unknown, runs: Runs) => [`${op} ${spell(runs)}`, 4 * (elements(runs) + runs.k0 * runs.k1)],
+  softmax: (_: unknown, runs: Runs) => [spell(runs), 8 * elements(runs)],
+  matmul: ({ batch, m, n, k }: { readonly batch: number; readonly m: number; readonly n: number; readonly k: number }) => [
+    `${batch}×${m}×${k}×${n}`, 4 * batch * (m * k + k * n + m * n),
+  ],
+  conv: (part: string, of: ConvFacts) => [
+    `${part} ${of.inChannels}→${of.outChannels} by ${of.kernel.join('×')} in ${of.groups} groups`,
+    4 * of.batch * (of.inChannels * size(of.input) + of.outChannels * size(of.output)) +
+      (4 * of.outChannels * of.inChannels * size(of.kernel)) / of.groups,
+  ],
 };
 
-/** The same kernels, each printing its plan, path, bytes, time and threads. */
-export function traced<P extends Part>(part: P, backend: string): P {
-  const wrapped = Object.entries(describe).flatMap(([name, tell]) => {
+/** The same backend, or a part of one, whose kernels print their plan, path, threads, bytes and time. */
+export function traced<P extends object>(part: P, backend: string): P {
+  const wrapped = Object.entries(kernels).flatMap(([name, tell]) => {
     const run: unknown = Reflect.get(part, name);
     if (typeof run !== 'function') return [];
     const call = (...args: unknown[]): unknown => {
@@ -51,7 +71,7 @@ export function traced<P extends Part>(part: P, backend: string): P {
       const start = performance.now();
       const result: unknown = Reflect.apply(run, part, args);
       const millis = performance.now() - start;
-      const [what, bytes] = Reflect.apply(tell as Call, undefined, args) as [string, number]; // of the member's own arguments
+      const [what, bytes]: ReturnType<Tell> = Reflect.apply(tell, undefined, args);
       const path = launched.length === 0 ? 'plain loops on 1 thread' : launched.join(' + ');
       console.error(`keel ${backend} ${name} ${what} · ${path} · ${(bytes / 1e6).toFixed(3)} MB · ${millis.toFixed(3)} ms`);
       return result;

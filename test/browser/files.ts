@@ -1,3 +1,4 @@
+/// <reference types="vite/client" />
 // What rows ask of node:fs, node:path and node:url, in a page: files of the tree, fetched from whoever serves the page.
 
 /** Where Vite lists what lies beside the rows; fetch can read a folder's files but not list them. */

@@ -16,11 +16,14 @@ export interface Site {
   close(): Promise<void>;
 }
 
-/** Serves the files of a folder on a port of its own. */
-export async function serve(folder: string, headers: Readonly<Record<string, string>>): Promise<Site> {
+export type Headers = Readonly<Record<string, string>>;
+
+/** Serves the files of a folder on a port of its own; workers of the library may get headers of their own. */
+export async function serve(folder: string, page: Headers, worker: Headers = page): Promise<Site> {
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://localhost');
     const file = pathname.endsWith('/') ? `${pathname}index.html` : pathname;
+    const headers = /worker[^/]*\.js$/.test(file) ? worker : page;
     if (file === '/favicon.ico') return void response.writeHead(204).end();
     readFile(join(folder, file)).then(
       (bytes) => response.writeHead(200, { ...headers, 'Content-Type': kinds[extname(file)] ?? 'text/plain' }).end(bytes),
@@ -62,13 +65,15 @@ export async function visit(browser: Browser, { origin }: Site, orders: readonly
   try {
     await page.goto(`${origin}/`);
     const reports: Report[] = [];
-    for (const order of orders) {
-      // main.ts left both on the page.
-      const call = ({ name, order }: { name: string; order: Order }) => (Reflect.get(globalThis, name) as (order: Order) => Promise<Report>)(order);
-      reports.push(await page.evaluate(call, { name: place === 'page' ? 'run' : 'runInWorker', order }));
-    }
+    for (const order of orders) reports.push(await page.evaluate(callOnPage, { place, order }));
     return { reports, complaints, strangers };
   } finally {
     await page.close();
   }
+}
+
+/** Runs in the page, where main.ts left a function for each place. */
+function callOnPage({ place, order }: { place: 'page' | 'worker'; order: Order }): Promise<Report> {
+  const run = Reflect.get(globalThis, place === 'page' ? 'run' : 'runInWorker') as (order: Order) => Promise<Report>;
+  return run(order);
 }

@@ -1,6 +1,6 @@
 // A cross-origin isolated page: threads start, take tasks, leave every bit as one thread makes it, and rest when there is none.
 import { pause, threads, until } from './watch.js';
-import { init } from 'evenkeel';
+import { init, zeros } from 'evenkeel';
 import { beforeAll, expect, test } from 'vitest';
 import { cdp } from 'vitest/browser';
 import { bitsOf, jobNames } from './work.js';
@@ -30,6 +30,17 @@ test.each(jobNames)('%s has the bits of one thread, and workers took part', asyn
     return threads().taken > before;
   });
   expect(threads().taken).toBeGreaterThan(before);
+});
+
+test('threads see memory that has grown since they started', async () => {
+  const large = zeros([48 * 2 ** 20]);
+  const before = threads().taken;
+  await until(() => {
+    expect(bitsOf('layerNorm')).toBe(alone.get('layerNorm'));
+    return threads().taken > before;
+  });
+  expect(threads().taken).toBeGreaterThan(before);
+  large.dispose();
 });
 
 test('a pool with nothing to do uses no processor', async () => {

@@ -9,7 +9,14 @@ interface Start {
 
 const starts: Start[] = [];
 
+let failed = 0;
+
 class Watched extends Worker {
+  constructor(...args: ConstructorParameters<typeof Worker>) {
+    super(...args);
+    this.addEventListener('error', () => (failed += 1));
+  }
+
   override postMessage(data: unknown, ...rest: never[]): void {
     if (typeof data === 'object' && data !== null && 'places' in data) starts.push(data as Start); // nobody else says so
     super.postMessage(data, ...rest);
@@ -18,22 +25,25 @@ class Watched extends Worker {
 globalThis.Worker = Watched;
 
 export interface Threads {
-  /** Workers that were created, those of them that run, and the tasks that these have done. */
+  /** Workers that were created, those that could not run, those that do, and the tasks that these have done. */
   readonly created: number;
+  readonly failed: number;
   readonly started: number;
   readonly taken: number;
 }
 
 export function threads(): Threads {
   const last = starts.at(-1);
-  if (last === undefined) return { created: 0, started: 0, taken: 0 };
+  if (last === undefined) return { created: 0, failed, started: 0, taken: 0 };
   const words = new Int32Array(last.memory.buffer, last.places.control, 64);
-  return { created: starts.length, started: Atomics.load(words, last.words.started), taken: Atomics.load(words, last.words.taken) };
+  const [started, taken] = [Atomics.load(words, last.words.started), Atomics.load(words, last.words.taken)];
+  return { created: starts.length, failed, started, taken };
 }
 
 export const pause = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis));
 
-/** Waits until a condition holds, for some seconds at most. */
+/** Waits until a condition holds, for a while at most. */
 export async function until(condition: () => boolean): Promise<void> {
-  for (let end = performance.now() + 5000; !condition() && performance.now() < end; ) await pause(5);
+  const end = performance.now() + 15_000;
+  while (!condition() && performance.now() < end) await pause(5);
 }

@@ -19,7 +19,7 @@ function hash(x: Tensor): string {
   return bits.reduce((sum, word) => Math.imul(sum ^ word, 16_777_619) >>> 0, 2_166_136_261).toString(16);
 }
 
-const shapes = { rows: [1024, 768], image: [4, 64, 40, 40], matrix: [256, 256] } as const;
+const shapes = { rows: [512, 768], image: [2, 64, 40, 40], matrix: [256, 256] } as const;
 
 const jobs: Readonly<Record<string, readonly [shape: keyof typeof shapes, run: (x: Tensor) => Tensor]>> = {
   layerNorm: ['rows', (x) => layerNorm(x, [768], { weight: ones([768]), bias: ones([768]) })],

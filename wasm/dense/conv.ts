@@ -62,7 +62,8 @@ export function fillPlane(a: Padding, from: usize, to: usize): void {
       }
       let phase = lowWidth % phases, column = lowWidth / phases, w = 0;
       if (phases == 2) {
-        const even = row + (<usize>(phase * perPhase + column) << 2), odd = row + (<usize>(phase == 0 ? perPhase + column : column + 1) << 2);
+        const even = row + (<usize>(phase * perPhase + column) << 2);
+        const odd = row + (<usize>(phase == 0 ? perPhase + column : column + 1) << 2);
         for (; w + 8 <= width; w += 8, column += 4) {
           const x = v128.load(from + (<usize>w << 2)), y = v128.load(from + (<usize>w << 2), 16);
           v128.store(even + (<usize>w << 1), i32x4.shuffle(x, y, 0, 2, 4, 6));

@@ -29,6 +29,41 @@ class TransposeArgs {
 }
 
 const BLOCK = 16, MOST_AXES = 6;
+/** Bytes from which a call of memory.copy pays. */
+const LONG: usize = 2048;
+
+/** y[j] = x[j] for j < columns, for every index of the axes around: rows [from, to), of which the last axis counts fastest. */
+export function copyRows(args: usize, from: i32, to: i32, scratch: usize): void {
+  const a = changetype<TransposeArgs>(args), bytes = <usize>a.columns << 2, axes = <i32>a.axes;
+  const last = args + offsetof<TransposeArgs>('extents') + (<usize>(axes - 1) << 3);
+  const extent = <i32>load<f64>(last);
+  const stepX = <usize>(<i32>load<f64>(last, MOST_AXES * 8) << 2), stepY = <usize>(<i32>load<f64>(last, MOST_AXES * 16) << 2);
+  for (let item = from; item < to; ) {
+    let x = <usize>a.x + around(args, axes, item, MOST_AXES * 8), y = <usize>a.y + around(args, axes, item, MOST_AXES * 16);
+    for (const stop = min(to, item - item % extent + extent); item < stop; item++, x += stepX, y += stepY) {
+      if (bytes >= LONG) memory.copy(y, x, bytes);
+      else copyRow(y, x, bytes);
+    }
+  }
+}
+
+function copyRow(y: usize, x: usize, bytes: usize): void {
+  let i: usize = 0;
+  for (; i + 16 <= bytes; i += 16) v128.store(y + i, v128.load(x + i));
+  for (; i < bytes; i += 4) store<i32>(y + i, load<i32>(x + i));
+}
+
+/** Bytes to an index of the axes around, by the steps at `steps` from their extents. */
+function around(args: usize, axes: i32, index: i32, steps: usize): usize {
+  let bytes: usize = 0;
+  for (let axis = axes - 1; axis >= 0; axis--) {
+    const slot = args + offsetof<TransposeArgs>('extents') + (<usize>axis << 3);
+    const extent = <i32>load<f64>(slot), outer = index / extent;
+    bytes += <usize>(((index - outer * extent) * <i32>load<f64>(slot + steps)) << 2);
+    index = outer;
+  }
+  return bytes;
+}
 
 /** An item is a block of rows and columns. */
 export function transpose(args: usize, from: i32, to: i32, scratch: usize): void {
@@ -36,20 +71,13 @@ export function transpose(args: usize, from: i32, to: i32, scratch: usize): void
   const rows = <i32>a.rows, columns = <i32>a.columns, width = <i32>a.width, axes = <i32>a.axes;
   const stepX = <usize>(<i32>a.stepX << 2), stepY = <usize>(<i32>a.stepY << 2);
   const blocks = (rows + BLOCK - 1) / BLOCK, strips = (columns + width - 1) / width;
-  const extents = args + offsetof<TransposeArgs>('extents');
   for (let item = from; item < to; item++) {
     const i = item % blocks * BLOCK;
     let outer = item / blocks;
     const j = outer % strips * width;
     outer /= strips;
-    let x = <usize>a.x + (<usize>i << 2) + <usize>j * stepX, y = <usize>a.y + <usize>i * stepY + (<usize>j << 2);
-    for (let axis = axes - 1; axis >= 0; axis--) {
-      const slot = extents + (<usize>axis << 3);
-      const extent = <i32>load<f64>(slot), at = outer % extent;
-      outer /= extent;
-      x += <usize>((at * <i32>load<f64>(slot, MOST_AXES * 8)) << 2);
-      y += <usize>((at * <i32>load<f64>(slot, MOST_AXES * 16)) << 2);
-    }
+    const x = <usize>a.x + (<usize>i << 2) + <usize>j * stepX + around(args, axes, outer, MOST_AXES * 8);
+    const y = <usize>a.y + <usize>i * stepY + (<usize>j << 2) + around(args, axes, outer, MOST_AXES * 16);
     block(x, y, min(BLOCK, rows - i), min(width, columns - j), stepX, stepY);
   }
 }

@@ -111,12 +111,9 @@ function sweepQuads(a: DepthwiseArgs, weights: usize, plane: usize, out: usize, 
   for (let h = 0; h < height; h += 4) {
     let p = start + <usize>h * pitch, to = out + <usize>h * line;
     for (let w = 0; w < width; w += 8, p += 32, to += 32) {
-      const live = min(4, height - h), across = min(8, width - w);
-      if (live == 4 && across == 8) {
-        quad(p, pitch, step, span, weights, rows, to, to + line, to + 2 * line, to + 3 * line);
-        continue;
-      }
-      quad(p, pitch, step, span, weights, rows, tile, tile + 32, tile + 64, tile + 96);
+      const live = min(4, height - h), across = min(8, width - w), isWhole = live == 4 && across == 8;
+      quad(p, pitch, step, span, weights, rows, isWhole ? to : tile, isWhole ? line : 32);
+      if (isWhole) continue;
       for (let i = 0; i < live; i++) copyRow(to + <usize>i * line, tile + (<usize>i << 5), across);
     }
   }
@@ -149,7 +146,7 @@ export function depthwiseKernel(args: usize, from: i32, to: i32, scratch: usize)
   }
 }
 
-/** Copies dy to strips of eight, the last of a row filled up with the zeros that are there; four rows interleaved where taps are rows. */
+/** Copies dy to strips of eight, the last of a row filled up by the zeros there; four rows interleaved where taps are rows. */
 function copyStrips(a: DepthwiseArgs, from: usize, to: usize): void {
   const width = <i32>a.gridWidth, rows = <i32>a.gridDepth * <i32>a.gridHeight, perRow = (width + 7) / 8;
   for (let row = 0; row < rows; row++, from += <usize>width << 2) {
@@ -178,7 +175,8 @@ function correlateRows(a: DepthwiseArgs, table: usize, dy: usize, plane: usize, 
     const count = min(most, blocks - block), g = dy + (<usize>(block * perBlock) << 7), p = plane + <usize>(block << 2) * pitch;
     for (let row = 0; row < rows; row += rows - row >= 7 ? 7 : 3) {
       for (let column = 0; column < columns; column++) {
-        const tap = <usize>(row * columns + column), q = p + load<u32>(table + (<usize>(row * columns) << 2)) + <usize>column * <usize>a.tapStep;
+        const tap = <usize>(row * columns + column);
+        const q = p + load<u32>(table + (<usize>(row * columns) << 2)) + <usize>column * <usize>a.tapStep;
         if (rows - row >= 7) correlate7(q, pitch, g, count, perBlock, sums + (tap << 3), next);
         else correlate3(q, pitch, g, count, perBlock, sums + (tap << 3), next);
       }

@@ -5,9 +5,9 @@
 import { areRuns, bytesOf, IndexMap, isRun, offsets, packLanes, packRight } from './panels';
 import { multiply, multiplyAcross, multiplyRow, scatter } from './tiles';
 
-// Bytes between the index maps that follow one another in ProductArgs.
+// Bytes of an index map, and of ProductArgs, which the maps follow.
 const MAP: usize = 56;
-const MAPS: usize = 176;
+const MAPS: usize = 152;
 
 @unmanaged
 class ProductArgs {
@@ -35,10 +35,7 @@ class ProductArgs {
   partStep: f64;
   /** 1: add to what `out` holds. */
   accumulate: f64;
-  matrices: f64;
   rowsInPackItem: f64;
-  unused0: f64;
-  unused1: f64;
 }
 
 /** Right columns packed at a time, left rows swept at a time: both stay in the second cache. */

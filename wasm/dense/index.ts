@@ -1,6 +1,6 @@
 // The dense kernels. Each takes (args, from, to, scratch) and does the items [from, to) of its job.
 export { padPlanes, probeFinite, sumParts } from './conv';
-export { copyWords, transpose } from './copy';
+export { copyRows, copyWords, transpose } from './copy';
 export { depthwise, depthwiseKernel } from './depthwise';
 export { gather, listRows, scatterAdd } from './gather';
 export { packLeft, product } from './gemm';

@@ -2,7 +2,7 @@
 // Chebyshev points, those of ratios on the linearized problem. They lie in memory, as engines build a vector constant
 // anew in every turn of a loop, in three instructions.
 
-const EXP = 0, LOG = 8, TANH = 20, ERF = 26, ERFC = 33, GELU = 43, SLOPE = 56, PLAIN = 72, GATE = 81;
+const EXP = 0, LOG = 8, TANH = 20, ERF = 26, ERFC = 33, GELU = 43, SLOPE = 56, PLAIN = 72, GATE = 81, EXP2 = 91;
 const table = memory.data<f32>([
   // e^r = 1 + r + r²·(...) for |r| <= ln 2 / 2; before that 1.5·2^23, log2 e, and ln 2 in two parts.
   12582912, 1.44269504, 0.693359375, -2.12194440e-4, 0.499992013, 0.166671336, 0.0418944992, 0.00831204932,
@@ -21,9 +21,11 @@ const table = memory.data<f32>([
   6.0000024, -6.0000024, 9.91243839263916, 180.7409210205078, 36826.76171875, -68083.40625, 15588950, -39846760, 862979008,
   114.82705688476562, 7465.71484375, 191088.609375, 3482346.5, 41945012, 310588864, 1081583616,
   // 0, 1, 1/2, 2, infinity, NaN; the bounds of exp and of its quick form.
-  0, 1, 0.5, 2, Infinity, NaN, 89, -104, -87.33,
+  0, 1, 0.5, 2, Infinity, NaN, 89, -104, -88,
   // Gates: the bound of x and its opposite, p, q and 3q; sigmoid(x), then tanh's GELU.
   1e18, -1e18, 1, 0, 0, 13, -13, 1.59576917, 0.0713548163, 0.214064449,
+  // 2^f = 1 + f·(...) for |f| <= 1/2.
+  0.693147004, 0.240222424, 0.0555073358, 0.00967151299, 0.00132647273,
 ]);
 
 // @ts-ignore: decorator
@@ -52,43 +54,41 @@ function within(x: v128, highest: usize, least: usize): v128 {
   return f32x4.pmax(f32x4.pmin(x, k(highest)), k(least));
 }
 
-/** e^x / 2^n, and n in the low bits of `count`; n is what the sum with 1.5·2^23 rounds to. */
-// @ts-ignore: decorator
-@inline
-function expFraction(x: v128, count: v128): v128 {
-  const n = f32x4.sub(count, k(EXP));
-  const r = f32x4.sub(f32x4.sub(x, f32x4.mul(n, k(EXP + 2))), f32x4.mul(n, k(EXP + 3)));
-  let p = mad(r, k(EXP + 7), k(EXP + 6));
-  p = mad(r, p, k(EXP + 5));
-  p = mad(r, p, k(EXP + 4));
-  return f32x4.add(mad(f32x4.mul(r, r), p, r), one());
-}
-
 // @ts-ignore: decorator
 @inline
 export function exp4(v: v128): v128 {
   const x = within(v, PLAIN + 6, PLAIN + 7);
-  const count = mad(x, k(EXP + 1), k(EXP));
-  const n = i32x4.sub(count, k(EXP)), half = i32x4.shr_s(n, 1);
-  // In two steps, as 2^128 is no float32, nor 2^-150. Sums of bits would make numbers of NaNs.
-  const y = f32x4.mul(expFraction(x, count), f32x4_power(half));
-  return f32x4.mul(y, f32x4_power(i32x4.sub(n, half)));
+  // The sum rounds to a whole n, which is then in its low bits.
+  const count = mad(x, k(EXP + 1), k(EXP)), n = f32x4.sub(count, k(EXP));
+  const r = f32x4.sub(f32x4.sub(x, f32x4.mul(n, k(EXP + 2))), f32x4.mul(n, k(EXP + 3)));
+  let p = mad(r, k(EXP + 7), k(EXP + 6));
+  p = mad(r, p, k(EXP + 5));
+  p = mad(r, p, k(EXP + 4));
+  const y = f32x4.add(mad(f32x4.mul(r, r), p, r), one());
+  // In two steps, as 2^128 is no float32, nor 2^-150; products, as sums of bits would make numbers of NaNs.
+  const whole = i32x4.sub(count, k(EXP)), half = i32x4.shr_s(whole, 1);
+  return f32x4.mul(f32x4.mul(y, power4(half)), power4(i32x4.sub(whole, half)));
 }
 
 /** 2^n. */
 // @ts-ignore: decorator
 @inline
-function f32x4_power(n: v128): v128 {
+function power4(n: v128): v128 {
   return i32x4.add(i32x4.shl(n, 23), one());
 }
 
-/** exp for x <= 0; what would be subnormal is 0. */
+/** exp for x <= 0 by 2^t, t = x·log2 e as rounded, which costs as much as the rounding of x; 0 for what would be subnormal. */
 // @ts-ignore: decorator
 @inline
 export function expNegative4(x: v128): v128 {
-  const count = mad(x, k(EXP + 1), k(EXP));
-  const y = f32x4.mul(expFraction(x, count), f32x4_power(count));
-  return v128.andnot(y, f32x4.lt(x, k(PLAIN + 8)));
+  // At the bound n is -127, whose power comes out as 0.
+  const t = f32x4.mul(f32x4.pmax(x, k(PLAIN + 8)), k(EXP + 1));
+  const count = f32x4.add(t, k(EXP)), f = f32x4.sub(t, f32x4.sub(count, k(EXP)));
+  let p = mad(f, k(EXP2 + 4), k(EXP2 + 3));
+  p = mad(f, p, k(EXP2 + 2));
+  p = mad(f, p, k(EXP2 + 1));
+  p = mad(f, p, k(EXP2));
+  return f32x4.mul(mad(f, p, one()), power4(count));
 }
 
 // @ts-ignore: decorator

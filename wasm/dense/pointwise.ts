@@ -131,12 +131,14 @@ function walk(operand: i32, axes: i32, at: i32, size: i32, own: usize, isBack: b
   const step = <usize>(<i32>slot(STRIDES + operand * MOST_AXES + axes - 1) << (isBool ? 0 : 2));
   for (const end = at + size; at < end; ) {
     const stop = min(end, at - (at % inner) + inner);
-    for (let p = offsetOf(operand, axes, at); at < stop; at++, p += step, own += 4) {
-      if (isBack) {
+    let p = offsetOf(operand, axes, at);
+    if (isBack) {
+      for (; at < stop; at++, p += step, own += 4) {
         if (isBool) store<u8>(p, <u8>(load<f32>(own) != 0));
         else store<f32>(p, load<f32>(own));
-      } else store<f32>(own, isBool ? <f32>load<u8>(p) : load<f32>(p));
-    }
+      }
+    } else if (isBool) for (; at < stop; at++, p += step, own += 4) store<f32>(own, <f32>load<u8>(p));
+    else for (; at < stop; at++, p += step, own += 4) store<f32>(own, load<f32>(p));
   }
 }
 

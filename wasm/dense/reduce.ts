@@ -157,16 +157,24 @@ function sumOf(v: v128): f64 {
   return f64x2.extract_lane(w, 0) + f64x2.extract_lane(w, 1);
 }
 
-/** The largest of the elements or, of the least, the opposite. */
+/** The largest of the elements or, of the least, the opposite. Of two zeros the positive one is larger. */
 function extreme(x: usize, bytes: usize, isLeast: bool): void {
-  const end = x + bytes, flip = i32x4.splat(isLeast ? 0x80000000 : 0);
-  let m = f32x4.splat(<f32>first), m2 = m;
+  const start = x, end = x + bytes, flip = i32x4.splat(isLeast ? 0x80000000 : 0);
+  let m = f32x4.splat(-Infinity), n = m, bad = f32x4.splat(0);
   for (const whole = x + (bytes & ~31); x < whole; x += 32) {
-    m = f32x4.max(m, v128.xor(v128.load(x), flip));
-    m2 = f32x4.max(m2, v128.xor(v128.load(x, 16), flip));
+    const a = v128.xor(v128.load(x), flip), b = v128.xor(v128.load(x, 16), flip);
+    m = f32x4.pmax(m, a);
+    n = f32x4.pmax(n, b);
+    bad = v128.or(bad, v128.or(f32x4.ne(a, a), f32x4.ne(b, b)));
   }
+  m = f32x4.max(m, n);
   for (; x < end; x += 4) m = f32x4.max(m, v128.xor(v128.load32_splat(x), flip));
-  m = f32x4.max(m, m2);
   m = f32x4.max(m, i64x2.shuffle(m, m, 1, 0));
-  first = <f64>max(f32x4.extract_lane(m, 0), f32x4.extract_lane(m, 1));
+  let largest = max(f32x4.extract_lane(m, 0), f32x4.extract_lane(m, 1));
+  if (v128.any_true(bad)) largest = f32.NaN;
+  // Those quick comparisons do not tell zeros apart.
+  if (largest == 0) {
+    for (x = start; x < end; x += 4) largest = max(largest, isLeast ? -load<f32>(x) : load<f32>(x));
+  }
+  first = max(first, <f64>largest);
 }

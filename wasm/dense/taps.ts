@@ -33,7 +33,7 @@ export function strips(
  * whose columns lie one after the other in `weights`. `span` is the bytes from the first tap of a row to behind the last.
  */
 export function quad(
-  p: usize, pitch: usize, step: usize, span: usize, weights: usize, rows: i32, o0: usize, o1: usize, o2: usize, o3: usize,
+  p: usize, pitch: usize, step: usize, span: usize, weights: usize, rows: i32, out: usize, outPitch: usize,
 ): void {
   const zero = f32x4.splat(0), line = <usize>rows << 2;
   let c00 = zero, c01 = zero, c10 = zero, c11 = zero, c20 = zero, c21 = zero, c30 = zero, c31 = zero;
@@ -113,14 +113,17 @@ export function quad(
     c30 = f32x4.add(c30, f32x4.mul(w3, x));
     c31 = f32x4.add(c31, f32x4.mul(w3, y));
   }
-  v128.store(o0, c00);
-  v128.store(o0, c01, 16);
-  v128.store(o1, c10);
-  v128.store(o1, c11, 16);
-  v128.store(o2, c20);
-  v128.store(o2, c21, 16);
-  v128.store(o3, c30);
-  v128.store(o3, c31, 16);
+  v128.store(out, c00);
+  v128.store(out, c01, 16);
+  out += outPitch;
+  v128.store(out, c10);
+  v128.store(out, c11, 16);
+  out += outPitch;
+  v128.store(out, c20);
+  v128.store(out, c21, 16);
+  out += outPitch;
+  v128.store(out, c30);
+  v128.store(out, c31, 16);
 }
 
 /** Adds image·dy over strips of eight positions to the sums of ten taps. */

@@ -7,4 +7,5 @@ export {
   columnsBackward, columnsGradientFinish, columnsGradientPilots, columnsGradientSums, columnsGradientWrite, columnsParameters,
 } from './columns-backward';
 export { longBackwardSettle, longBackwardSweep, longBackwardWrite, longSettle, longSweep, longWrite } from './rows-long';
-export { segmentBackward, segmentBackwardAlong, segmentBlocks, segmentBlocksBack, segmentForward, segmentForwardAlong, segmentReduce } from './segments';
+export { segmentBackward, segmentBlocks, segmentBlocksBack, segmentForward, segmentReduce } from './segments';
+export { segmentBackwardAlong, segmentForwardAlong } from './segments-along';

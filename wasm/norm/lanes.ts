@@ -4,10 +4,8 @@
 // @ts-ignore: decorator
 @inline
 export function hsum(v: v128): f64 {
-  return (
-    (<f64>f32x4.extract_lane(v, 0) + <f64>f32x4.extract_lane(v, 1)) +
-    (<f64>f32x4.extract_lane(v, 2) + <f64>f32x4.extract_lane(v, 3))
-  );
+  const pairs = f64x2.add(f64x2.promote_low_f32x4(v), f64x2.promote_low_f32x4(i64x2.shuffle(v, v, 1, 1)));
+  return f64x2.extract_lane(pairs, 0) + f64x2.extract_lane(pairs, 1);
 }
 
 /** About the mean of n floats: that of 16 of them, so that one outlier does not make it useless. */

@@ -11,6 +11,9 @@ const RUN = 64;
 /** Outside these, products with rstd may leave the range of float32. */
 const LEAST: f64 = 8.271806125530277e-25, MOST: f64 = 1.2089258196146292e24;
 
+/** Coefficients above this leave too little room for their products. */
+const LARGEST: f32 = 1e36;
+
 /** Of the row that waits to be written: dx = g · reciprocal - (h · slope + shift). */
 let reciprocal: f32 = 0;
 export let slope: f32 = 0;
@@ -31,12 +34,12 @@ export function rowsBackward(args: usize, from: i32, to: i32, scratch: usize): v
   // In scratch: g and h of the row that waits, a row for output that nobody wants, sums of dy and of dy · h.
   const nowhere = scratch + 2 * bytes + PAD, parameterSums = nowhere + bytes + PAD;
   const weight = <usize>(a.weight != 0 ? a.weight : a.extra5), weightStep: usize = a.weight != 0 ? 32 : 0;
-  const x = <usize>a.x, dy = <usize>a.dy, dsum = <usize>a.dsum, saved = <usize>a.saved, plane = <usize>sets << 2;
+  const x = <usize>a.x, dy = <usize>a.dy, dsum = <usize>a.dsum, saved = <usize>a.saved, plane = <usize>sets << 2, share = 1 / a.r0;
   memory.fill(scratch, 0, 2 * bytes);
 
   for (let part = from; part < to; part++) {
     const rowShare = part / classShares, classShare = part % classShares;
-    const firstClass = share(classes, classShare, classShares), lastClass = share(classes, classShare + 1, classShares);
+    const firstClass = startOfShare(classes, classShare, classShares), lastClass = startOfShare(classes, classShare + 1, classShares);
     const offset = <usize>firstClass * bytes, count = <usize>(lastClass - firstClass) * bytes;
     const planes = (<usize>rowShare * <usize>affine) << 3;
     const dweights = within(<usize>a.extra1, planes), dbiases = within(<usize>a.extra2, planes);
@@ -45,12 +48,13 @@ export function rowsBackward(args: usize, from: i32, to: i32, scratch: usize): v
     if (dbiases != 0) memory.fill(dbiases + 2 * offset, 0, 2 * count);
 
     let out = nowhere, added = dsum;
-    const end = share(rows, rowShare + 1, rowShares);
-    for (let i = share(rows, rowShare, rowShares), run = 1; i < end; i++, run++) {
+    const end = startOfShare(rows, rowShare + 1, rowShares);
+    for (let i = startOfShare(rows, rowShare, rowShares), run = 1; i < end; i++, run++) {
       for (let j = firstClass; j < lastClass; j++) {
         const row = i * classes + j, start = <usize>row * bytes, statistics = saved + (<usize>row << 2);
-        const rstd = rstdOf(a, row);
-        if (!isUsual(rstd)) {
+        const rstd = <f64>load<f32>(statistics + 2 * plane);
+        // Of so few elements dx is what is left when equal terms cancel: float32 would leave its rounding.
+        if (width < 4 || !isUsual(abs(rstd))) {
           generalBackward(a, row, dweights, dbiases);
           continue;
         }
@@ -64,7 +68,7 @@ export function rowsBackward(args: usize, from: i32, to: i32, scratch: usize): v
           );
         }
         if (dsum != 0 && out != nowhere) add(out, added, out, bytes);
-        if (coefficients(a, row, rstd)) {
+        if (coefficients(a, rstd, share)) {
           out = a.dx != 0 ? <usize>a.dx + start : nowhere;
           added = within(dsum, start);
         } else {
@@ -139,6 +143,7 @@ function sweepAndWrite(
   }
   sumG += hsum(s);
   sumGH += hsum(q);
+  if (x == end) return;
   const kf = load<f32>(statistics), cf = load<f32>(statistics + plane), rf = abs(load<f32>(statistics + 2 * plane));
   while (x < end) {
     const d = load<f32>(dy), h = (load<f32>(x) - kf - cf) * rf, g = d * load<f32>(w);
@@ -182,8 +187,9 @@ export function takeSums(sums: usize, blocks: i32): void {
   }
 }
 
+/** A row's rstd, with the sign that says constants. */
 export function rstdOf(a: BackwardArgs, row: i32): f64 {
-  return abs<f64>(<f64>load<f32>(<usize>a.saved + (<usize>row << 2) + (<usize>a.k0 << 3)));
+  return <f64>load<f32>(<usize>a.saved + (<usize>row << 2) + (<usize>a.k0 << 3));
 }
 
 /** Whether products with rstd stay in the range of float32; false for NaN. */
@@ -191,15 +197,15 @@ export function isUsual(rstd: f64): bool {
   return rstd >= LEAST && rstd <= MOST;
 }
 
-/** Sets the coefficients of a row's dx from its sums; false where float32 cannot carry them. */
-export function coefficients(a: BackwardArgs, row: i32, rstd: f64): bool {
+/** Sets the coefficients of a row's dx from its sums, rstd with its sign, and 1 / n; false where float32 cannot carry them. */
+export function coefficients(a: BackwardArgs, rstd: f64, share: f64): bool {
+  slope = shift = 0;
+  reciprocal = <f32>abs(rstd);
   if (!(abs(sumG) < 3e38 && abs(sumGH) < 3e38)) return false;
-  const kind = <i32>a.statistics, isConstant = reinterpret<i32>(load<f32>(<usize>a.saved + (<usize>row << 2) + (<usize>a.k0 << 3))) < 0;
-  const each = rstd / a.r0;
-  reciprocal = <f32>rstd;
-  slope = <f32>(isConstant ? 0 : kind == L2 ? rstd * sumGH : each * sumGH);
-  shift = <f32>(isConstant || kind != MOMENTS ? 0 : each * sumG);
-  return abs(slope) < <f32>MOST * <f32>1e12 && abs(shift) < <f32>MOST * <f32>1e12;
+  if (rstd < 0) return true;
+  slope = <f32>(rstd * sumGH * (a.statistics == L2 ? 1 : share));
+  if (a.statistics == MOMENTS) shift = <f32>(rstd * sumG * share);
+  return abs(slope) < LARGEST && abs(shift) < LARGEST;
 }
 
 /** Adds the sums of dy and dy · h to planes of float64 as far as there are any, and clears them. */
@@ -233,6 +239,6 @@ export function within(planes: usize, offset: usize): usize {
 }
 
 /** Where share i of n things begins. */
-function share(n: i32, i: i32, shares: i32): i32 {
+function startOfShare(n: i32, i: i32, shares: i32): i32 {
   return <i32>((<i64>n * i) / shares);
 }

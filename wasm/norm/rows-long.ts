@@ -35,7 +35,7 @@ export function longSettle(args: usize, from: i32, to: i32, scratch: usize): voi
       s += load<f64>(sums);
       q += load<f64>(sums, 8);
     }
-    const what = settle(a, row, pilotOf(a, row), s, q);
+    const what = settle(a, row, pilotOf(a, row), s, q, 1 / a.r0);
     store<i32>(verdict, what);
     // Where the next sweep starts; the statistics that stand overwrite it.
     if (what == AGAIN) store<f32>(<usize>a.saved + (<usize>row << 2), <f32>pilotOfSet);
@@ -74,7 +74,7 @@ export function longBackwardSweep(args: usize, from: i32, to: i32, scratch: usiz
     const parameter = (<usize>a.extra3 * bytes + at) % (max(<usize>a.affine, 1) << 2);
     for (let i = 0; i < <i32>a.extra4; i++) {
       const row = <i32>a.extra3 + i, start = <usize>row * bytes + at, statistics = <usize>a.saved + (<usize>row << 2);
-      if (!isUsual(rstdOf(a, row))) continue;
+      if (!isUsual(abs(rstdOf(a, row)))) continue;
       sweepBack(
         <usize>a.x + start, <usize>a.dy + start, weight + (weightStep != 0 ? parameter : 0), scratch, length, weightStep,
         statistics, sets, <usize>a.extra0 + (<usize>(i * blocks + item) << 4),
@@ -89,9 +89,9 @@ export function longBackwardSettle(args: usize, from: i32, to: i32, scratch: usi
   const a = changetype<BackwardArgs>(args), blocks = blocksOf(<usize>a.r0 << 2);
   for (let item = from; item < to; item++) {
     const row = <i32>a.extra3 + item, sums = <usize>a.extra0 + (<usize>(item * blocks) << 4);
-    const isSwept = isUsual(rstdOf(a, row));
+    const isSwept = isUsual(abs(rstdOf(a, row)));
     if (isSwept) takeSums(sums, blocks);
-    const isFit = isSwept && coefficients(a, row, rstdOf(a, row));
+    const isFit = isSwept && coefficients(a, rstdOf(a, row), 1 / a.r0);
     store<f64>(sums, isFit ? <f64>slope : NaN);
     store<f64>(sums, <f64>shift, 8);
     if (!isFit) generalBackward(a, row, isSwept ? 0 : <usize>a.extra1, isSwept ? 0 : <usize>a.extra2);

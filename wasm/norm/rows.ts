@@ -28,6 +28,7 @@ export function rowsForward(args: usize, from: i32, to: i32, deviations: usize):
   const weight = weightOf(a), bias = biasOf(a), weightStep = stepOf(a.weight), biasStep = stepOf(a.bias);
   // Where the output goes while no row waits to be written.
   const nowhere = deviations + bytes + PAD;
+  const share = 1 / a.r0;
   memory.fill(deviations, 0, bytes);
   let out = nowhere, at: usize = 0, c: f32 = 0, r: f32 = 0;
 
@@ -47,7 +48,7 @@ export function rowsForward(args: usize, from: i32, to: i32, deviations: usize):
         );
       }
       out = nowhere;
-      verdict = settle(a, row, k, sum, squares);
+      verdict = settle(a, row, k, sum, squares, share);
       k = pilotOfSet;
     }
     if (verdict != 0) {

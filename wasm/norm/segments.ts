@@ -1,34 +1,33 @@
 // Sets made of stretches: a stretch is a run of consecutive floats with one scale and one shift. Batch norm has N of them in
-// a set, group norm C/G, instance norm one. Or parameters lie along the stretches, the same ones for all of a set: group norm
-// with channels last. Sets are done one after the other, y of one while the next is swept; few large
+// a set, group norm C/G, instance norm one. Sets are done one after the other, y of one while the next is swept; few large
 // ones are cut into blocks for threads. Both add the same sums of the same blocks in the same order.
 // Offsets and lengths are in bytes.
 
 import { BackwardArgs, ForwardArgs } from './args';
 import { generalBackward, generalForward, L2, MOMENTS } from './general';
 import { hsum } from './lanes';
-import {
-  apply, applyAlong, applyBackAlong, applySweep, applySweepBack, sweep, sweepAlong, sweepBack,
-} from './segments-loops';
+import { apply, applyAlong, applySweep, applySweepBack, sweep, sweepBack } from './segments-loops';
 import { AGAIN, isPiloted, pilotOfSet, settle, SETTLED } from './settle';
 
 /** 1024 floats, whose sums are float32; the last block of a stretch has less than twice as many. */
 const BLOCK: usize = 4096;
 /** Sums below this may have lost products to underflow; coefficients outside of these have lost digits, or will. */
-const FAINT: f64 = 1e-27, LEAST: f64 = 1e-33, MOST: f64 = 1e30;
+const FAINT: f64 = 1e-27, LEAST: f64 = 1e-33;
+export const MOST: f64 = 1e30;
 
 // A set is `runs` runs of `run` bytes, `runStep` apart; a run is whole stretches, and those whole blocks.
-let runs: usize = 0, run: usize = 0, runStep: usize = 0, stretch: usize = 0, blocks: usize = 0;
-let k1: usize = 0, r1: usize = 0, setStep: usize = 0, affine: usize = 0, inner: usize = 0;
+export let runs: usize = 0, run: usize = 0, runStep: usize = 0, stretch: usize = 0;
+export let k1: usize = 0, r1: usize = 0, affine: usize = 0;
+let setStep: usize = 0, inner: usize = 0, blocks: usize = 0;
 /** Whether all stretches of a set have the same parameter. */
 let isLone: bool = false;
 /** Whether each element of a stretch has its own. */
 let isAlong: bool = false;
 // Addresses of operands; those of the three planes of saved statistics.
-let x: usize = 0, weight: usize = 0, K: usize = 0, cm: usize = 0, rstd: usize = 0;
+export let x: usize = 0, weight: usize = 0, K: usize = 0, cm: usize = 0, rstd: usize = 0;
 
 /** The plan and x are at the same places in both kinds of arguments. */
-function open(a: ForwardArgs, weights: f64, saved: f64): void {
+export function open(a: ForwardArgs, weights: f64, saved: f64): void {
   const r0 = <usize>a.r0, plane = <usize>(a.k0 * a.k1) << 2;
   k1 = <usize>a.k1;
   r1 = <usize>a.r1 << 2;
@@ -49,7 +48,7 @@ function open(a: ForwardArgs, weights: f64, saved: f64): void {
   rstd = cm + plane;
 }
 
-function startOf(set: usize): usize {
+export function startOf(set: usize): usize {
   return (set / k1) * setStep + (set % k1) * r1;
 }
 
@@ -76,7 +75,8 @@ function pilot(a: ForwardArgs, set: usize): f32 {
 }
 
 // Of what is written: y = (x - center)·slope + shift, or dx = dy·scale - ((x - center)·slope + shift).
-let center: f32 = 0, scale: f32 = 0, slope: f32 = 0, shift: f32 = 0;
+export let center: f32 = 0, slope: f32 = 0, shift: f32 = 0;
+let scale: f32 = 0;
 
 /** `at` is four times the set. */
 function aim(at: usize, o: usize, bias: f64): void {
@@ -114,21 +114,22 @@ function sweepSet(a: ForwardArgs, set: usize, k: f32, before: i32, partial: usiz
 }
 
 /** The sums of one stretch. */
-function sweepStretch(o: usize, k: f32): v128 {
+export function sweepStretch(o: usize, k: f32): v128 {
   let sums = f64x2.splat(0);
   for (let b: usize = 0; b < blocks; b++) sums = f64x2.add(sums, sweep(x + o + b * BLOCK, lengthOf(b), k));
   return sums;
 }
 
 /** What a set's sweep is about. */
-function startingPoint(a: ForwardArgs, set: usize): f32 {
+export function startingPoint(a: ForwardArgs, set: usize): f32 {
   return a.givenMean != 0 ? load<f32>(<usize>a.givenMean + (set << 2)) : pilot(a, set);
 }
 
 /** Statistics from the sums about k, or from those about better pilots; false where y is written in float64. */
-function settleSet(a: ForwardArgs, set: usize, k: f32, sums: v128): bool {
+export function settleSet(a: ForwardArgs, set: usize, k: f32, sums: v128): bool {
+  const share = 1 / (a.r0 * a.r1);
   for (let turn = 0; turn < 6; turn++) {
-    const verdict = settle(a, <i32>set, <f64>k, f64x2.extract_lane(sums, 0), f64x2.extract_lane(sums, 1));
+    const verdict = settle(a, <i32>set, <f64>k, f64x2.extract_lane(sums, 0), f64x2.extract_lane(sums, 1), share);
     if (verdict == SETTLED) return true;
     if (verdict != AGAIN) break;
     k = <f32>pilotOfSet;
@@ -157,46 +158,8 @@ export function segmentForward(args: usize, from: i32, to: i32, scratch: usize):
   if (before >= 0) sweepSet(a, before, 0, before, 0);
 }
 
-/** Rows that all sets of a slab go through before the next ones: the sets lie side by side in memory. */
-const ROWS: usize = 32;
-
-/** Items are slabs: the sets that lie side by side, with parameters along their stretches. Scratch has 32 bytes for each. */
-export function segmentForwardAlong(args: usize, from: i32, to: i32, scratch: usize): void {
-  const a = changetype<ForwardArgs>(args);
-  open(a, a.weight, a.saved);
-  const step = k1 == 1 ? stretch : runStep, rows = k1 == 1 ? run / stretch : runs;
-  for (let set = <usize>from * k1; set < <usize>to * k1; set += k1) {
-    const first = startOf(set);
-    for (let i: usize = 0; i < k1; i++) {
-      v128.store(scratch + (i << 5), f64x2.splat(0));
-      store<f32>(scratch + (i << 5), startingPoint(a, set + i), 16);
-    }
-    for (let j: usize = 0; j < rows && a.givenMean == 0; j += ROWS) {
-      for (let i: usize = 0; i < k1; i++) {
-        const state = scratch + (i << 5), k = load<f32>(state, 16), end = min(rows, j + ROWS);
-        let total = v128.load(state);
-        for (let r = j; r < end; r++) total = f64x2.add(total, sweepStretch(first + r * step + i * r1, k));
-        v128.store(state, total);
-      }
-    }
-    for (let i: usize = 0; i < k1; i++) {
-      const state = scratch + (i << 5);
-      store<i32>(state, settleSet(a, set + i, load<f32>(state, 16), v128.load(state)), 16);
-    }
-    for (let j: usize = 0; j < rows; j += ROWS) {
-      for (let i: usize = 0; i < k1; i++) {
-        if (!load<i32>(scratch + (i << 5), 16)) continue;
-        for (let r = j, end = min(rows, j + ROWS); r < end; r++) {
-          const o = first + r * step + i * r1;
-          blockAlong(a, (set + i) << 2, o, o, stretch);
-        }
-      }
-    }
-  }
-}
-
 /** y of a block. */
-function blockAlong(a: ForwardArgs, at: usize, o: usize, p: usize, n: usize): void {
+export function blockAlong(a: ForwardArgs, at: usize, o: usize, p: usize, n: usize): void {
   const c = (((o >> 2) % affine) << 2) + (p - o), r = abs(load<f32>(rstd + at));
   applyAlong(x + p, <usize>a.y + p, n, load<f32>(K + at), load<f32>(cm + at), r, weight + c, <usize>a.bias + c);
 }
@@ -223,7 +186,7 @@ export function segmentBlocks(args: usize, from: i32, to: i32, scratch: usize): 
 // Backward: extra0 has the slope and shift of each set, whose slope is NaN where dx is written already; extra1 the sums of
 // blocks, as above; extra2 two float64 for each stretch, Σdy·x̂ and Σdy, or 0 where nobody asks for them.
 
-function aimBack(a: BackwardArgs, at: usize, o: usize): void {
+export function aimBack(a: BackwardArgs, at: usize, o: usize): void {
   const coefficients = <usize>a.extra0 + 2 * at;
   center = load<f32>(K + at);
   scale = <f32>(<f64>abs(load<f32>(rstd + at)) * parameter(weight, o, 1));
@@ -232,7 +195,7 @@ function aimBack(a: BackwardArgs, at: usize, o: usize): void {
 }
 
 /** Whether a set's statistics are constants; `at` is four times the set. */
-function isConstant(at: usize): bool {
+export function isConstant(at: usize): bool {
   return load<i32>(rstd + at) < 0;
 }
 
@@ -279,7 +242,7 @@ function sweepSetBack(a: BackwardArgs, set: usize, before: i32, partial: usize):
 }
 
 /** Coefficients from the sums; false where dx is done: with the sums, or in float64. */
-function settleBack(a: BackwardArgs, set: usize, planes: usize): bool {
+export function settleBack(a: BackwardArgs, set: usize, sumH: f64, sumHX: f64, planes: usize): bool {
   const kind = <i32>a.statistics, n = a.r0 * a.r1, at = set << 2, coefficients = <usize>a.extra0 + (set << 3);
   const r = <f64>abs(load<f32>(rstd + at)), size = max(abs(sumH), abs(sumHX));
   const A = r * r * (kind == L2 ? sumHX : sumHX / n);
@@ -332,57 +295,8 @@ export function segmentBackward(args: usize, from: i32, to: i32, scratch: usize)
     }
     if (set == to) return;
     sweepSetBack(a, set, before, partial);
-    before = settleBack(a, set, scratch) && partial == 0 ? set : -1;
+    before = settleBack(a, set, sumH, sumHX, scratch) && partial == 0 ? set : -1;
   }
-}
-
-/**
- * Items are slabs, as above; extra2 has two float64 for each element of a set's stretch, or is 0; scratch has as many for a
- * slab, and two for each parameter.
- */
-export function segmentBackwardAlong(args: usize, from: i32, to: i32, scratch: usize): void {
-  const a = changetype<BackwardArgs>(args);
-  open(changetype<ForwardArgs>(args), a.weight, a.saved);
-  const step = k1 == 1 ? stretch : runStep, rows = k1 == 1 ? run / stretch : runs, dy = <usize>a.dy, dx = <usize>a.dx;
-  const bytes = stretch << 2;
-  for (let set = <usize>from * k1; set < <usize>to * k1; set += k1) {
-    const first = startOf(set), pairs = a.extra2 != 0 ? <usize>a.extra2 + set * bytes : scratch;
-    memory.fill(pairs, 0, k1 * bytes);
-    for (let j: usize = 0; j < rows; j += ROWS) {
-      for (let i: usize = 0, o = first + j * step; i < k1; i++, o += r1) {
-        sweepAlong(x + o, dy + o, stretch, min(ROWS, rows - j), step, load<f32>(K + ((set + i) << 2)), pairs + i * bytes);
-      }
-    }
-    for (let i: usize = 0; i < k1; i++) settleAlong(a, set + i, pairs + i * bytes, scratch + k1 * bytes);
-    if (dx == 0) continue;
-    for (let j: usize = 0; j < rows; j += ROWS) {
-      for (let i: usize = 0; i < k1; i++) {
-        const o = first + i * r1, at = (set + i) << 2, w = weight + (((o >> 2) % affine) << 2), r = abs(load<f32>(rstd + at));
-        aimBack(a, at, o);
-        if (slope != slope) continue;
-        for (let p = o + j * step, end = o + min(rows, j + ROWS) * step; p < end; p += step) {
-          applyBackAlong(x + p, dy + p, dx + p, stretch, center, r, slope, shift, w);
-        }
-      }
-    }
-  }
-}
-
-/** A set's coefficients from its pairs, Σdy·u and Σdy, which become Σdy·x̂ and Σdy. */
-function settleAlong(a: BackwardArgs, set: usize, pairs: usize, planes: usize): void {
-  const at = set << 2, w = weight + (((startOf(set) >> 2) % affine) << 2);
-  const remainder = <f64>load<f32>(cm + at), r = <f64>abs(load<f32>(rstd + at));
-  sumH = sumHX = 0;
-  for (let c: usize = 0; c < stretch; c += 4, pairs += 16) {
-    const d = load<f64>(pairs, 8), dX = (load<f64>(pairs) - remainder * d) * r;
-    store<f64>(pairs, dX);
-    sumH += <f64>load<f32>(w + c) * d;
-    sumHX += <f64>load<f32>(w + c) * dX;
-  }
-  const isFinite = max(abs(sumH), abs(sumHX)) < MOST;
-  settleBack(a, set, planes);
-  // Constants have coefficients of 0.
-  if (isFinite && isConstant(at)) store<u64>(<usize>a.extra0 + (set << 3), 0);
 }
 
 /** Items are blocks in the order of memory: their sums, or dx where extra3 is not 0. */

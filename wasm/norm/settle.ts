@@ -20,35 +20,35 @@ export let reciprocal: f64 = 0;
 // @ts-ignore: decorator
 @inline
 export function isPiloted(a: ForwardArgs): bool {
-  return a.givenMean == 0 && <i32>a.statistics == MOMENTS;
+  return a.givenMean == 0 && a.statistics == MOMENTS;
 }
 
-/** Judges Σu and Σu² of u = x - k over the n elements of a set, and saves the statistics if they stand. */
-export function settle(a: ForwardArgs, set: i32, k: f64, sum: f64, squares: f64): i32 {
+/** Judges Σu and Σu² of u = x - k over the 1 / share elements of a set, and saves the statistics if they stand. */
+export function settle(a: ForwardArgs, set: i32, k: f64, sum: f64, squares: f64, share: f64 = 1 / (a.r0 * a.r1)): i32 {
   if (!(squares < HUGE && abs(sum) < HUGE)) return UNFIT;
-  const n = a.r0 * a.r1, kind = <i32>a.statistics, eps = a.eps;
+  const eps = a.eps;
   let variance: f64, isConstant = a.givenMean != 0;
   pilotOfSet = k;
   correction = 0;
   if (isConstant) {
     variance = <f64>load<f32>(<usize>a.givenVariance + (<usize>set << 2));
     reciprocal = 1 / sqrt<f64>(variance + eps);
-  } else if (kind == L2) {
+  } else if (a.statistics == L2) {
     if (max(squares, eps * eps) < TINY) return UNFIT;
     const length = sqrt<f64>(squares);
     variance = squares;
     isConstant = length < eps;
     reciprocal = 1 / max(length, eps);
   } else {
-    if (kind == MOMENTS) {
-      correction = sum / n;
+    if (a.statistics == MOMENTS) {
+      correction = sum * share;
       squares = max(0, squares - sum * correction);
-      if (correction * correction * n > 4 * squares) {
+      if (correction * correction > 4 * squares * share) {
         pilotOfSet = <f64><f32>(k + correction);
         if (pilotOfSet != k) return AGAIN;
       }
     }
-    variance = squares / n;
+    variance = squares * share;
     if (variance + eps < TINY) return UNFIT;
     reciprocal = 1 / sqrt<f64>(variance + eps);
   }

@@ -5,7 +5,7 @@ import { norm } from './norm.wasm.js';
 
 /** Kernels as they are shipped: each exported function does items [from, to) of a job. */
 export interface Binary {
-  readonly name: 'norm' | 'dense';
+  readonly name: string;
   /** Of the sources; what is loaded from a file must have the same. */
   readonly version: string;
   /** Its bytes in hexadecimal. */
@@ -63,8 +63,7 @@ function versionOf(file: Uint8Array<ArrayBuffer>): string | null {
 /** Whether the smallest module compiles: a page's headers may forbid them all. */
 function canCompile(): boolean {
   try {
-    new WebAssembly.Module(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0));
-    return true;
+    return new WebAssembly.Module(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0)) instanceof WebAssembly.Module;
   } catch {
     return false;
   }

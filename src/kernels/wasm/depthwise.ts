@@ -107,7 +107,8 @@ function transposedJobs(sizes: ConvSizes, image: number, kernel: number, result:
 
 /** Whether neighbouring rows of positions share rows of the image, worth while from three rows of taps on. */
 function liesInRows({ kernel, output, stride, dilation }: ConvSizes): boolean {
-  return kernel[0] === 1 && output[0] === 1 && kernel[1] >= 3 && output[1] >= 3 && stride[1] === 1 && stride[2] === 1 && dilation[1] === 1;
+  const isFlat = kernel[0] === 1 && output[0] === 1;
+  return isFlat && kernel[1] >= 3 && output[1] >= 3 && stride[1] === 1 && stride[2] === 1 && dilation[1] === 1;
 }
 
 /** Byte offsets of all taps of a kernel, in the kernel's order. */

@@ -86,38 +86,42 @@ export function blockLength(k: number): number {
 export function product(machine: Machine, job: Product): void {
   const { matrices, m, n, k, left, right, out, parts = 1 } = job;
   if (matrices * m * n === 0) return;
+  // Panels are 4 rows by 8 columns: few columns had better be rows.
+  if (n < 4 && m > n) return product(machine, transposed(job));
   const block = blockLength(k);
   const work = matrices * m * n * Math.max(k, 1);
   const parallel = work >= PARALLEL;
-  const [rowTile, columnTile] = tiles(job);
-  const rowTiles = Math.ceil(m / rowTile);
-  const columnTiles = Math.ceil(n / columnTile);
   const panelBytes = 4 * roundUp(m, 4) * k;
-  const sharedLefts = left.step === 0 ? 1 : matrices;
-  const isPacked = columnTiles > 1 && rowTiles === 1 && k > 0 && sharedLefts * panelBytes <= MOST_PACKED_BYTES;
-  const packed = isPacked ? machine.temporary(sharedLefts * panelBytes) : 0;
+  const lefts = left.step === 0 ? 1 : matrices;
+  const { rowTile, columnTile, isPacked } = tiles(job, lefts * panelBytes);
+  const packed = isPacked ? machine.temporary(lefts * panelBytes) : 0;
   const rowsInPackItem = 32;
+  const blocksInPart = Math.ceil(Math.max(1, Math.ceil(k / block)) / parts);
+  const maps = [left.rows, left.columns, right.rows, right.columns, out.rows, out.columns];
   const args = [
     m, n, k, block, rowTile, columnTile, left.at, right.at, out.at, left.step, right.step, out.step,
-    packed, left.step === 0 ? 0 : panelBytes, parts, Math.ceil(Math.max(1, Math.ceil(k / block)) / parts), job.partStep ?? 0,
-    job.accumulate === true ? 1 : 0, matrices, rowsInPackItem, 0, 0,
-    ...[left.rows, left.columns, right.rows, right.columns, out.rows, out.columns].flatMap(({ extents, steps }) => [...extents, ...steps]),
+    packed, left.step === 0 ? 0 : panelBytes, parts, blocksInPart, job.partStep ?? 0, job.accumulate === true ? 1 : 0, rowsInPackItem,
+    ...maps.flatMap(({ extents, steps }) => [...extents, ...steps]),
   ];
   if (isPacked) {
-    const items = sharedLefts * Math.ceil(m / rowsInPackItem);
+    const items = lefts * Math.ceil(m / rowsInPackItem);
     machine.launch(dense, 'packLeft', args, { items, grain: 1, parallel, scratch: 4 * (rowsInPackItem + block) });
   }
-  const items = matrices * parts * rowTiles * columnTiles;
+  const items = matrices * parts * Math.ceil(m / rowTile) * Math.ceil(n / columnTile);
   const height = Math.min(rowTile, roundUp(m, 4));
   const scratch = 128 + 4 * (block + height + 2 * COLUMNS + block * COLUMNS + (isPacked ? 0 : height * block));
   machine.launch(dense, 'product', args, { items, grain: Math.ceil((items * PARALLEL) / (4 * work)), parallel, scratch });
 }
 
-/** Rows and columns of an item, by the sizes of the product. */
-function tiles({ matrices, m, n, k, parts = 1 }: Product): [number, number] {
-  if (parts > 1) return [even(m, 256, 4), even(n, 256, 8)];
-  if (m * n * k <= SMALL && (matrices >= 4 || m * n * k < PARALLEL)) return [roundUp(m, 4), roundUp(n, 8)];
-  return [roundUp(m, 4), even(n, Math.min(COLUMNS, Math.max(16, n / 8)), 8)];
+/** Rows and columns of an item by the sizes of the product, and whether all its left panels are packed beforehand. */
+function tiles({ matrices, m, n, k, parts = 1 }: Product, packedBytes: number) {
+  const each = m * n * k;
+  if (parts === 1 && each <= SMALL && (matrices >= 4 || each < PARALLEL)) {
+    return { rowTile: roundUp(m, 4), columnTile: roundUp(n, 8), isPacked: false };
+  }
+  if (parts > 1 || packedBytes > MOST_PACKED_BYTES) return { rowTile: even(m, 256, 4), columnTile: even(n, 256, 8), isPacked: false };
+  const columnTile = even(n, Math.min(COLUMNS, Math.max(16, n / 8)), 8);
+  return { rowTile: roundUp(m, 4), columnTile, isPacked: k > 0 && columnTile < n };
 }
 
 /** The least multiple of `unit` that cuts `extent` into as few tiles as `most` does. */

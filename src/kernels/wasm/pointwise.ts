@@ -21,7 +21,7 @@ const costly: ReadonlySet<PointwiseOp> = new Set<PointwiseOp>([
 const MOST_AXES = 8;
 const OPERANDS = 4;
 const SCRATCH = OPERANDS * (4096 + 16);
-/** Axes around the two that a transposing copy exchanges, and columns of one of its items. */
+/** Axes around the rows, or the two axes, that a copy rearranges, and columns of an item. */
 const MOST_AROUND = 6;
 const WIDTH = 512;
 /** Least elements for several threads. */
@@ -35,7 +35,7 @@ export function pointwise(
   const [x] = inputs;
   if (size === 0) return true;
   if (op === 'copy' && x !== undefined && x.dtype === out.dtype) {
-    if (copyWhole(machine, shape, x, out, size) || transpose(machine, shape, x, out, size)) return true;
+    if (copyWhole(machine, shape, x, out, size) || rearrange(machine, shape, x, out, size)) return true;
   }
   if (shape.length === 0) {
     const lone = (operand: Place): Place => ({ ...operand, strides: [1] });
@@ -87,21 +87,25 @@ function copyWhole(machine: Machine, shape: readonly number[], x: Place, out: Pl
   return true;
 }
 
-/** Where x's neighbours lie along another axis than those of the result: in square blocks. */
-function transpose(machine: Machine, shape: readonly number[], x: Place, out: Place, size: number): boolean {
+/** Rows that move as they are, and elements whose neighbours lie along another axis than those of the result: in square blocks. */
+function rearrange(machine: Machine, shape: readonly number[], x: Place, out: Place, size: number): boolean {
   const last = shape.length - 1;
-  const axis = x.strides.indexOf(1);
-  const [rows, columns] = [shape[axis] ?? 0, shape[last] ?? 0];
-  const isExchange = axis >= 0 && axis !== last && out.strides[last] === 1 && x.strides[last] !== 0;
-  if (!isExchange || x.dtype !== 'float32' || shape.length - 2 > MOST_AROUND || size >= 2 ** 31) return false;
-  const around = shape.map((_, i) => i).filter((i) => i !== axis && i !== last);
-  const six = (numbers: readonly number[]) => around.map((i) => numbers[i] ?? 0).concat(new Array<number>(MOST_AROUND - around.length).fill(0));
+  const isRows = last > 0 && x.strides[last] === 1;
+  const axis = isRows ? last : x.strides.indexOf(1);
+  const isPossible = axis >= 0 && (isRows || x.strides[last] !== 0) && out.strides[last] === 1 && last >= 1;
+  const outer = shape.map((_, i) => i).filter((i) => i !== axis && i !== last);
+  if (!isPossible || x.dtype !== 'float32' || outer.length > MOST_AROUND || size >= 2 ** 31) return false;
+  const [rows, columns] = [isRows ? 1 : (shape[axis] ?? 0), shape[last] ?? 0];
+  const six = (numbers: readonly number[]) => {
+    return outer.map((i) => numbers[i] ?? 0).concat(new Array<number>(MOST_AROUND - outer.length).fill(0));
+  };
   const args = [
-    firstOf(x), firstOf(out), rows, columns, x.strides[last] ?? 0, out.strides[axis] ?? 0, WIDTH, around.length,
+    firstOf(x), firstOf(out), rows, columns, x.strides[last] ?? 0, out.strides[axis] ?? 0, WIDTH, outer.length,
     ...six(shape), ...six(x.strides), ...six(out.strides),
   ];
-  const items = (size / (rows * columns)) * Math.ceil(rows / 16) * Math.ceil(columns / WIDTH);
+  const blocks = isRows ? 1 : Math.ceil(rows / 16) * Math.ceil(columns / WIDTH);
+  const items = (size / (rows * columns)) * blocks;
   const grain = Math.ceil((PARALLEL / 4 / size) * items);
-  machine.launch(dense, 'transpose', args, { items, grain, parallel: size >= PARALLEL, scratch: 0 });
+  machine.launch(dense, isRows ? 'copyRows' : 'transpose', args, { items, grain, parallel: size >= PARALLEL, scratch: 0 });
   return true;
 }

@@ -161,7 +161,7 @@ export class Pool {
     this.#failure = new KeelError(
       'worker',
       this.#isAlone
-        ? `${what}: calls from here on use one thread; put worker.js beside the module, from the same origin, or say init({ threads: 1 })`
+        ? `${what}: calls from here on use one thread; put evenkeel/worker.js beside the module, on the same origin, or say init({ threads: 1 })`
         : `${what}: no live tensor is lost; call again, which starts new threads, or work on one with init({ threads: 1 })`,
       {},
     );

@@ -9,6 +9,8 @@ export interface Order {
   /** The address of evenkeel.wasm, and whether the page reads its bytes itself. */
   readonly wasm?: string;
   readonly asBytes?: boolean;
+  /** Which jobs; all unless some are named. */
+  readonly jobs?: readonly string[];
 }
 
 export interface Report {
@@ -21,7 +23,7 @@ export interface Report {
   readonly errors: readonly string[];
 }
 
-export async function run({ backend, threads: count, wasm, asBytes }: Order): Promise<Report> {
+export async function run({ backend, threads: count, wasm, asBytes, jobs = jobNames }: Order): Promise<Report> {
   const errors = new Set<string>();
   const caught = (error: unknown): string => {
     const text = error instanceof KeelError ? `[${error.code}] ${error.message}` : `not a KeelError: ${String(error)}`;
@@ -35,7 +37,7 @@ export async function run({ backend, threads: count, wasm, asBytes }: Order): Pr
       return caught(error);
     }
   };
-  const all = () => Object.fromEntries(jobNames.map((name) => [name, attempt(name)]));
+  const all = () => Object.fromEntries(jobs.map((name) => [name, attempt(name)]));
 
   if (backend !== undefined) useBackend(backend);
   else {
@@ -44,7 +46,7 @@ export async function run({ backend, threads: count, wasm, asBytes }: Order): Pr
   }
   const first = all();
   // A worker that cannot run tells so when the job is done.
-  await until(() => threads().started === threads().created);
+  await until(() => threads().failed > 0 || threads().started === threads().created);
   const later = all();
   if (errors.size === 0 && threads().started > 0) await until(() => [all()].length > 0 && threads().taken > 0);
   return { isolated: globalThis.crossOriginIsolated, threads: threads(), first, later, errors: [...errors] };
