@@ -20,6 +20,7 @@ const inChromium = (name: string, own: string, headers: Readonly<Record<string, 
   },
   test: {
     name,
+    testTimeout: 30_000,
     include: [...shared, `test/browser/${own}.test.ts`],
     browser: {
       enabled: true,
@@ -34,12 +35,11 @@ const inChromium = (name: string, own: string, headers: Readonly<Record<string, 
 export default defineConfig({
   test: {
     globalSetup: ['test/build.ts'],
-    testTimeout: 30_000,
     fileParallelism: false,
     projects: [
       inChromium('isolated', 'threads', isolation),
       inChromium('not isolated', 'unshared', {}),
-      { test: { name: 'pages', include: ['test/browser/pages*.test.ts'], testTimeout: 30_000 } },
+      { test: { name: 'pages', include: ['test/browser/pages.test.ts'], testTimeout: 60_000 } },
     ],
   },
 });

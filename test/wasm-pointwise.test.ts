@@ -30,7 +30,9 @@ function viewOf(machine: Machine, dtype: DType, address: number, length: number)
 }
 
 /** The whole storage of the result, which also shows what a kernel wrote outside. */
-function run(machine: Machine, op: PointwiseOp, shape: readonly number[], operands: readonly Operand[], data: readonly Data[]): Data {
+function run(
+  machine: Machine, op: PointwiseOp, shape: readonly number[], operands: readonly Operand[], data: readonly Data[],
+): Data {
   const places = operands.map((operand, i) => {
     const { length } = data[i]!;
     const address = machine.alloc(Math.max(1, length * bytes[operand.dtype]));
@@ -117,6 +119,8 @@ test('copies that exchange axes', () => {
     compare('copy', [r, c], [f32([c + 2, 1], 1), f32([1, r + 1], 2)]);
     compare('copy', [3, r, c], [f32([r * c, c, 1]), f32([r * c, 1, r])]);
     compare('copy', [r, 3, c], [f32([3 * c, c, 1]), f32([1, r, 3 * r])]);
+    compare('copy', [5, r, c], [f32([r * c, c, 1]), f32([c, 5 * c, 1])]);
+    compare('copy', [2, r, c], [f32([r * c, c, 1]), f32([0, c + 1, 1], 1)]);
     compare('copy', [r, 2, c, 3], [f32([6 * c, 3 * c, 3, 1]), f32([1, 3 * r * c, r, r * c])]);
   }
 });

@@ -58,12 +58,12 @@ function expectClose(got: Float32Array, want: Float64Array, limit: (i: number) =
 }
 
 /** The error of a sum is counted in the sum of magnitudes. */
-function compare(runs: Runs, x: Float32Array, chosen: readonly ReduceOp[] = ops): void {
+function compare(runs: Runs, x: Float32Array): void {
   const sets = runs.k0 * runs.k1;
   const n = runs.r0 * runs.r1;
   const size = new Float64Array(sets);
   referenceReduce('sum', x.map(Math.abs), runs, size);
-  for (const op of chosen) {
+  for (const op of ops) {
     const want = new Float64Array(sets);
     referenceReduce(op, x, runs, want);
     const label = `${op} ${JSON.stringify(runs)}`;
@@ -71,8 +71,10 @@ function compare(runs: Runs, x: Float32Array, chosen: readonly ReduceOp[] = ops)
       return run(machine, x, sets, (from, to) => expect(reduce(machine, op, from, runs, to)).toBe(true));
     });
     const limits: Record<ReduceOp, (i: number) => number> = {
-      sum: (i) => 3e-7 * size[i]!, mean: (i) => (3e-7 * size[i]!) / n + 1e-45, max: () => 0, min: () => 0,
-      l2: (i) => 1e-6 * want[i]! + 1e-45, variance: (i) => 3e-6 * want[i]! + 1e-45, unbiased_variance: (i) => 3e-6 * want[i]! + 1e-45,
+      sum: (i) => 6e-7 * size[i]!, mean: (i) => (6e-7 * size[i]!) / n + 1e-45, max: () => 0, min: () => 0,
+      l2: (i) => 1e-6 * want[i]! + 1e-45,
+      variance: (i) => 3e-6 * want[i]! + 1e-45,
+      unbiased_variance: (i) => 3e-6 * want[i]! + 1e-45,
     };
     expectClose(first!, want, limits[op], label);
     for (const other of others) expectSame(other, first!, `${label} on threads`);
@@ -81,7 +83,7 @@ function compare(runs: Runs, x: Float32Array, chosen: readonly ReduceOp[] = ops)
 
 test.each(shapes)('sets of %j', (runs) => {
   compare(runs, fill(runs, () => gauss()));
-  compare(runs, fill(runs, () => 1 + random()), ['sum', 'mean']);
+  compare(runs, fill(runs, () => 1 + random()));
 });
 
 /** Elements by their set and place. */
@@ -102,14 +104,15 @@ const extremes: Readonly<Record<string, (set: number, e: number) => number>> = {
 
 test.each(Object.keys(extremes))('%s', (name) => {
   for (const runs of [runsOf(3, 700, 1, 1), runsOf(1, 600, 7, 1), runsOf(2, 9, 5, 1), runsOf(2, 5, 3, 37)]) {
-    const chosen = name === 'mean 1e6 deviations' || name === 'far pilots' ? ops.filter((op) => op !== 'sum' && op !== 'mean') : ops;
-    compare(runs, fill(runs, extremes[name]!), chosen);
+    compare(runs, fill(runs, extremes[name]!));
   }
 });
 
 test('a set has the same bits alone and among others', () => {
   const [machine] = machines;
-  for (const [all, one, at] of [[runsOf(5, 1500, 1, 1), runsOf(1, 1500, 1, 1), 3000], [runsOf(3, 4, 5, 9), runsOf(1, 4, 5, 9), 180]] as const) {
+  const rows = [runsOf(5, 1500, 1, 1), runsOf(1, 1500, 1, 1), 3000] as const;
+  const stretches = [runsOf(3, 4, 5, 9), runsOf(1, 4, 5, 9), 180] as const;
+  for (const [all, one, at] of [rows, stretches]) {
     const x = fill(all, () => gauss());
     const part = x.slice(at, at + one.r0 * one.k1 * one.r1);
     for (const op of ops) {
@@ -132,8 +135,13 @@ function compareSoftmax(runs: Runs, x: Float32Array): void {
     reference.softmax(x, runs, log, want);
     const label = `${log ? 'log ' : ''}softmax ${JSON.stringify(runs)}`;
     // The exponent is a difference of float32, whose rounding the exponential shows.
-    const limit = (i: number) => (log ? 4e-7 * Math.abs(want[i]!) + 6e-7 : (1.5e-6 - 1e-7 * Math.log(want[i]! + 1e-300)) * want[i]! + 1.2e-38);
-    const [first, ...others] = machines.map((machine) => run(machine, x, x.length, (from, to) => softmax(machine, from, runs, log, to)));
+    const limit = (i: number) => {
+      const e = want[i]!;
+      return log ? 4e-7 * Math.abs(e) + 6e-7 : (1.5e-6 - 2e-7 * Math.log(e + 1e-300)) * e + 1.2e-38;
+    };
+    const [first, ...others] = machines.map((machine) => {
+      return run(machine, x, x.length, (from, to) => softmax(machine, from, runs, log, to));
+    });
     expectClose(first!, want, limit, label);
     for (const other of others) expectSame(other, first!, `${label} on threads`);
     const [machine] = machines;
@@ -166,13 +174,16 @@ test.each(Object.keys(logits))('softmax: %s', (name) => {
 test('rows by index, and their sums', () => {
   for (const [height, width, count] of [[1, 1, 5], [7, 3, 40], [50, 33, 9], [300, 96, 5000]] as const) {
     const index = BigInt64Array.from({ length: count }, () => BigInt(Math.floor(random() * height)));
-    const [table, rows] = [height, count].map((n) => Float32Array.from({ length: n * width }, gauss)) as [Float32Array, Float32Array]; // one for each
+    const table = Float32Array.from({ length: height * width }, gauss);
+    const rows = Float32Array.from({ length: count * width }, gauss);
     const picked = new Float32Array(count * width);
     reference.gather(table, index, width, picked);
     const sums = table.slice();
     reference.scatterAdd(rows, index, width, sums);
     for (const machine of machines) {
-      const at = { index: machine.alloc(8 * count), table: machine.alloc(table.byteLength), rows: machine.alloc(rows.byteLength) };
+      const at = {
+        index: machine.alloc(index.byteLength), table: machine.alloc(table.byteLength), rows: machine.alloc(rows.byteLength),
+      };
       const job = { ...at, height, width, count };
       new BigInt64Array(machine.buffer as ArrayBuffer, at.index, count).set(index);
       machine.f32.set(table, at.table / 4);

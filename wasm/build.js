@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url';
 
 /** Entries, and where a binary's constants lie in the memory that all share. */
 const binaries = [
-  { name: 'norm', entry: 'wasm/norm/index.ts', base: 2048 },
+  { name: 'rows', entry: 'wasm/rows.ts', base: 2048 },
+  { name: 'strided', entry: 'wasm/strided.ts', base: 4096 },
   { name: 'dense', entry: 'wasm/dense/index.ts', base: 8192 },
 ];
 const together = { name: 'evenkeel', entry: 'wasm/evenkeel.ts', base: 2048 };

@@ -1,3 +1,4 @@
 // Every kernel in one binary, for pages that load it by its address.
-export * from './norm/index';
+export * from './rows';
+export * from './strided';
 export * from './dense/index';

@@ -3,6 +3,7 @@
 
 import { ones } from '../create.js';
 import { KeelError } from '../errors.js';
+import { bringStrided } from '../kernels/strided.js';
 import { dimensionMask } from '../ops/check.js';
 import { conv2d } from '../ops/conv.js';
 import { add, div, maximum, mul, pow } from '../ops/elementwise.js';
@@ -72,7 +73,7 @@ export function layerNorm(
 ): Tensor {
   const { weight, bias, eps } = affine('layerNorm', x, options);
   checkTrailing(x.shape, normalizedShape, { weight, bias }, '*, ');
-  return run(x, patterns.trailing(normalizedShape.length), { weight, bias, eps }).y;
+  return runRows(x, patterns.trailing(normalizedShape.length), { weight, bias, eps }).y;
 }
 
 interface RMSNormSettings {
@@ -99,7 +100,7 @@ export function rmsNorm(
   const { weight, eps } = optionsOf('rmsNorm', options, { weight: null, eps: null });
   checkOperands('rmsNorm', x, weight);
   checkTrailing(x.shape, normalizedShape, { weight, bias: null }, '*');
-  return run(x, patterns.trailing(normalizedShape.length), { statistics: 'rms', weight, eps }).y;
+  return runRows(x, patterns.trailing(normalizedShape.length), { statistics: 'rms', weight, eps }).y;
 }
 
 /**
@@ -364,12 +365,18 @@ function affine(name: string, x: Tensor, options: AffineOptions): Required<Affin
   return settings;
 }
 
+/** Normalizes contiguous rows. */
+function runRows(x: Tensor, pattern: string, settings: Normalization<never>) {
+  return normalizeBy(x, layout(pattern, x.shape), settings);
+}
+
 function run<W extends Wanted = never>(
   x: Tensor,
   pattern: string,
   settings: Normalization<W>,
   sizes: Readonly<Record<string, number>> = {},
 ) {
+  bringStrided();
   return normalizeBy(x, layout(pattern, x.shape, sizes), settings);
 }
 

@@ -5,7 +5,7 @@ import { empty } from '../create.js';
 import { KeelError, showShape } from '../errors.js';
 import { denseOf } from '../kernels/dense.js';
 import type { Tensor } from '../tensor.js';
-import { checkBackend, checkFloats } from './check.js';
+import { checkBackend, checkFloats, checkTensors } from './check.js';
 import { besideFloats, fill } from './movement.js';
 
 /**
@@ -17,6 +17,7 @@ import { besideFloats, fill } from './movement.js';
  * embedding(tensor([1n, 0n]), tensor([[1, 2], [3, 4]])).toArray(); // [[3, 4], [1, 2]]
  */
 export function embedding(index: Tensor, weight: Tensor): Tensor {
+  checkTensors('embedding', [index, weight]);
   checkFloats('embedding', [weight]);
   const [rows = 0, width = 0] = weight.shape;
   if (weight.rank !== 2) {

@@ -5,6 +5,7 @@ import { grad, isCreatingGraph, isRecorded, record } from '../autograd.js';
 import { empty } from '../create.js';
 import { KeelError, showShape } from '../errors.js';
 import type { Statistics } from '../kernels/kernels.js';
+import { bringStrided } from '../kernels/strided.js';
 import type { AxisNames } from '../notation.js';
 import { layout, type Layout, type Plan } from '../plan.js';
 import { scope, type Tensor } from '../tensor.js';
@@ -54,6 +55,7 @@ export function norm<const P extends string>(x: Tensor, pattern: P, options?: No
   checkTensors('norm', [x]);
   const { settings, sizes, out } = separate(options ?? {});
   checkOut(x, settings, out);
+  bringStrided();
   const { y } = normalize(x, layout(pattern, x.shape, sizes), { ...settings, out });
   return y;
 }
@@ -72,6 +74,7 @@ export function normWithStatistics<const P extends string>(
   checkTensors('normWithStatistics', [x]);
   const { settings, sizes, out } = separate(options ?? {});
   if (out !== undefined) throw new KeelError('argument', 'normWithStatistics() takes no out: use norm(), or leave it away');
+  bringStrided();
   return normalize(x, layout(pattern, x.shape, sizes), { ...settings, wants: ['mean', 'rstd'] });
 }
 
@@ -186,9 +189,7 @@ function run(
   if (out !== undefined) out.storage.version++;
   if (saved === null) return y;
   // Shapes of the gradients that are asked for.
-  const asked = (...operands: readonly (Tensor | null | undefined)[]) =>
-    operands.find((operand) => operand?.requiresGrad === true)?.shape ?? null;
-  const wanted = [asked(x, added?.residual), asked(weight), asked(bias)];
+  const wanted = [asked(x) ?? asked(added?.residual), asked(weight), asked(bias)];
   const optional = [weight, bias, given?.mean ?? null, given?.variance ?? null];
   const present = optional.map((tensor) => tensor !== null);
   record({
@@ -208,6 +209,10 @@ function run(
   });
   saved.dispose();
   return y;
+}
+
+function asked(operand: Tensor | null | undefined): readonly number[] | null {
+  return operand?.requiresGrad === true ? operand.shape : null;
 }
 
 function handle(tensor: Tensor | null): unknown {

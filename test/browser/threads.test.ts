@@ -44,10 +44,10 @@ test('threads see memory that has grown since they started', async () => {
 });
 
 test('a pool with nothing to do uses no processor', async () => {
-  const session = cdp();
-  await session.send('Performance.enable');
+  const browser = cdp();
+  await browser.send('Performance.enable');
   const seconds = async () => {
-    const { metrics } = await session.send('Performance.getMetrics');
+    const { metrics } = await browser.send('Performance.getMetrics');
     return metrics.find(({ name }) => name === 'ProcessTime')?.value ?? NaN;
   };
   for (const name of jobNames) bitsOf(name);

@@ -65,7 +65,7 @@ export function sine(x: f32, turn: i32): f32 {
     quadrant = <i32>((product + (1 << 61)) >> 62);
     r = <f64>(<i64>product - (<i64>quadrant << 62)) * (1.5707963267948966 / 4611686018427387904.0);
   }
-  if (turn == 0 && quadrant == 0 && a < 1e-4) return <f32>(<f64>x - <f64>x * (r * r) / 6);
+  if (turn == 0 && quadrant == 0 && a < 1e-4) return <f32>(<f64>x * (1 - r * r / 6));
   const t = r * r;
   let y: f64;
   if ((quadrant + turn) & 1) {

@@ -20,8 +20,8 @@ const table = memory.data<f32>([
   // Φ(x) + x·φ(x) - 1/2, likewise; Q begins with x^14.
   6.0000024, -6.0000024, 9.91243839263916, 180.7409210205078, 36826.76171875, -68083.40625, 15588950, -39846760, 862979008,
   114.82705688476562, 7465.71484375, 191088.609375, 3482346.5, 41945012, 310588864, 1081583616,
-  // 0, 1, 1/2, 2, infinity, NaN; the bounds of exp and of its quick form.
-  0, 1, 0.5, 2, Infinity, NaN, 89, -104, -88,
+  // 0, 1, 1/2, -2, infinity, NaN; the bounds of exp and of its quick form.
+  0, 1, 0.5, -2, Infinity, NaN, 89, -104, -88,
   // Gates: the bound of x and its opposite, p, q and 3q; sigmoid(x), then tanh's GELU.
   1e18, -1e18, 1, 0, 0, 13, -13, 1.59576917, 0.0713548163, 0.214064449,
   // 2^f = 1 + f·(...) for |f| <= 1/2.
@@ -142,8 +142,9 @@ export function tanh4(x: v128): v128 {
   p = mad(t, p, k(TANH + 1));
   p = mad(t, p, k(TANH));
   const small = mad(f32x4.mul(x, t), p, x);
-  const large = f32x4.sub(one(), f32x4.div(k(PLAIN + 3), f32x4.add(exp4(f32x4.add(z, z)), one())));
-  return v128.bitselect(withSign(large, x), small, f32x4.gt(z, k(TANH + 5)));
+  const e = expNegative4(f32x4.mul(z, k(PLAIN + 3)));
+  const large = f32x4.div(f32x4.sub(one(), e), f32x4.add(one(), e));
+  return withSign(v128.bitselect(large, small, f32x4.gt(z, k(TANH + 5))), x);
 }
 
 // @ts-ignore: decorator
@@ -153,7 +154,7 @@ function sigmoid4(x: v128): v128 {
   return f32x4.div(v128.bitselect(one(), e, f32x4.ge(x, k(PLAIN))), f32x4.add(e, one()));
 }
 
-/** sigmoid(c·(p + q·c²)), where c is x within bounds beyond which nothing changes: 2·sqrt(2/π)·(x + 0.044715·x³) in tanh's GELU. */
+/** sigmoid of x or, in tanh's GELU, of 2·sqrt(2/π)·(x + 0.044715·x³), as c·(p + q·c²) of x within bounds that lose nothing. */
 // @ts-ignore: decorator
 @inline
 export function gate4(x: v128, isTanh: bool): v128 {

@@ -1,7 +1,7 @@
 // The compiled kernels: from text in the JavaScript or from a file, for memory that is shared or not. May import errors.
 
 import { KeelError } from '../../errors.js';
-import { norm } from './norm.wasm.js';
+import { rows } from './rows.wasm.js';
 
 /** Kernels as they are shipped: each exported function does items [from, to) of a job. */
 export interface Binary {
@@ -39,7 +39,7 @@ export function compile({ name, hex }: Binary, file: Uint8Array<ArrayBuffer> | n
  */
 export function checkFile(file: Uint8Array<ArrayBuffer>): void {
   const version = versionOf(file);
-  const wanted = norm.version;
+  const wanted = rows.version;
   if (version === wanted) return;
   throw new KeelError(
     'wasm',

@@ -4,7 +4,7 @@
 import type { Plan } from '../../plan.js';
 import { backwardArgs, forwardArgs, type NormBackwardJob, type NormJob } from './job.js';
 import type { Machine, Work } from './machine.js';
-import { norm as binary } from './norm.wasm.js';
+import { strided as binary } from './strided.wasm.js';
 
 /** Fewer columns fill no vectors. */
 const FEWEST = 4;
@@ -86,7 +86,7 @@ export function backward(machine: Machine, job: NormBackwardJob): void {
   machine.launch(binary, 'columnsBackward', args, { items: parts, grain: 1, parallel, scratch: tiles.work.scratch });
   if (!wantsParameters) return;
   if (byColumn) machine.launch(binary, 'columnsParameters', args, ofSets);
-  else machine.launch(binary, 'reduceParts', [...base, parts, dweight, dbias], ofSets);
+  else machine.launch(binary, 'columnsReduceParts', [...base, parts, dweight, dbias], ofSets);
 }
 
 /** What columnsFinish leaves where chunks have to be summed about better pilots. */

@@ -193,7 +193,7 @@ function tapByTap(machine: Machine, part: ConvPart, sizes: ConvSizes, { a, b, ou
   const { perIn, perOut, inPlane, outPlane, kernelSize } = countsOf(sizes);
   const k = perIn * kernelSize;
   const [xSteps, ySteps] = [stepsOf(input), stepsOf(output)];
-  const [x, w, y] = { y: [a, b, out], dx: [out, b, a], dw: [a, out, b] }[part] as [number, number, number];
+  const { x, w, y } = { y: { x: a, w: b, y: out }, dx: { x: out, w: b, y: a }, dw: { x: a, w: out, y: b } }[part];
   clear(machine, out, lengthsOf(sizes)[part]);
   for (let tap = 0; tap < kernelSize; tap++) {
     const index = [Math.floor(tap / (kernel[1] * kernel[2])), Math.floor(tap / kernel[2]) % kernel[1], tap % kernel[2]] as const;

@@ -3,7 +3,7 @@
 import type { Plan } from '../../plan.js';
 import { backwardArgs, forwardArgs, type NormBackwardJob, type NormJob } from './job.js';
 import type { Machine } from './machine.js';
-import { norm as binary } from './norm.wasm.js';
+import { rows as binary } from './rows.wasm.js';
 
 /** Elements of one task. */
 const TASK = 1 << 14;

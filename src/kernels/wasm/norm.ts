@@ -3,23 +3,27 @@
 
 import type { NormBackwardCall, NormCall } from '../kernels.js';
 import type { Plan } from '../../plan.js';
-import * as columns from './columns.js';
-import * as general from './general.js';
+import { backward, forward } from './general.js';
 import type { NormBackwardJob, NormJob } from './job.js';
 import type { Machine } from './machine.js';
-import * as rows from './rows.js';
-import * as segments from './segments.js';
 import { withOperands, type Block } from './operands.js';
+import * as rows from './rows.js';
 
 /** Kernels for plans of one kind. */
-interface Family {
+export interface Family {
   /** Whether a plan is of this kind. */
   fits(plan: Plan): boolean;
   forward(machine: Machine, job: NormJob): void;
   backward(machine: Machine, job: NormBackwardJob): void;
 }
 
-const families: readonly Family[] = [rows, columns, segments];
+const families: Family[] = [rows];
+const general: Pick<Family, 'forward' | 'backward'> = { forward, backward };
+
+/** Brings families beside that of the rows, once each. */
+export function addFamilies(...more: readonly Family[]): void {
+  for (const family of more) if (!families.includes(family)) families.push(family);
+}
 
 function familyOf(plan: Plan, isFused: boolean): Pick<Family, 'forward' | 'backward'> {
   if (isFused) return rows.fits(plan) ? rows : general;

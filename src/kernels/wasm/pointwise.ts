@@ -38,13 +38,11 @@ export function pointwise(
     if (copyWhole(machine, shape, x, out, size) || rearrange(machine, shape, x, out, size)) return true;
   }
   if (shape.length === 0) {
-    const lone = (operand: Place): Place => ({ ...operand, strides: [1] });
-    return pointwise(machine, op, [1], inputs.map(lone), lone(out));
+    return pointwise(machine, op, [1], inputs.map(ofOne), ofOne(out));
   }
   const operands = [out, ...inputs];
   const fits = operands.every(({ dtype }) => dtype === 'float32' || dtype === 'bool');
   if (!fits || shape.length > MOST_AXES || size >= 2 ** 31) return false;
-  const padded = (numbers: readonly number[], length: number) => [...numbers, ...new Array<number>(length - numbers.length).fill(0)];
   const slots = (of: (operand: Place) => number) => padded(operands.map(of), OPERANDS);
   const args = [
     codes[op], shape.length, operands.length,
@@ -58,6 +56,15 @@ export function pointwise(
   const work = { items: size, grain: PARALLEL / 4 / cost, parallel: size * cost >= PARALLEL, scratch: SCRATCH };
   machine.launch(dense, 'pointwise', args, work);
   return true;
+}
+
+/** An operand without axes as one of a single element. */
+function ofOne(operand: Place): Place {
+  return { ...operand, strides: [1] };
+}
+
+function padded(numbers: readonly number[], length: number): number[] {
+  return numbers.concat(new Array<number>(length - numbers.length).fill(0));
 }
 
 const bytesOf = { float32: 4, float64: 8, int64: 8, bool: 1 };
@@ -87,7 +94,7 @@ function copyWhole(machine: Machine, shape: readonly number[], x: Place, out: Pl
   return true;
 }
 
-/** Rows that move as they are, and elements whose neighbours lie along another axis than those of the result: in square blocks. */
+/** Rows that move as they are, and, in blocks, elements whose neighbours lie along another axis than those of the result. */
 function rearrange(machine: Machine, shape: readonly number[], x: Place, out: Place, size: number): boolean {
   const last = shape.length - 1;
   const isRows = last > 0 && x.strides[last] === 1;
@@ -96,9 +103,7 @@ function rearrange(machine: Machine, shape: readonly number[], x: Place, out: Pl
   const outer = shape.map((_, i) => i).filter((i) => i !== axis && i !== last);
   if (!isPossible || x.dtype !== 'float32' || outer.length > MOST_AROUND || size >= 2 ** 31) return false;
   const [rows, columns] = [isRows ? 1 : (shape[axis] ?? 0), shape[last] ?? 0];
-  const six = (numbers: readonly number[]) => {
-    return outer.map((i) => numbers[i] ?? 0).concat(new Array<number>(MOST_AROUND - outer.length).fill(0));
-  };
+  const six = (numbers: readonly number[]) => padded(outer.map((i) => numbers[i] ?? 0), MOST_AROUND);
   const args = [
     firstOf(x), firstOf(out), rows, columns, x.strides[last] ?? 0, out.strides[axis] ?? 0, WIDTH, outer.length,
     ...six(shape), ...six(x.strides), ...six(out.strides),

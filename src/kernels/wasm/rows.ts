@@ -3,7 +3,7 @@
 import type { Plan } from '../../plan.js';
 import { backwardArgs, forwardArgs, type NormBackwardJob, type NormJob } from './job.js';
 import { ONES, ZEROS, type Machine } from './machine.js';
-import { norm as binary } from './norm.wasm.js';
+import { rows as binary } from './rows.wasm.js';
 
 /** From here on a call is worth waking the threads. */
 const PARALLEL_FORWARD = 65_536;

@@ -4,7 +4,7 @@
 import type { Plan } from '../../plan.js';
 import { backwardArgs, forwardArgs, type NormBackwardJob, type NormJob } from './job.js';
 import type { Machine, Work } from './machine.js';
-import { norm as binary } from './norm.wasm.js';
+import { strided as binary } from './strided.wasm.js';
 
 /** Floats of a block; the binary's own number. */
 const BLOCK = 1024;

@@ -51,15 +51,19 @@ function pointwise(op: PointwiseOp, shape: readonly number[], inputs: readonly S
   const isDone =
     kernels !== null &&
     withOperands((operands) => {
-      const place = ({ data, offset, strides }: Strided<Block>, address: number): Place => {
-        return { address, dtype: data.dtype, offset, strides };
-      };
       const sources = inputs.map((input) => place(input, operands.input(input.data)));
       return kernels.pointwise(operands.machine, op, shape, sources, place(out, operands.update(out.data)));
     });
   if (isDone) return;
-  const open = (operand: Strided<Block>): Strided<Data> => ({ ...operand, data: view(operand.data) });
   reference.pointwise(op, shape, inputs.map(open), open(out));
+}
+
+function place({ data, offset, strides }: Strided<Block>, address: number): Place {
+  return { address, dtype: data.dtype, offset, strides };
+}
+
+function open({ data, offset, strides }: Strided<Block>): Strided<Data> {
+  return { data: view(data), offset, strides };
 }
 
 function reduce(op: ReduceOp, x: Block, runs: Runs, out: Block): void {
