@@ -6,10 +6,15 @@ import { KeelError } from 'evenkeel';
 import { passesOf } from './contestant.js';
 import { rows, type Row } from './rows.js';
 
+/** Whom evenkeel is compared with. */
+export const peerNames = ['PyTorch', 'onnxruntime-node', 'onnxruntime-web', 'TF.js', 'jax-js', 'reference'] as const;
+export type PeerName = (typeof peerNames)[number];
+
 export const usage = `usage: npm run bench                    every row, in some minutes
        npm run bench -- FILTER          rows whose name has all of these words: layernorm 4096, norm forward
   --threads N    evenkeel, PyTorch and onnxruntime on so many threads; 1 by default
   --json FILE    everything measured
+  --peers A,B    only these of ${peerNames.join(', ')}
 rows: ${rows.map(({ name }) => name).join(', ')}, import and first result`;
 
 /** The figure that is a process of its own. */
@@ -19,6 +24,7 @@ export interface BenchArguments {
   readonly words: readonly string[];
   readonly threads: number;
   readonly json: string | null;
+  readonly peers: readonly PeerName[];
   readonly help: boolean;
 }
 
@@ -30,6 +36,7 @@ export function benchArguments(argv: readonly string[]): BenchArguments {
     options: {
       threads: { type: 'string', default: '1' },
       json: { type: 'string' },
+      peers: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
@@ -43,7 +50,16 @@ export function benchArguments(argv: readonly string[]): BenchArguments {
     throw new KeelError('argument', message, { words });
   }
   if (values.json !== undefined) checkWritable(values.json);
-  return { words, threads, json: values.json ?? null, help: values.help };
+  return { words, threads, json: values.json ?? null, peers: peersOf(values.peers), help: values.help };
+}
+
+function peersOf(text: string | undefined): readonly PeerName[] {
+  if (text === undefined) return peerNames;
+  return text.split(',').map((asked) => {
+    const found = peerNames.find((name) => plain(name) === plain(asked.trim()));
+    if (found !== undefined) return found;
+    throw new KeelError('argument', `no peer is called '${asked}': choose from ${peerNames.join(', ')}`, { asked });
+  });
 }
 
 /** Whether the row's pass has all of these words in its name, whatever the case; an x stands for × too. */

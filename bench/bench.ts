@@ -3,7 +3,7 @@
 import { writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { backends, init, useBackend } from 'evenkeel';
-import { matches, matchesStart, startName, type BenchArguments } from './arguments.js';
+import { matches, matchesStart, peerNames, startName, type BenchArguments, type PeerName } from './arguments.js';
 import {
   numbersOf, passesOf, placesIn, type Contestant, type Missing, type Pass, type Peer,
 } from './contestant.js';
@@ -25,7 +25,7 @@ type Print = (line: string) => void;
 
 const records = new URL('../../bench/results.csv', import.meta.url);
 
-export async function bench({ words, threads, json }: BenchArguments, print: Print): Promise<void> {
+export async function bench({ words, threads, json, peers }: BenchArguments, print: Print): Promise<void> {
   await init({ threads });
   const setting = await settingOf(threads);
   const { cpu, cores, node, commit } = setting.machine;
@@ -34,7 +34,7 @@ export async function bench({ words, threads, json }: BenchArguments, print: Pri
   const lines = rows.flatMap((row) => passesOf(row).map((pass) => ({ row, pass })));
   const chosen = lines.filter(({ row, pass }) => matches(words, row, pass));
   const results: Result[] = [];
-  const { present, missing } = chosen.length > 0 ? await findPeers(setting) : { present: [], missing: [] };
+  const { present, missing } = chosen.length > 0 ? await findPeers(setting, peers) : { present: [], missing: [] };
   if (present.length > 0) print(`beside ${present.map(({ name, version }) => `${name} ${version}`).join(', ')}`);
   for (const { name, why, command } of missing) print(`without ${name} (${why}): ${command}`);
 
@@ -72,15 +72,19 @@ function backendHere(): string {
   return name;
 }
 
-async function findPeers({ threads, backend, version }: Setting): Promise<{ present: Peer[]; missing: Missing[] }> {
-  const found = [
-    await pytorch(threads),
-    await onnxruntime('onnxruntime-node', threads),
-    await onnxruntime('onnxruntime-web', threads),
-    await tensorflow(threads),
-    await jax(threads),
-    ...(backend === 'reference' ? [] : [evenkeel('reference', version, 'reference')]),
-  ];
+async function findPeers(
+  { threads, backend, version }: Setting, asked: readonly PeerName[],
+): Promise<{ present: Peer[]; missing: Missing[] }> {
+  const find: Readonly<Record<PeerName, () => Peer | Missing | Promise<Peer | Missing>>> = {
+    PyTorch: () => pytorch(threads),
+    'onnxruntime-node': () => onnxruntime('onnxruntime-node', threads),
+    'onnxruntime-web': () => onnxruntime('onnxruntime-web', threads),
+    'TF.js': () => tensorflow(threads),
+    'jax-js': () => jax(threads),
+    reference: () => evenkeel('reference', version, 'reference'),
+  };
+  const found: (Peer | Missing)[] = [];
+  for (const name of peerNames) if (asked.includes(name) && name !== backend) found.push(await find[name]());
   return {
     present: found.filter((peer) => 'enter' in peer),
     missing: found.filter((peer) => 'command' in peer),

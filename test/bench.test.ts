@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { memory, Tensor, zeros } from 'evenkeel';
 import { afterAll, expect, test } from 'vitest';
-import { benchArguments, matches } from '../bench/arguments.js';
+import { benchArguments, matches, peerNames } from '../bench/arguments.js';
 import { numbersOf, passesOf, placesIn, valuesOf, wave, type Contestant, type Pass } from '../bench/contestant.js';
 import { copyModule } from '../bench/copybytes.js';
 import type { Machine } from '../bench/machine.js';
@@ -118,7 +118,7 @@ test('arguments', () => {
   expect(() => benchArguments(['--fast'])).toThrow("Unknown option '--fast'");
   const json = join(folder, 'out.json');
   expect(benchArguments(['LayerNorm 4096', '--threads', '2', '--json', json])).toEqual({
-    words: ['LayerNorm', '4096'], threads: 2, json, help: false,
+    words: ['LayerNorm', '4096'], threads: 2, json, peers: peerNames, help: false,
   });
   // Asking leaves no file.
   expect(existsSync(json)).toBe(false);
