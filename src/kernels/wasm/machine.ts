@@ -26,7 +26,7 @@ const HEAP = 65_536;
 const ARGS = 512;
 const PAGE = 65_536;
 /** What tensors may take before they become ordinary garbage, at first. */
-const FIRST_LIMIT = 1 << 30;
+const FIRST_LIMIT = 1.5 * 2 ** 30;
 const MOST_BYTES = 65_000 * PAGE;
 
 type Kernel = (args: number, from: number, to: number, scratch: number) => void;
