@@ -4,7 +4,7 @@ import type { Contestant } from './contestant.js';
 import { spreadOf, type Spread } from './statistics.js';
 
 const WARM = 200_000; // µs: V8 compiles a hot loop well within it
-const SAMPLE = 1_000; // µs: several calls at a time until a sample takes this long
+const SAMPLE = 5_000; // µs: several calls at a time until a sample takes this long: one alone would time cold caches
 const SLOW = 2_000_000; // µs: such a call is timed once, after one that was not
 const HOPELESS = 10_000_000; // µs: such a call is made once
 const REST = 2; // ms: what a peer's idle threads spin for after their work

@@ -47,11 +47,13 @@ export class Gradients {
   ): void {
     for (const dy of dys) if (dy !== null) this.#own(dy);
     this.drop(used);
-    variables.forEach((variable, i) => {
-      const dy = dys[i] ?? null;
-      if (variable !== null && dy !== null) this.#add(variable, dy);
+    // One after another, so that the last leaf of several takes over what the others have copies of.
+    dys.forEach((dy, i) => {
+      if (dy === null) return;
+      const variable = variables[i] ?? null;
+      if (variable !== null) this.#add(variable, dy);
+      this.#release(dy);
     });
-    this.drop(dys);
   }
 
   #add(variable: Variable, dy: Tensor): void {
@@ -75,14 +77,15 @@ export class Gradients {
   }
 
   drop(dys: readonly (Tensor | null)[]): void {
-    for (const dy of dys) {
-      if (dy === null) continue;
-      const owners = (this.#owners.get(dy) ?? 1) - 1;
-      this.#owners.set(dy, owners);
-      if (owners > 0) continue;
-      this.#owners.delete(dy);
-      dy.dispose();
-    }
+    for (const dy of dys) if (dy !== null) this.#release(dy);
+  }
+
+  #release(dy: Tensor): void {
+    const owners = (this.#owners.get(dy) ?? 1) - 1;
+    this.#owners.set(dy, owners);
+    if (owners > 0) return;
+    this.#owners.delete(dy);
+    dy.dispose();
   }
 
   #own(dy: Tensor): void {

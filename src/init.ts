@@ -44,8 +44,9 @@ async function fetched(source: string | URL): Promise<Uint8Array<ArrayBuffer>> {
   try {
     const fs = globalThis.process?.getBuiltinModule?.('node:fs/promises');
     // Node reads files by path or file: address; fetch does the rest.
-    const isFile = source instanceof URL ? source.protocol === 'file:' : !/^[a-z]+:\/\//i.test(source);
-    if (fs !== undefined && isFile) return Uint8Array.from(await fs.readFile(source));
+    const address = String(source);
+    const isFile = address.startsWith('file:') || !/^[a-z]+:\/\//i.test(address);
+    if (fs !== undefined && isFile) return Uint8Array.from(await fs.readFile(address.startsWith('file:') ? new URL(address) : address));
     const response = await fetch(source);
     if (!response.ok) throw unloaded(source, `HTTP status ${response.status}`);
     return new Uint8Array(await response.arrayBuffer());

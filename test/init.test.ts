@@ -30,6 +30,7 @@ test.each(refused)('%s', async (_, options, code, message) => {
 test('init settles options before the first tensor, and refuses afterwards', async () => {
   await init();
   await init({ wasm: new URL('../dist/evenkeel.wasm', import.meta.url), threads: 2 });
+  await init({ wasm: new URL('../dist/evenkeel.wasm', import.meta.url).href });
   await init({ wasm: file, threads: 1 });
   expect(new LayerNorm(2).forward(tensor([1, 3])).toArray()).toEqual([-0.9999949932098389, 0.9999949932098389]);
   zeros([1]);
