@@ -72,6 +72,7 @@ export class Machine {
   readonly #temporaries: number[] = [];
   #limit = FIRST_LIMIT;
   #held = 0;
+  #isReconsidering = false;
   #scratch = { address: 0, bytes: 0 };
   #views: { f32: Float32Array; f64: Float64Array; i32: Int32Array };
 
@@ -128,9 +129,16 @@ export class Machine {
     this.#held -= bytes;
   }
 
-  /** Called when forgotten tensors have come back: what is still held then is in use, so the limit was too low. */
-  raiseLimit(): void {
-    if (this.#held > this.#limit * 0.75) this.#limit = Math.min(this.#limit * 2, MOST_BYTES);
+  /** Called when forgotten tensors come back: what is held once all have is in use, so the limit was too low. */
+  reconsiderLimit(): void {
+    if (this.#isReconsidering || this.#held <= this.#limit * 0.75) return;
+    this.#isReconsidering = true;
+    const timer: { unref?(): void } | number = setTimeout(() => {
+      this.#isReconsidering = false;
+      if (this.#held > this.#limit * 0.75) this.#limit = Math.min(this.#limit * 2, MOST_BYTES);
+    }, 0);
+    // A program that is done may end.
+    if (typeof timer === 'object') timer.unref?.();
   }
 
   /**

@@ -29,7 +29,7 @@ export function alloc(dtype: DType, length: number): Block {
 export function free({ address, bytes }: Block, forgotten: boolean): void {
   if (address === 0) return;
   machine().free(address, bytes);
-  if (forgotten) machine().raiseLimit();
+  if (forgotten) machine().reconsiderLimit();
 }
 
 /** The elements, valid until something allocates. */
