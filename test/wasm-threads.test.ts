@@ -109,6 +109,23 @@ describe('a program', () => {
     expect(() => node(program, { KEEL_THREADS: count })).toThrow(`KEEL_THREADS must be a whole number from 1 to 64, got ${Number(count)}`);
   });
 
+  const lacking: [what: string, setup: string, why: string][] = [
+    ['WebAssembly', 'delete globalThis.WebAssembly;', 'there is no WebAssembly'],
+    ['SIMD', "WebAssembly.Module = class { constructor() { throw new WebAssembly.CompileError('invalid value type 0x7b'); } };", 'invalid value type 0x7b'],
+    ['room for a memory', "WebAssembly.Memory = class { constructor() { throw new RangeError('could not allocate memory'); } };", 'could not allocate memory'],
+  ];
+  test.each(lacking)('on a machine without %s is told so, and can use the reference backend', (_, setup, why) => {
+    const code = `${setup}
+      const { tensor, layerNorm, useBackend } = await import('evenkeel');
+      try { layerNorm(tensor([1, 3]), [2]); } catch (error) { console.log(error.name, error.message); }
+      useBackend('reference');
+      console.log(layerNorm(tensor([1, 3]), [2]).data[0] < -0.99);`;
+    const printed = node(code, {});
+    expect(printed).toMatch(/^KeelError \[wasm\] the WASM backend cannot run here: /);
+    expect(printed).toContain(why);
+    expect(printed).toMatch(/useBackend\('reference'\)\ntrue\n$/);
+  });
+
   test('with KEEL_DEBUG=1 prints each kernel', () => {
     const code = `process.stderr.write = process.stdout.write.bind(process.stdout); ${program}`;
     const lines = node(code, { KEEL_DEBUG: '1', KEEL_THREADS: '1' }).split('\n').filter((line) => line.startsWith('keel wasm norm '));
