@@ -16,6 +16,7 @@ export default defineConfig({
     // Those are of vitest.browser.config.ts.
     exclude: ['test/browser/**', 'node_modules/**'],
     globalSetup: ['test/build.ts'],
+    setupFiles: ['test/poison.ts'],
     testTimeout: 30_000,
     // Rows about types (*.test-d.ts) are compiled, not run.
     typecheck: {

@@ -33,12 +33,15 @@ export function useArithmetic(given: Arithmetic): void {
 /**
  * Runs `f` without recording: its results carry no history and cannot be differentiated.
  *
+ * @throws KeelError [argument] for an async function: recording would be on again when it goes on.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.no_grad.html
  * @example
  * const prediction = noGrad(() => layer.forward(x));
  */
 export function noGrad<T>(f: () => T): T {
-  return recordingAs(false, f);
+  const result = recordingAs(false, f);
+  if (!(result instanceof Promise)) return result;
+  throw new KeelError('argument', 'noGrad() takes no async function: await outside of it, and call it for each part between');
 }
 
 /** Whether operations are recorded now. */

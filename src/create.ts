@@ -53,11 +53,14 @@ export function tensor(
 
 /** @internal A tensor that takes over elements already in the dtype's typed array. */
 export function fromData(data: Data, shape: readonly number[], dtype: DType, options: TensorOptions = {}): Tensor {
-  return written(empty(shape, dtype), data, options);
+  // An unknown dtype has no data; `empty` says so.
+  const held = ArrayBuffer.isView(data) && backendFor(dtype).owns?.(data) === true ? data.slice() : data;
+  const x = empty(shape, dtype);
+  x.storage.kernels.write(x.storage.handle, held);
+  return leafOf(x, options);
 }
 
-function written(x: Tensor, data: Data, { requiresGrad }: TensorOptions): Tensor {
-  x.storage.kernels.write(x.storage.handle, data);
+function leafOf(x: Tensor, { requiresGrad }: TensorOptions): Tensor {
   if (requiresGrad === true) x.requiresGrad = true;
   return x;
 }
@@ -119,7 +122,12 @@ export function full(shape: readonly number[], value: number, options: TensorOpt
   checkNumber('full', value);
   // First the tensor: it refuses what is no dtype.
   const result = empty(checkShape(shape), options.dtype ?? 'float32');
-  return written(result, filled(result.dtype, result.size, value), options);
+  const { kernels, handle } = result.storage;
+  const view = kernels.view(handle);
+  // In place where that can be: an array to copy from would take as much memory again.
+  if (view !== null) fillWith(view, result.dtype, value);
+  else kernels.write(handle, fillWith(alloc(result.dtype, result.size), result.dtype, value));
+  return leafOf(result, options);
 }
 
 /**
@@ -175,9 +183,8 @@ export function convert(values: ArrayLike<number | bigint>, dtype: DType): Data 
   }
 }
 
-/** Zeros, filled with the value as a dtype holds it. */
-function filled(dtype: DType, length: number, value: number): Data {
-  const values = alloc(dtype, length);
+/** Writes the value as a dtype holds it throughout. */
+function fillWith(values: Data, dtype: DType, value: number): Data {
   if (values instanceof BigInt64Array) return values.fill(int64Of(value));
   return values.fill(dtype === 'bool' ? Number(value !== 0) : value);
 }

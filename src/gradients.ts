@@ -65,6 +65,7 @@ export class Gradients {
     }
     if (variable.node === null || !this.#visited.has(variable.node)) return;
     const slots = this.#pending.get(variable.node) ?? [];
+    while (slots.length < variable.output) slots.push(null);
     this.#own(dy);
     slots[variable.output] = this.#sum(slots[variable.output] ?? null, dy);
     this.#pending.set(variable.node, slots);

@@ -19,12 +19,22 @@ export interface InitOptions {
  * @example
  * await init({ threads: 2 });
  */
-export async function init({ threads, wasm }: InitOptions = {}): Promise<void> {
+export async function init(options: InitOptions = {}): Promise<void> {
+  const { threads, wasm } = checkOptions(options);
   if (threads !== undefined) checkThreads(threads);
   checkEarly();
   const file = wasm === undefined ? undefined : await bytesOf(wasm);
   checkEarly();
   configure({ ...(threads !== undefined && { threads }), ...(file !== undefined && { file }) });
+}
+
+function checkOptions(options: InitOptions): InitOptions {
+  if (typeof options !== 'object' || options === null) {
+    throw new KeelError('argument', `init takes its options as an object, such as { threads: 2 }; got ${showGiven(options)}`, { options });
+  }
+  const unknown = Object.keys(options).find((name) => name !== 'threads' && name !== 'wasm');
+  if (unknown === undefined) return options;
+  throw new KeelError('argument', `init has no option ${unknown}: it has threads and wasm`, { option: unknown });
 }
 
 function checkEarly(): void {

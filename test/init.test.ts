@@ -10,9 +10,12 @@ other.write('1', other.length - 11);
 const emptyModule = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0);
 
 const refused: [what: string, options: Parameters<typeof init>[0], code: string, message: string][] = [
-  ['no threads', { threads: 0 }, 'argument', 'threads must be a whole number from 1 to 64, got 0'],
-  ['NaN threads', { threads: NaN }, 'argument', 'got NaN'],
-  ['too many threads', { threads: 65 }, 'argument', 'got 65'],
+  ['no threads', { threads: 0 }, 'argument', 'threads must be a whole number from 1 to 64, got the number 0'],
+  ['NaN threads', { threads: NaN }, 'argument', 'got the number NaN'],
+  ['too many threads', { threads: 65 }, 'argument', 'got the number 65'],
+  ['threads as text', { threads: '2' as unknown as number }, 'argument', "got the string '2'"],
+  ['an option that is not there', { thread: 2 } as object, 'argument', 'init has no option thread'],
+  ['no options at all', null as unknown as object, 'argument', 'as an object'],
   ['a file that is not there', { wasm: 'no/evenkeel.wasm' }, 'wasm', 'could not load no/evenkeel.wasm'],
   ['an address that nobody serves', { wasm: 'http://127.0.0.1:9/evenkeel.wasm' }, 'wasm', 'could not load http'],
   ['a truncated file', { wasm: file.subarray(0, 500) }, 'wasm', '500 bytes are no WASM file'],

@@ -24,6 +24,8 @@ const rows: Readonly<Record<string, ConvSizes>> = {
   'depthwise 3×3, stride 2': sizesOf({ ...depthwise(3), input: [1, 15, 22], kernel: all(3), padding: [0, 1, 1], stride: [1, 2, 2] }),
   'depthwise 3×3, stride 3': sizesOf({ ...depthwise(3), input: all(17), kernel: all(3), stride: [1, 3, 3] }),
   'depthwise line': sizesOf({ ...depthwise(3), batch: 2, input: [1, 1, 5000], kernel: [1, 1, 31], padding: [0, 0, 15] }),
+  'depthwise column': sizesOf({ ...depthwise(2), batch: 2, input: [1, 9, 5], kernel: [1, 3, 1] }),
+  'depthwise tall column': sizesOf({ ...depthwise(2), input: [1, 30, 20], kernel: [1, 7, 1], padding: [0, 3, 0] }),
   'depthwise volume': sizesOf({ ...depthwise(2), input: [5, 6, 7], kernel: [3, 3, 3], padding: [1, 1, 1] }),
   'padding beyond the kernel': sizesOf({ ...depthwise(2), input: all(4), kernel: all(3), padding: [0, 5, 5] }),
   '3×3': sizesOf({ batch: 2, inChannels: 20, outChannels: 33, input: [1, 14, 11], kernel: all(3), padding: [0, 1, 1] }),
@@ -40,6 +42,9 @@ const rows: Readonly<Record<string, ConvSizes>> = {
   'sums in parts': sizesOf({ batch: 2, inChannels: 3, outChannels: 4, input: all(40), kernel: all(3), padding: [0, 1, 1] }),
   'sums in parts, many rows': sizesOf({ inChannels: 2, outChannels: 300, input: all(26), kernel: all(2) }),
   'sums in parts, many columns': sizesOf({ inChannels: 40, outChannels: 5, input: all(27), kernel: all(3) }),
+  ...Object.fromEntries([9, 10, 11, 13, 14].map((blocks) => [
+    `sums of ${blocks} blocks`, sizesOf({ batch: 8, inChannels: 3, outChannels: 4, input: [1, 1, 64 * blocks - 3], kernel: [1, 1, 3] }),
+  ])),
   'one position': sizesOf({ batch: 2, inChannels: 5, outChannels: 37, input: all(3), kernel: all(3) }),
   'no batch': sizesOf({ batch: 0, inChannels: 3, outChannels: 4, input: all(8), kernel: all(3), padding: [0, 1, 1] }),
   'no input channels': sizesOf({ inChannels: 0, outChannels: 4, input: all(8), kernel: all(3), padding: [0, 1, 1] }),
@@ -63,6 +68,18 @@ test('sizes at random', () => {
     const groups = 1 + below(3);
     const channels = i % 4 === 0 ? depthwise(groups) : { groups, inChannels: groups * (1 + below(4)), outChannels: groups * (1 + below(6)) };
     const sizes = sizesOf({ ...channels, batch: 1 + below(2), input, kernel, dilation, padding, stride: axes(() => 1 + below(3), 1) });
+    for (const part of parts) compare(part, sizes);
+  }
+});
+
+test('depthwise planes at random', () => {
+  const random = generator(4);
+  const below = (limit: number) => Math.floor(random() * limit);
+  for (let i = 0; i < 120; i++) {
+    const kernel: [number, number, number] = [1, 1 + below(9), 1 + below(9)];
+    const padding: [number, number, number] = [0, below(kernel[1] + 2), below(kernel[2] + 2)];
+    const input: [number, number, number] = [1, kernel[1] + below(20), kernel[2] + below(20)];
+    const sizes = sizesOf({ ...depthwise(1 + below(3)), batch: 1 + below(2), input, kernel, padding });
     for (const part of parts) compare(part, sizes);
   }
 });

@@ -77,6 +77,17 @@ test('live tensors larger than the first limit stay in the pool once it is known
   expect([right, tensors, bytes]).toEqual([1, 24, 24 * 64 * MIB]);
 });
 
+test("a tensor of another's data, where memory is not shared and growth takes views away", async () => {
+  const [right] = await numbers(`
+    process.env.KEEL_THREADS = '1';
+    const { ones, tensor } = await import('evenkeel');
+    const x = ones([2 ** 20]);
+    const made = [];
+    for (let i = 0; i < 40; i++) made.push(tensor(x.data, [2 ** 10, 2 ** 10]));
+    console.log(Number(made.every((y) => y.data[7] === 1)));`);
+  expect(right).toBe(1);
+});
+
 test('an allocation that fails is a KeelError, and every live tensor stays as it was', async () => {
   const [memoryErrors, intact, works] = await numbers(`
     import { KeelError, layerNorm, memory, ones, tensor, zeros } from 'evenkeel';

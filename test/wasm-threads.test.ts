@@ -106,7 +106,7 @@ describe('a program', () => {
   });
 
   test.each(['0', 'two', '1.5', '100'])('with KEEL_THREADS=%s is refused', (count) => {
-    expect(() => node(program, { KEEL_THREADS: count })).toThrow(`KEEL_THREADS must be a whole number from 1 to 64, got ${Number(count)}`);
+    expect(() => node(program, { KEEL_THREADS: count })).toThrow(`KEEL_THREADS must be a whole number from 1 to 64, got the string '${count}'`);
   });
 
   const lacking: [what: string, setup: string, why: string][] = [

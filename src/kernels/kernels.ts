@@ -136,6 +136,9 @@ export interface Core<S> {
   /** The elements themselves without a copy, or null where they are not in this memory. Valid until the next call. */
   view(storage: S): Data | null;
 
+  /** Whether an array is a view of the backend's own memory, which an allocation may take away. */
+  owns?(data: Data): boolean;
+
   norm(call: NormCall<S>): void;
   /** Type and number of the elements that `norm` saves for `normBackward`; what they mean is the backend's own affair. */
   normSaved(plan: Plan): { readonly dtype: DType; readonly length: number };

@@ -78,5 +78,12 @@ export function traced<P extends object>(part: P, backend: string): P {
     };
     return [[name, call] as const];
   });
-  return { ...part, ...Object.fromEntries(wrapped) };
+  const byName = new Map<string | symbol, (...args: unknown[]) => unknown>(wrapped);
+  // A backend may be an instance of a class, whose methods need it as `this`.
+  return new Proxy(part, {
+    get(target, name) {
+      const value: unknown = byName.get(name) ?? Reflect.get(target, name);
+      return typeof value === 'function' ? (...args: unknown[]): unknown => Reflect.apply(value, target, args) : value;
+    },
+  });
 }

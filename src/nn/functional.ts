@@ -1,15 +1,16 @@
 // The normalizations of torch.nn.functional: patterns and PyTorch's checks.
 // May import errors, plan, create, tensor, ops and running.
 
+import { noGrad } from '../autograd.js';
 import { ones } from '../create.js';
 import { KeelError } from '../errors.js';
 import { bringStrided } from '../kernels/strided.js';
 import { dimensionMask } from '../ops/check.js';
 import { conv2d } from '../ops/conv.js';
-import { add, div, maximum, mul, pow } from '../ops/elementwise.js';
-import { put, reshape, to } from '../ops/movement.js';
+import { abs, add, div, maximum, mul, pow } from '../ops/elementwise.js';
+import { put, reshape, to, toBackend } from '../ops/movement.js';
 import { addNormalize, normalize as normalizeBy, type Normalization, type NormSettings, type Wanted } from '../ops/norm.js';
-import { vectorNorm, type Dims } from '../ops/reduce.js';
+import { max, vectorNorm, type Dims } from '../ops/reduce.js';
 import { layout } from '../plan.js';
 import { sameShape, scope, sizeOf, type Tensor } from '../tensor.js';
 import {
@@ -255,18 +256,23 @@ export function localResponseNorm(
   if (x.size === 0) return reshape(x, x.shape);
   const [batch = 1, channels = 1] = x.shape;
   return scope(() => {
-    // In float64: squares of float32 elements leave its range.
-    const wide = reshape(to(x, 'float64'), [batch, 1, channels, sizeOf(x.shape.slice(2))]);
+    const dtype = hasSafeSquares(x) ? x.dtype : 'float64';
+    const wide = reshape(to(x, dtype), [batch, 1, channels, sizeOf(x.shape.slice(2))]);
     const below = Math.floor(size / 2);
     const padded = put(mul(wide, wide), [batch, 1, channels + size - 1, wide.shape[3] ?? 1], {
       start: [0, 0, below, 0],
       step: [1, 1, 1, 1],
       shape: wide.shape,
     });
-    const squares = conv2d(padded, ones([1, 1, size, 1], { dtype: 'float64' }));
+    const squares = conv2d(padded, toBackend(ones([1, 1, size, 1], { dtype }), dtype, wide));
     const y = mul(wide, pow(add(mul(squares, alpha / size), k), -beta));
     return to(reshape(y, x.shape), x.dtype === 'float64' ? 'float64' : 'float32');
   });
+}
+
+/** Whether squares of the elements, and sums of some, stay in float32's range. */
+function hasSafeSquares(x: Tensor): boolean {
+  return noGrad(() => scope(() => max(abs(x)).item())) < 1e18;
 }
 
 /**

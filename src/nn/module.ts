@@ -323,7 +323,13 @@ export abstract class Module {
 /** Refuses what is no module. */
 export function checkModule(module: unknown): void {
   if (module instanceof Module) return;
-  throw new KeelError('argument', `${String(module)} is no Module: make one, as new LayerNorm(4)`, { module });
+  const isForeign = typeof module === 'object' && module !== null && 'stateDict' in module;
+  const hint = Array.isArray(module)
+    ? 'a list is no Module: spread it, as in new Sequential(...modules)'
+    : isForeign
+      ? `${String(module)} is a Module of another copy of evenkeel: see that only one is installed`
+      : `${String(module)} is no Module: make one, as new LayerNorm(4)`;
+  throw new KeelError('argument', hint, { module });
 }
 
 /** `runningMean` is `running_mean`; a name with an underscore or without capitals stays. */

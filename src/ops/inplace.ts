@@ -82,8 +82,8 @@ function checkTarget(name: string, x: Tensor, other: Operand): void {
   if (isRecorded([x, source])) {
     throw new KeelError(
       'graph',
-      `a leaf Variable that requires grad is being used in an in-place operation: ${name} is not recorded; call it ` +
-        'inside noGrad, or use the operation that returns a new tensor',
+      `${x.requiresGrad && x.variable.node === null ? 'a leaf Variable that requires grad is being used in an in-place operation: ' : ''}` +
+        `${name} is not recorded; call it inside noGrad, or use the operation that returns a new tensor`,
       { operation: name },
     );
   }

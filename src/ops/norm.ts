@@ -195,7 +195,7 @@ function run(
   record({
     name: 'NormBackward',
     inputs,
-    outputs: added === null ? [y] : [y, added.sum],
+    outputs: added === null || wanted[0] === null ? [y] : [y, added.sum],
     saved: [added?.sum ?? x, saved, ...optional.filter((tensor) => tensor !== null)],
     backward: ([dy, dsum = null], [savedX, savedStatistics, ...rest]) => {
       if (!dy) return [dsum, null, null, dsum];

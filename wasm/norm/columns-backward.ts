@@ -1,9 +1,9 @@
 // Columns, backward: the gradients of what columns.ts computes, in the same shapes of work.
 import { BackwardArgs } from './args';
-import { isComfortable, LEAST, MOST, pairOf, parameterOf, shareOf, shiftOf, storePair } from './columns';
+import { isComfortable, LEAST, MOST, parameterOf, shareOf, shiftOf } from './columns';
 import {
   A, addChunks, B, c, K, mark, placePlane, placeTile, planeBytes, Q, r, S, setRowParameters, sumGradientsByColumn,
-  sumGradientsByRow, writeDx,
+  sumGradientsByRow, writeDx, zeros,
 } from './columns-tile';
 import { clearedPlane, generalBackward } from './general';
 
@@ -85,7 +85,7 @@ export function columnsGradientWrite(args: usize, from: i32, to: i32, scratch: u
   const a = changetype<BackwardArgs>(args);
   const r0 = <i32>a.r0, k1 = <i32>a.k1, chunk = <i32>a.extra0, chunks = (r0 + chunk - 1) / chunk, bytes = planeBytes(k1);
   const all = <i32>a.k0 * chunks, found = load<i32>(<usize>a.extra2 + <usize>all * 4 * bytes);
-  placeTile(scratch, 0);
+  placeTile(scratch, k1);
   setRowParameters(0, 0, 1, 1);
   for (let item = from; item < to; item++) {
     // Backwards: what was summed last is still in the cache.
@@ -122,32 +122,41 @@ const MARKED = 1, CONSTANT = 2;
 function writeTile(a: BackwardArgs, at: usize, first: i32, rows: i32, width: i32, found: i32): void {
   if (a.dx == 0) return;
   const stride = <usize>a.k1 << 2, isConstant = (found & CONSTANT) != 0;
-  // Constants leave x out: 0 times an infinite x would be NaN. The pilots in its place deviate by 0.
-  const x = isConstant ? K : <usize>a.x + at, step: usize = isConstant ? 0 : stride;
+  // Constants leave x out: 0 times an infinite x would be NaN.
+  const x = isConstant ? zeros : <usize>a.x + at, step: usize = isConstant ? 0 : stride;
   writeDx(x, step, <usize>a.dy + at, <usize>a.dx + at, first, rows, stride, width, (found & MARKED) != 0);
 }
 
+/** Saved statistics of columns: pilots, or 0 for those near it, in K, what is missing to the mean in c, rstd in r. */
 function loadPilots(a: BackwardArgs, set: i32, width: i32): void {
-  memory.copy(K, <usize>a.saved + (<usize>set << 2), <usize>width << 2);
+  const plane = planeOf(a), saved = <usize>a.saved + (<usize>set << 2), end = <usize>width << 2;
+  copyPadded(K, saved, end);
+  copyPadded(c, saved + plane, end);
+  copyPadded(r, saved + 2 * plane, end);
+  const two = f32x4.splat(2), dr = r - K, dc = c - K, last = K + end;
+  for (let at = K; at < last; at += 16) {
+    const k = v128.load(at), isFar = f32x4.gt(f32x4.abs(f32x4.mul(k, v128.load(at + dr))), two);
+    v128.store(at, v128.and(k, isFar));
+    v128.store(at + dc, f32x4.add(v128.load(at + dc), v128.andnot(k, isFar)));
+  }
 }
 
-/** Saved statistics of columns as K, r and c of x̂ = (x−K)·r + c; 0 and a mark where float32 is too narrow for them. */
+/** Copies columns' values and zeros behind them, as many as a loop may read. */
+function copyPadded(to: usize, from: usize, bytes: usize): void {
+  memory.fill(to + bytes, 0, 32);
+  memory.copy(to, from, bytes);
+}
+
+/** Pilots, and r and c of x̂ = (x−K)·r + c; 0 and a mark where float32 is too narrow for them. */
 function loadStatistics(a: BackwardArgs, set: i32, width: i32): void {
-  const plane = planeOf(a), end = <usize>width << 2, shifts = <usize>a.saved + plane + (<usize>set << 2);
   loadPilots(a, set, width);
-  let at: usize = 0;
-  for (; at + 16 <= end; at += 16) {
-    const rstd = f32x4.abs(v128.load(shifts + plane + at)), shift = f32x4.neg(v128.load(shifts + at));
-    const isWide = v128.and(f32x4.gt(rstd, f32x4.splat(LEAST_RSTD)), f32x4.lt(rstd, f32x4.splat(MOST_RSTD)));
-    v128.store(mark + at, v128.andnot(f32x4.splat(1), isWide));
-    v128.store(r + at, v128.and(rstd, isWide));
-    v128.store(c + at, v128.and(f32x4.mul(shift, rstd), isWide));
-  }
-  for (; at < end; at += 4) {
-    const rstd = abs(load<f32>(shifts + plane + at)), isNarrow = !isNormal(rstd);
-    store<f32>(mark + at, <f32>isNarrow);
-    store<f32>(r + at, isNarrow ? 0 : rstd);
-    store<f32>(c + at, isNarrow ? 0 : -load<f32>(shifts + at) * rstd);
+  const least = f32x4.splat(LEAST_RSTD), most = f32x4.splat(MOST_RSTD), one = f32x4.splat(1);
+  const dc = c - r, dMark = mark - r, last = r + (<usize>width << 2);
+  for (let at = r; at < last; at += 16) {
+    const rstd = f32x4.abs(v128.load(at)), isWide = v128.and(f32x4.gt(rstd, least), f32x4.lt(rstd, most));
+    v128.store(at + dMark, v128.andnot(one, isWide));
+    v128.store(at, v128.and(rstd, isWide));
+    v128.store(at + dc, v128.and(f32x4.neg(f32x4.mul(v128.load(at + dc), rstd)), isWide));
   }
 }
 
@@ -167,47 +176,39 @@ function isNormal(rstd: f32): bool {
 
 /** Coefficients A and B of columns whose parameters go by row. */
 function finishByRow(a: BackwardArgs, set: i32, width: i32, dweight: usize): i32 {
-  const kind = <i32>a.statistics, shift = shiftOf(kind, a.r0), share = shareOf(kind, a.r0), plane = planeOf(a);
-  const shifts = <usize>a.saved + plane + (<usize>set << 2), last = width - 1;
+  const kind = <i32>a.statistics, plane = planeOf(a), saved = <usize>a.saved + (<usize>set << 2), signs = saved + 2 * plane;
+  const shift = f32x4.splat(<f32>shiftOf(kind, a.r0)), share = f32x4.splat(<f32>shareOf(kind, a.r0)), zero = f32x4.splat(0);
+  const least = f32x4.splat(<f32>LEAST), most = f32x4.splat(<f32>MOST);
   let found = CONSTANT;
-  for (let i = 0; i < width; i++) {
-    for (; i < last; i += 2) {
-      const at = <usize>i << 2, rstd = pairOf(shifts + plane + at), scale = f64x2.abs(rstd);
-      const isConstant = i64x2.shr_s(rstd, 63);
-      const product = f64x2.mul(f64x2.mul(v128.load(Q + 2 * at), f64x2.splat(share)), scale);
-      const slope = v128.andnot(f64x2.mul(product, scale), isConstant), size = f64x2.abs(slope);
-      const mean = f64x2.sub(f64x2.mul(v128.load(S + 2 * at), f64x2.splat(shift)), f64x2.mul(product, pairOf(shifts + at)));
-      const rest = v128.andnot(f64x2.mul(mean, scale), isConstant), most = f64x2.splat(MOST);
-      const isFit = v128.or(v128.and(f64x2.gt(size, f64x2.splat(LEAST)), f64x2.lt(size, most)), f64x2.eq(size, f64x2.splat(0)));
-      if (load<u64>(mark + at) != 0 || !i64x2.all_true(v128.and(isFit, f64x2.lt(f64x2.abs(rest), most)))) break;
-      if (!i64x2.all_true(isConstant)) found &= MARKED;
-      storePair(A + at, slope);
-      storePair(B + at, rest);
-    }
-    if (i >= width) break;
-    const at = <usize>i << 2, rstd = load<f32>(shifts + plane + at), scale = <f64>abs(rstd);
-    if (load<f32>(mark + at) != 0) {
-      // Its dy is in dbias already, its x̂ was 0.
-      generalBackward(a, set + i, dweight, 0);
+  for (let i: usize = 0; i < <usize>width << 2; i += 16) {
+    const rv = v128.load(r + i), total = fourOf(Q + 2 * i), isBeyond = i32x4.ge_s(i32x4.add(i32x4.splat(<i32>(i >> 2)), i32x4(0, 1, 2, 3)), i32x4.splat(width));
+    const isConstant = v128.or(i32x4.shr_s(v128.load(signs + i), 31), isBeyond);
+    const product = f32x4.mul(f32x4.mul(total, share), rv), slope = f32x4.mul(product, rv), size = f32x4.abs(slope);
+    const mean = f32x4.mul(f32x4.mul(fourOf(S + 2 * i), shift), rv), rest = f32x4.add(mean, f32x4.mul(product, v128.load(c + i)));
+    const isFit = v128.or(v128.and(f32x4.gt(size, least), f32x4.lt(size, most)), f32x4.eq(total, zero));
+    const isFine = v128.or(v128.and(isFit, f32x4.lt(f32x4.abs(rest), most)), isConstant);
+    v128.store(A + i, v128.andnot(slope, isConstant));
+    v128.store(B + i, v128.andnot(rest, isConstant));
+    if (!i32x4.all_true(isConstant)) found &= MARKED;
+    if (i32x4.all_true(v128.and(isFine, f32x4.eq(v128.load(mark + i), zero)))) continue;
+    for (let lane: usize = i; lane < min(i + 16, <usize>width << 2); lane += 4) {
+      const column = set + <i32>(lane >> 2), isMarked = load<f32>(mark + lane) != 0;
+      if (!isMarked && (load<i32>(signs + lane) < 0 || !isUnfit(load<f32>(A + lane), load<f32>(B + lane)))) continue;
+      // Its dy is in dbias already; its x̂ was 0 where it was marked before.
+      generalBackward(a, column, isMarked ? dweight : 0, 0);
+      store<f32>(mark + lane, 1);
       found |= MARKED;
-      continue;
     }
-    let slope: f64 = 0, rest: f64 = 0;
-    if (reinterpret<i32>(rstd) >= 0) {
-      found &= MARKED;
-      const product = load<f64>(Q + 2 * at) * share * scale;
-      slope = product * scale;
-      rest = (load<f64>(S + 2 * at) * shift - product * <f64>load<f32>(shifts + at)) * scale;
-      if (isUnfit(slope, rest)) {
-        generalBackward(a, set + i, 0, 0);
-        store<f32>(mark + at, 1);
-        found |= MARKED;
-      }
-    }
-    store<f32>(A + at, <f32>slope);
-    store<f32>(B + at, <f32>rest);
   }
   return found;
+}
+
+/** Four float64 as float32. */
+// @ts-ignore: decorator
+@inline
+function fourOf(at: usize): v128 {
+  const low = f32x4.demote_f64x2_zero(v128.load(at)), high = f32x4.demote_f64x2_zero(v128.load(at, 16));
+  return v128.shuffle<u64>(low, high, 0, 2);
 }
 
 /** Coefficients r, A and B of columns whose parameters go by column, and the columns' dweight and dbias. */
@@ -217,7 +218,7 @@ function finishByColumn(a: BackwardArgs, set: i32, column: i32, width: i32, dwei
   let found = CONSTANT, from = <usize>a.saved + plane + (<usize>set << 2);
   let dw = <usize>dweight + (<usize>set << 3), db = <usize>dbias + (<usize>set << 3);
   for (let i = 0; i < width; i++, from += 4, dw += 8, db += 8) {
-    const at = <usize>i << 2, rstd = load<f32>(from + plane), scale = <f64>abs(rstd), cm = <f64>load<f32>(from);
+    const at = <usize>i << 2, rstd = load<f32>(from + plane), scale = <f64>abs(rstd), cm = leftOf(from - plane, plane, at);
     const parameter = <usize>parameterOf(a.affine, a.inner, column + i) << 2;
     const sum = load<f64>(S + 2 * at), product = (load<f64>(Q + 2 * at) - sum * cm) * scale;
     const factor = weight != 0 ? <f64>load<f32>(weight + parameter) * scale : scale;
@@ -240,6 +241,11 @@ function finishByColumn(a: BackwardArgs, set: i32, column: i32, width: i32, dwei
     found |= MARKED;
   }
   return found;
+}
+
+/** What is missing from the pilot at byte `at` of the arrays to the mean. */
+function leftOf(saved: usize, plane: usize, at: usize): f64 {
+  return <f64>load<f32>(saved) + <f64>load<f32>(saved + plane) - <f64>load<f32>(K + at);
 }
 
 /** Whether float32 cannot hold the coefficients of x − K and 1. */

@@ -1,20 +1,24 @@
-// A tile of columns: its arrays in a thread's scratch, and the loops run over its blocks of rows, odd columns included.
+// A tile of columns: its arrays in a thread's scratch, and the loops run over its blocks of rows.
 import {
-  addGradientsByColumn, addGradientsByRow, addMoments, writeByColumn, writeByRow, writeGradients,
+  addGradientsByColumn, addGradientsByRow, addMoments, subtractPilots, writeByColumn, writeByRow, writeGradients,
 } from './columns-loops';
 
 /** Rows that are summed in float32 before the sums go to float64. */
 const BLOCK: i32 = 256;
+/** Rows whose deviations from pilots are copied at a time: the most that a loop takes in one turn. */
+const SLICE: i32 = 8;
+/** Bytes of a row of odd columns. */
+const FOUR: usize = 16;
 
-// Arrays of float32, one value per column: pilots, sums of a block, coefficients, zeros, and which columns are done apart.
-export let K: usize = 0, r: usize = 0, c: usize = 0, A: usize = 0, B: usize = 0, mark: usize = 0;
-let zeros: usize = 0, s: usize = 0, q: usize = 0;
+// Arrays of float32, one value per column: pilots, coefficients, sums of a block, zeros, and which columns are done apart.
+export let K: usize = 0, r: usize = 0, c: usize = 0, A: usize = 0, B: usize = 0, mark: usize = 0, zeros: usize = 0;
+export let s: usize = 0, q: usize = 0;
 /** Sums in float64, one value per column. */
 export let S: usize = 0, Q: usize = 0;
 // Arrays of float32, one value per row of a block.
 let wRow: usize = 0, bRow: usize = 0, dwRow: usize = 0, dbRow: usize = 0;
-// Odd columns of a block, packed four to a row.
-let oddX: usize = 0, oddDy: usize = 0;
+// Odd columns of a block, packed four to a row, and deviations of a slice.
+let oddX: usize = 0, oddDy: usize = 0, room: usize = 0, roomStride: usize = 0;
 
 /** Lays a tile's arrays out; the driver knows how much they take. */
 export function placeTile(scratch: usize, width: i32): void {
@@ -23,21 +27,23 @@ export function placeTile(scratch: usize, width: i32): void {
   r = K + bytes;
   c = r + bytes;
   zeros = c + bytes;
-  s = zeros + bytes;
-  q = s + bytes;
-  A = q + bytes;
+  A = zeros + bytes;
   B = A + bytes;
   mark = B + bytes;
-  S = mark + bytes;
+  s = mark + bytes;
+  q = s + bytes;
+  S = q + bytes;
   Q = S + 2 * bytes;
-  wRow = Q + 2 * bytes;
+  room = Q + 2 * bytes;
+  roomStride = bytes;
+  wRow = room + SLICE * bytes;
   bRow = wRow + 4 * (BLOCK + 16);
   dwRow = bRow + 4 * (BLOCK + 16);
   dbRow = dwRow + 4 * (BLOCK + 16);
   oddX = dbRow + 4 * (BLOCK + 16);
-  oddDy = oddX + 16 * BLOCK;
+  oddDy = oddX + FOUR * BLOCK;
   // Lanes beyond the last column stay 0.
-  memory.fill(scratch, 0, s - scratch);
+  memory.fill(scratch, 0, A - scratch);
 }
 
 /** Bytes of one float32 for each of `columns`, never a multiple of 4 kB: loads would wait for stores that far from them. */
@@ -68,148 +74,133 @@ export function addChunks(chunks: i32, bytes: usize): void {
   }
 }
 
-/** Bytes of the whole vectors in `width` columns. */
-// @ts-ignore: decorator
-@inline
-function whole(width: i32): usize {
-  return (<usize>width >> 2) << 4;
-}
-
-/** Gathers the odd columns of rows four to a row, and zeros beyond them. */
-function pack(from: usize, rows: i32, stride: usize, count: i32, to: usize): void {
-  for (let j = 0; j < rows; j++, from += stride, to += 16) {
-    let v = v128.load32_zero(from);
-    if (count > 1) v = v128.load32_lane(from, v, 1, 4);
-    if (count > 2) v = v128.load32_lane(from, v, 2, 8);
-    v128.store(to, v);
-  }
-}
-
-function unpack(from: usize, to: usize, rows: i32, stride: usize, count: i32): void {
-  for (let j = 0; j < rows; j++, from += 16, to += stride) {
-    store<f32>(to, load<f32>(from));
-    if (count > 1) store<f32>(to, load<f32>(from, 4), 4);
-    if (count > 2) store<f32>(to, load<f32>(from, 8), 8);
-  }
-}
-
-/** Sets K to the mean of four rows spread over the column, or to 0. */
-export function setPilots(x: usize, rows: i32, stride: usize, width: i32, isShifted: bool): void {
-  const step = <usize>(rows >> 2) * stride, bytes = whole(width), end = <usize>width << 2, quarter = f32x4.splat(0.25);
-  if (!isShifted) {
-    memory.fill(K, 0, end);
-    return;
-  }
-  for (let i: usize = 0; i < end; i += i < bytes ? 16 : 4) {
-    const p = x + i, p2 = p + 2 * step, p3 = p2 + step;
-    if (i < bytes) {
-      const near = f32x4.add(v128.load(p), v128.load(p + step)), far = f32x4.add(v128.load(p2), v128.load(p3));
-      v128.store(K + i, f32x4.mul(f32x4.add(near, far), quarter));
-    } else {
-      store<f32>(K + i, (load<f32>(p) + load<f32>(p + step) + (load<f32>(p2) + load<f32>(p3))) * 0.25);
-    }
-  }
-}
+/** What is done to the elements of rows × columns. */
+const MOMENTS = 0, BY_COLUMN = 1, BY_ROW = 2, Y_BY_COLUMN = 3, Y_BY_ROW = 4, DX = 5;
 
 /** Σ(x−K) and Σ(x−K)² of rows × width in S and Q. */
 export function sumMoments(x: usize, rows: i32, stride: usize, width: i32): void {
-  const bytes = whole(width), odd = width & 3;
-  clearSums(width);
-  for (let j = 0; j < rows; j += BLOCK) {
-    const n = min(rows - j, BLOCK), p = x + <usize>j * stride;
-    addMoments(p, n, stride, bytes, K, s, q);
-    if (odd != 0) {
-      pack(p + bytes, n, stride, odd, oddX);
-      addMoments(oddX, n, 16, 16, K + bytes, s + bytes, q + bytes);
-    }
-    flush(width);
-  }
+  sweep(MOMENTS, x, stride, 0, 0, 0, rows, stride, 0, width);
 }
 
 /** Σ dy and Σ dy·(x−K) of rows × width in S and Q. */
 export function sumGradientsByColumn(x: usize, dy: usize, rows: i32, stride: usize, width: i32): void {
-  const bytes = whole(width), odd = width & 3;
-  clearSums(width);
-  for (let j = 0; j < rows; j += BLOCK) {
-    const n = min(rows - j, BLOCK), at = <usize>j * stride;
-    addGradientsByColumn(x + at, dy + at, n, stride, bytes, K, s, q);
-    if (odd != 0) {
-      packBoth(x + at + bytes, dy + at + bytes, n, stride, odd);
-      addGradientsByColumn(oddX, oddDy, n, 16, 16, K + bytes, s + bytes, q + bytes);
-    }
-    flush(width);
-  }
+  sweep(BY_COLUMN, x, stride, dy, 0, 0, rows, stride, 0, width);
 }
 
 /**
- * Σ dy·w and Σ dy·w·x̂ of rows × width in S and Q; Σ dy·x̂ and Σ dy of its rows, of which `first` is the number in the
- * tensor, added to float64 planes of one value per parameter, 0 for none.
+ * With x̂ = (x−K)·r + c, Σ dy·w and Σ dy·w·x̂ of rows × width in S and Q; Σ dy·x̂ and Σ dy of its rows, of which `first` is the
+ * number in the tensor, added to float64 planes of one value per parameter, 0 for none.
  */
 export function sumGradientsByRow(
   x: usize, dy: usize, first: i32, rows: i32, stride: usize, width: i32, dweight: usize, dbias: usize,
 ): void {
-  const bytes = whole(width), odd = width & 3, k = K + bytes;
-  clearSums(width);
-  for (let j = 0; j < rows; j += BLOCK) {
-    const n = min(rows - j, BLOCK), at = <usize>j * stride;
-    loadRows(first + j, n);
-    memory.fill(dwRow, 0, oddX - dwRow);
-    addGradientsByRow(x + at, dy + at, n, stride, bytes, K, r, c, s, q, wRow, dwRow, dbRow, zeros);
-    if (odd != 0) {
-      packBoth(x + at + bytes, dy + at + bytes, n, stride, odd);
-      addGradientsByRow(oddX, oddDy, n, 16, 16, k, r + bytes, c + bytes, s + bytes, q + bytes, wRow, dwRow, dbRow, zeros);
-    }
-    flush(width);
-    if (dweight != 0) addRows(dwRow, first + j, n, dweight);
-    if (dbias != 0) addRows(dbRow, first + j, n, dbias);
-  }
+  dweightPlane = dweight;
+  dbiasPlane = dbias;
+  sweep(BY_ROW, x, stride, dy, 0, first, rows, stride, 0, width);
 }
 
-/** y of rows × width from pilots and coefficients, but for the columns that are marked. */
+/** y = ((x−K)·r + c)·w + b of rows × width, but for the columns that are marked. */
 export function write(
   x: usize, y: usize, first: i32, rows: i32, stride: usize, width: i32, byColumn: bool, hasMarks: bool,
 ): void {
+  writeRuns(byColumn ? Y_BY_COLUMN : Y_BY_ROW, x, stride, x, y, first, rows, stride, width, hasMarks);
+}
+
+/** dx = dy·w·r − ((x−K)·A + B) of rows × width, but for the columns that are marked; `step` is 0 where x is left out. */
+export function writeDx(
+  x: usize, step: usize, dy: usize, dx: usize, first: i32, rows: i32, stride: usize, width: i32, hasMarks: bool,
+): void {
+  writeRuns(DX, x, step, dy, dx, first, rows, stride, width, hasMarks);
+}
+
+function writeRuns(
+  job: i32, x: usize, step: usize, dy: usize, out: usize, first: i32, rows: i32, stride: usize, width: i32, hasMarks: bool,
+): void {
   for (let from = 0, to = 0; from < width; from = to) {
     to = endOfRun(from, width, hasMarks);
-    if (isMarked(from, hasMarks)) continue;
-    const at = <usize>from << 2, bytes = whole(to - from), odd = (to - from) & 3;
-    const k = K + at, rv = r + at, cv = c + at;
-    for (let j = 0; j < rows; j += BLOCK) {
-      const n = min(rows - j, BLOCK), p = x + <usize>j * stride + at, o = y + <usize>j * stride + at;
-      if (odd != 0) pack(p + bytes, n, stride, odd, oddX);
-      if (byColumn) {
-        writeByColumn(p, o, n, stride, bytes, k, rv, cv);
-        if (odd != 0) writeByColumn(oddX, oddX, n, 16, 16, k + bytes, rv + bytes, cv + bytes);
-      } else {
-        loadRows(first + j, n);
-        writeByRow(p, o, n, stride, bytes, k, rv, cv, wRow, bRow);
-        if (odd != 0) writeByRow(oddX, oddX, n, 16, 16, k + bytes, rv + bytes, cv + bytes, wRow, bRow);
-      }
-      if (odd != 0) unpack(oddX, o + bytes, n, stride, odd);
+    if (!isMarked(from, hasMarks)) sweep(job, x, step, dy, out, first, rows, stride, <usize>from << 2, to - from);
+  }
+}
+
+/** Does a job on `width` columns that lie `at` bytes from the first, in blocks of rows. */
+function sweep(
+  job: i32, x: usize, step: usize, dy: usize, out: usize, first: i32, rows: i32, stride: usize, at: usize, width: i32,
+): void {
+  const odd = width & 3, bytes = <usize>(width - odd) << 2, isSum = job <= BY_ROW, hasRows = job != MOMENTS && job != BY_COLUMN;
+  // A step of 0 says that coefficients are 0 and x is a row of zeros.
+  const isShifted = step != 0 && hasPilots(K + at, width), end = at + bytes;
+  if (isSum) clearSums(width);
+  x += at;
+  dy += at;
+  out += at;
+  for (let j = 0; j < rows; j += BLOCK) {
+    const n = min(rows - j, BLOCK), down = <usize>j * stride, p = x + <usize>j * step;
+    if (hasRows) loadRows(first + j, n);
+    if (job == BY_ROW) {
+      memory.fill(dwRow, 0, 4 * (n + 1));
+      memory.fill(dbRow, 0, 4 * (n + 1));
+    }
+    if (bytes != 0) work(job, p, step, dy + down, out + down, n, stride, bytes, at, isShifted);
+    if (odd != 0) {
+      memory.fill(oddX, 0, 2 * FOUR * BLOCK);
+      copyColumns(p + bytes, step, oddX, FOUR, n, odd);
+      if (job == BY_COLUMN || job == BY_ROW || job == DX) copyColumns(dy + down + bytes, stride, oddDy, FOUR, n, odd);
+      work(job, oddX, FOUR, oddDy, oddDy, n, FOUR, FOUR, end, isShifted);
+      if (!isSum) copyColumns(oddDy, FOUR, out + down + bytes, stride, n, odd);
+    }
+    if (isSum) {
+      flushTo(S, s, width);
+      flushTo(Q, q, width);
+    }
+    if (job == BY_ROW) {
+      if (dweightPlane != 0) addRows(dwRow, first + j, n, dweightPlane);
+      if (dbiasPlane != 0) addRows(dbRow, first + j, n, dbiasPlane);
     }
   }
 }
 
-/** dx of rows × width, but for the columns that are marked; `step` is 0 where x is left out. */
-export function writeDx(
-  x: usize, step: usize, dy: usize, dx: usize, first: i32, rows: i32, stride: usize, width: i32, hasMarks: bool,
+/** Does a job on rows of a block, in slices where x has to be shifted. */
+function work(
+  job: i32, x: usize, step: usize, dy: usize, out: usize, rows: i32, stride: usize, bytes: usize, at: usize, isShifted: bool,
 ): void {
-  for (let from = 0, to = 0; from < width; from = to) {
-    to = endOfRun(from, width, hasMarks);
-    if (isMarked(from, hasMarks)) continue;
-    const at = <usize>from << 2, bytes = whole(to - from), odd = (to - from) & 3, k = K + at;
-    for (let j = 0; j < rows; j += BLOCK) {
-      const n = min(rows - j, BLOCK), down = <usize>j * stride + at;
-      const p = x + <usize>j * step + at, g = dy + down, o = dx + down;
-      loadRows(first + j, n);
-      writeGradients(p, step, g, o, n, stride, bytes, k, r + at, A + at, B + at, wRow);
-      if (odd == 0) continue;
-      pack(p + bytes, n, step, odd, oddX);
-      pack(g + bytes, n, stride, odd, oddDy);
-      const end = at + bytes;
-      writeGradients(oddX, 16, oddDy, oddDy, n, 16, 16, K + end, r + end, A + end, B + end, wRow);
-      unpack(oddDy, o + bytes, n, stride, odd);
-    }
+  if (!isShifted) {
+    loop(job, x, step, dy, out, rows, stride, bytes, at, 0);
+    return;
+  }
+  for (let j = 0; j < rows; j += SLICE) {
+    const n = min(SLICE, rows - j);
+    subtractPilots(x, step, n, bytes, K + at, room, roomStride);
+    loop(job, room, roomStride, dy, out, n, stride, bytes, at, <usize>j << 2);
+    x += SLICE * step;
+    dy += SLICE * stride;
+    out += SLICE * stride;
+  }
+}
+
+/** Called from two places, this stays a function: what its callers hold for later leaves the loops their registers. */
+function loop(
+  job: i32, x: usize, step: usize, dy: usize, out: usize, rows: i32, stride: usize, bytes: usize, at: usize, row: usize,
+): void {
+  const k = r + at, w = wRow + row;
+  if (job == MOMENTS) addMoments(x, step, rows, bytes, s + at, q + at);
+  else if (job == BY_COLUMN) addGradientsByColumn(x, step, dy, stride, rows, bytes, s + at, q + at);
+  else if (job == BY_ROW) {
+    addGradientsByRow(x, step, dy, stride, rows, bytes, k, c + at, s + at, q + at, w, dwRow + row, dbRow + row, zeros);
+  } else if (job == Y_BY_COLUMN) writeByColumn(x, step, out, stride, rows, bytes, k, c + at);
+  else if (job == Y_BY_ROW) writeByRow(x, step, out, stride, rows, bytes, k, c + at, w, bRow + row);
+  else writeGradients(x, step, dy, out, stride, rows, bytes, k, A + at, B + at, w);
+}
+
+/** Whether a pilot is not 0. */
+function hasPilots(pilots: usize, width: i32): bool {
+  for (let i: usize = 0; i < <usize>width << 2; i += 4) if (load<u32>(pilots + i) != 0) return true;
+  return false;
+}
+
+/** Copies some columns of rows. */
+function copyColumns(from: usize, step: usize, to: usize, stride: usize, rows: i32, count: i32): void {
+  for (let j = 0; j < rows; j++, from += step, to += stride) {
+    for (let i: usize = 0; i < <usize>count << 2; i += 4) store<f32>(to + i, load<f32>(from + i));
   }
 }
 
@@ -228,6 +219,7 @@ function endOfRun(from: i32, width: i32, hasMarks: bool): i32 {
   return to;
 }
 
+let dweightPlane: usize = 0, dbiasPlane: usize = 0;
 let weight: usize = 0, bias: usize = 0, affine: i32 = 1, repeat: i32 = 1;
 let loadedFirst: i32 = 0, loadedRows: i32 = 0;
 
@@ -255,7 +247,7 @@ function loadRows(first: i32, rows: i32): void {
     rest = 0;
     if (++parameter == affine) parameter = 0;
   }
-  // A row beyond the last has a weight that takes no part.
+  // The weight of a row of zeros beyond the last.
   store<f32>(wRow + (<usize>rows << 2), 0);
 }
 
@@ -271,29 +263,22 @@ function addRows(values: usize, first: i32, rows: i32, plane: usize): void {
   }
 }
 
-function packBoth(x: usize, dy: usize, rows: i32, stride: usize, odd: i32): void {
-  pack(x, rows, stride, odd, oddX);
-  pack(dy, rows, stride, odd, oddDy);
-}
-
 function clearSums(width: i32): void {
-  const bytes = ((<usize>width + 3) >> 2) << 5;
+  const bytes = ((<usize>width + 7) >> 3) << 6;
   memory.fill(S, 0, bytes);
   memory.fill(Q, 0, bytes);
   memory.fill(s, 0, bytes >> 1);
   memory.fill(q, 0, bytes >> 1);
 }
 
-/** Adds s and q to S and Q and clears them. */
-function flush(width: i32): void {
-  flushTo(S, s, width);
-  flushTo(Q, q, width);
-}
-
+/** Adds sums of a block to those in float64 and clears them. */
 function flushTo(sums: usize, part: usize, width: i32): void {
   const end = part + (<usize>width << 2);
-  for (; part < end; part += 8, sums += 16) {
-    v128.store(sums, f64x2.add(v128.load(sums), f64x2.promote_low_f32x4(v128.load64_zero(part))));
-    store<u64>(part, 0);
+  const zero = f32x4.splat(0);
+  for (; part < end; part += 16, sums += 32) {
+    const low = f64x2.promote_low_f32x4(v128.load64_zero(part)), high = f64x2.promote_low_f32x4(v128.load64_zero(part, 8));
+    v128.store(sums, f64x2.add(v128.load(sums), low));
+    v128.store(sums, f64x2.add(v128.load(sums, 16), high), 16);
+    v128.store(part, zero);
   }
 }

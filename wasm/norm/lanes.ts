@@ -23,3 +23,10 @@ export function add(x: usize, y: usize, out: usize, bytes: usize): void {
   for (const whole = bytes & ~15; i < whole; i += 16) v128.store(out + i, f32x4.add(v128.load(x + i), v128.load(y + i)));
   for (; i < bytes; i += 4) store<f32>(out + i, load<f32>(x + i) + load<f32>(y + i));
 }
+
+/** out = x - k; out may be x. */
+export function subtract(x: usize, k: f32, out: usize, bytes: usize): void {
+  let i: usize = 0;
+  for (const whole = bytes & ~15; i < whole; i += 16) v128.store(out + i, f32x4.sub(v128.load(x + i), f32x4.splat(k)));
+  for (; i < bytes; i += 4) store<f32>(out + i, load<f32>(x + i) - k);
+}

@@ -53,8 +53,7 @@ export function rowsBackward(args: usize, from: i32, to: i32, scratch: usize): v
       for (let j = firstClass; j < lastClass; j++) {
         const row = i * classes + j, start = <usize>row * bytes, statistics = saved + (<usize>row << 2);
         const rstd = <f64>load<f32>(statistics + 2 * plane);
-        // Of so few elements dx is what is left when equal terms cancel: float32 would leave its rounding.
-        if (width < 4 || !isUsual(abs(rstd))) {
+        if (!isUsual(abs(rstd))) {
           generalBackward(a, row, dweights, dbiases);
           continue;
         }
@@ -62,12 +61,13 @@ export function rowsBackward(args: usize, from: i32, to: i32, scratch: usize): v
         const at = <usize>j * bytes;
         for (let block: usize = 0; block < bytes; block += BLOCK) {
           const sums = parameterSums + 2 * (at - offset + block), w = weight + (weightStep != 0 ? at + block : 0);
-          sweepAndWrite(
-            x + start + block, dy + start + block, w, statistics, plane, sums, scratch + 2 * block, out + block,
-            min(bytes - block, BLOCK), weightStep,
-          );
+          const here = start + block, gh = scratch + 2 * block, length = min(bytes - block, BLOCK);
+          if (dsum != 0) {
+            sweepAndWriteSum(x + here, dy + here, w, statistics, plane, sums, gh, out + block, added + block, length, weightStep);
+          } else {
+            sweepAndWrite(x + here, dy + here, w, statistics, plane, sums, gh, out + block, length, weightStep);
+          }
         }
-        if (dsum != 0 && out != nowhere) add(out, added, out, bytes);
         if (coefficients(a, rstd, share)) {
           out = a.dx != 0 ? <usize>a.dx + start : nowhere;
           added = within(dsum, start);
@@ -160,6 +160,84 @@ function sweepAndWrite(
     sums += 8;
     gh += 8;
     dx += 4;
+  }
+}
+
+/** As {@link sweepAndWrite}, with dsum added to dx. */
+function sweepAndWriteSum(
+  x: usize, dy: usize, w: usize, statistics: usize, plane: usize, sums: usize, gh: usize, dx: usize, dsum: usize,
+  bytes: usize, weightStep: usize,
+): void {
+  // Splats from memory: of computed values the compiler keeps both scalar and vector, and runs out of registers.
+  const k = v128.load32_splat(statistics), cm = v128.load32_splat(statistics + plane);
+  const rstd = f32x4.abs(v128.load32_splat(statistics + 2 * plane));
+  const r = f32x4.splat(reciprocal), A = f32x4.splat(slope), B = f32x4.splat(shift);
+  const end = x + bytes, end8 = x + (bytes & ~31), end4 = x + (bytes & ~15);
+  let s = f32x4.splat(0), q = s;
+  while (x < end8) {
+    const d0 = v128.load(dy), h0 = f32x4.mul(f32x4.sub(f32x4.sub(v128.load(x), k), cm), rstd);
+    v128.store(dx, f32x4.add(f32x4.sub(f32x4.mul(v128.load(gh), r), f32x4.add(f32x4.mul(v128.load(gh, 16), A), B)), v128.load(dsum)));
+    v128.store(sums, f32x4.add(v128.load(sums), d0));
+    v128.store(sums, f32x4.add(v128.load(sums, 16), f32x4.mul(d0, h0)), 16);
+    const g0 = f32x4.mul(d0, v128.load(w));
+    v128.store(gh, g0);
+    v128.store(gh, h0, 16);
+    s = f32x4.add(s, g0);
+    q = f32x4.add(q, f32x4.mul(g0, h0));
+    const d1 = v128.load(dy, 16), h1 = f32x4.mul(f32x4.sub(f32x4.sub(v128.load(x, 16), k), cm), rstd);
+    v128.store(dx, f32x4.add(f32x4.sub(f32x4.mul(v128.load(gh, 32), r), f32x4.add(f32x4.mul(v128.load(gh, 48), A), B)), v128.load(dsum, 16)), 16);
+    v128.store(sums, f32x4.add(v128.load(sums, 32), d1), 32);
+    v128.store(sums, f32x4.add(v128.load(sums, 48), f32x4.mul(d1, h1)), 48);
+    const g1 = f32x4.mul(d1, v128.load(w, 16));
+    v128.store(gh, g1, 32);
+    v128.store(gh, h1, 48);
+    s = f32x4.add(s, g1);
+    q = f32x4.add(q, f32x4.mul(g1, h1));
+    x += 32;
+    dy += 32;
+    w += weightStep;
+    sums += 64;
+    gh += 64;
+    dx += 32;
+    dsum += 32;
+  }
+  if (x < end4) {
+    const d = v128.load(dy), h = f32x4.mul(f32x4.sub(f32x4.sub(v128.load(x), k), cm), rstd), g = f32x4.mul(d, v128.load(w));
+    v128.store(dx, f32x4.add(f32x4.sub(f32x4.mul(v128.load(gh), r), f32x4.add(f32x4.mul(v128.load(gh, 16), A), B)), v128.load(dsum)));
+    v128.store(sums, f32x4.add(v128.load(sums), d));
+    v128.store(sums, f32x4.add(v128.load(sums, 16), f32x4.mul(d, h)), 16);
+    v128.store(gh, g);
+    v128.store(gh, h, 16);
+    s = f32x4.add(s, g);
+    q = f32x4.add(q, f32x4.mul(g, h));
+    x += 16;
+    dy += 16;
+    w += weightStep >> 1;
+    sums += 32;
+    gh += 32;
+    dx += 16;
+    dsum += 16;
+  }
+  sumG += hsum(s);
+  sumGH += hsum(q);
+  if (x == end) return;
+  const kf = load<f32>(statistics), cf = load<f32>(statistics + plane), rf = abs(load<f32>(statistics + 2 * plane));
+  while (x < end) {
+    const d = load<f32>(dy), h = (load<f32>(x) - kf - cf) * rf, g = d * load<f32>(w);
+    store<f32>(dx, load<f32>(gh) * reciprocal - (load<f32>(gh, 4) * slope + shift) + load<f32>(dsum));
+    store<f32>(sums, load<f32>(sums) + d);
+    store<f32>(sums, load<f32>(sums, 4) + d * h, 4);
+    store<f32>(gh, g);
+    store<f32>(gh, h, 4);
+    sumG += <f64>g;
+    sumGH += <f64>g * <f64>h;
+    x += 4;
+    dy += 4;
+    w += weightStep >> 3;
+    sums += 8;
+    gh += 8;
+    dx += 4;
+    dsum += 4;
   }
 }
 

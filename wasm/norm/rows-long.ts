@@ -3,14 +3,14 @@
 
 import { BackwardArgs, ForwardArgs } from './args';
 import { generalBackward, generalForward } from './general';
-import { add, hsum, pilot } from './lanes';
-import { biasOf, BLOCK, givenPilot, stepOf, weightOf, write } from './rows';
+import { add, hsum } from './lanes';
+import { biasOf, BLOCK, NEAR, squares, startSums, stepOf, sum, sweep, weightOf, write } from './rows';
 import { coefficients, flush, isUsual, rstdOf, shift, slope, takeSums, within } from './rows-backward';
-import { AGAIN, isPiloted, pilotOfSet, SETTLED, settle } from './settle';
+import { AGAIN, pilotOfSet, SETTLED, settle } from './settle';
 
 /**
  * Items are blocks of rows from extra2 on. Σu and Σu² of each go to extra3, two float64 each. The rows that extra4, an int32
- * for each, calls AGAIN are swept; extra5 is 0 in the first round, where the pilot comes from the row itself.
+ * for each, calls AGAIN are swept; extra5 is 0 in the first round, which sweeps about 0.
  */
 export function longSweep(args: usize, from: i32, to: i32, scratch: usize): void {
   const a = changetype<ForwardArgs>(args), bytes = <usize>a.r0 << 2, blocks = blocksOf(bytes);
@@ -20,7 +20,10 @@ export function longSweep(args: usize, from: i32, to: i32, scratch: usize): void
     const start = (<usize>a.extra2 + row) * bytes, length = min(bytes - at, BLOCK);
     const k = pilotOf(a, <i32>a.extra2 + row);
     if (a.residual != 0 && a.extra5 == 0) add(<usize>a.x + start + at, <usize>a.residual + start + at, <usize>a.sum + start + at, length);
-    sweep(<usize>(a.sum != 0 ? a.sum : a.x) + start + at, <usize>a.extra3 + (<usize>item << 4), length, <f32>k);
+    startSums();
+    sweep(<usize>(a.sum != 0 ? a.sum : a.x) + start + at, length, <f32>k);
+    store<f64>(<usize>a.extra3 + (<usize>item << 4), sum);
+    store<f64>(<usize>a.extra3 + (<usize>item << 4), squares, 8);
   }
 }
 
@@ -35,7 +38,7 @@ export function longSettle(args: usize, from: i32, to: i32, scratch: usize): voi
       s += load<f64>(sums);
       q += load<f64>(sums, 8);
     }
-    const what = settle(a, row, pilotOf(a, row), s, q, 1 / a.r0);
+    const what = settle(a, row, pilotOf(a, row), s, q, 1 / a.r0, a.extra5 == 0 ? NEAR : 4);
     store<i32>(verdict, what);
     // Where the next sweep starts; the statistics that stand overwrite it.
     if (what == AGAIN) store<f32>(<usize>a.saved + (<usize>row << 2), <f32>pilotOfSet);
@@ -119,34 +122,10 @@ function blocksOf(bytes: usize): i32 {
   return <i32>((bytes + BLOCK - 1) / BLOCK);
 }
 
-/** What a row's sweep subtracts from x. */
+/** What a row's sweep subtracts from x: 0 in the first round, then what that showed to be near the mean. */
 function pilotOf(a: ForwardArgs, row: i32): f64 {
-  if (!isPiloted(a)) return givenPilot(a, row);
-  if (a.extra5 != 0) return <f64>load<f32>(<usize>a.saved + (<usize>row << 2));
-  const n = <i32>a.r0, start = <usize>row * (<usize>n << 2);
-  return <f64><f32>(pilot(<usize>a.x + start, n) + (a.residual != 0 ? pilot(<usize>a.residual + start, n) : 0));
-}
-
-/** Σu and Σu² of u = x - k. */
-function sweep(x: usize, sums: usize, bytes: usize, kf: f32): void {
-  const k = f32x4.splat(kf), end = x + bytes, end16 = x + (bytes & ~63);
-  let s0 = f32x4.splat(0), s1 = s0, q0 = s0, q1 = s0;
-  for (; x < end16; x += 64) {
-    const u0 = f32x4.sub(v128.load(x), k), u1 = f32x4.sub(v128.load(x, 16), k);
-    const u2 = f32x4.sub(v128.load(x, 32), k), u3 = f32x4.sub(v128.load(x, 48), k);
-    s0 = f32x4.add(f32x4.add(s0, u0), u2);
-    s1 = f32x4.add(f32x4.add(s1, u1), u3);
-    q0 = f32x4.add(f32x4.add(q0, f32x4.mul(u0, u0)), f32x4.mul(u2, u2));
-    q1 = f32x4.add(f32x4.add(q1, f32x4.mul(u1, u1)), f32x4.mul(u3, u3));
-  }
-  let s = hsum(f32x4.add(s0, s1)), q = hsum(f32x4.add(q0, q1));
-  for (; x < end; x += 4) {
-    const u = <f64>(load<f32>(x) - kf);
-    s += u;
-    q += u * u;
-  }
-  store<f64>(sums, s);
-  store<f64>(sums, q, 8);
+  const pilots = <usize>(a.extra5 != 0 ? a.saved : a.givenMean);
+  return pilots != 0 ? <f64>load<f32>(pilots + (<usize>row << 2)) : 0;
 }
 
 /** Σg and Σg·h, and dy and dy · h added to the sums of the parameters' gradients. */

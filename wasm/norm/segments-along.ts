@@ -3,44 +3,37 @@
 
 import { BackwardArgs, ForwardArgs } from './args';
 import {
-  affine, aimBack, blockAlong, center, cm, isConstant, K, k1, MOST, open, r1, rstd, run, runs, runStep, settleBack, settleSet, shift,
-  slope, startingPoint, startOf, stretch, sweepStretch, weight, x,
+  affine, aimBack, center, chunk, cm, isConstant, K, k1, MOST, open, prepare, r1, rows, rowStep, rstd, settleBack, settleSet, shift,
+  slope, startOf, stretch, sweepRows, weight, writeRows, x,
 } from './segments';
 import { applyBackAlong, sweepAlong } from './segments-loops';
 
-/** Rows that all sets of a slab go through before the next ones: the sets lie side by side in memory. */
-const ROWS: usize = 32;
+/** Rows that a column is summed over at once: as many as the first cache keeps at a distance of a power of two. */
+const ROWS: usize = 16;
 
-/** Items are slabs: the sets that lie side by side, with parameters along their stretches. Scratch has 32 bytes for each. */
+/** Items are slabs: the sets that lie side by side, with parameters along their stretches. Scratch has a state for each. */
 export function segmentForwardAlong(args: usize, from: i32, to: i32, scratch: usize): void {
   const a = changetype<ForwardArgs>(args);
   open(a, a.weight, a.saved);
-  const step = k1 == 1 ? stretch : runStep, rows = k1 == 1 ? run / stretch : runs;
+  // Sums; then whether y is still to be written, with which scales and shifts.
+  const bytes = 32 + 2 * stretch;
   for (let set = <usize>from * k1; set < <usize>to * k1; set += k1) {
     const first = startOf(set);
-    for (let i: usize = 0; i < k1; i++) {
-      v128.store(scratch + (i << 5), f64x2.splat(0));
-      store<f32>(scratch + (i << 5), startingPoint(a, set + i), 16);
-    }
-    for (let j: usize = 0; j < rows && a.givenMean == 0; j += ROWS) {
-      for (let i: usize = 0; i < k1; i++) {
-        const state = scratch + (i << 5), k = load<f32>(state, 16), end = min(rows, j + ROWS);
-        let total = v128.load(state);
-        for (let r = j; r < end; r++) total = f64x2.add(total, sweepStretch(first + r * step + i * r1, k));
-        v128.store(state, total);
+    for (let i: usize = 0, state = scratch; i < k1; i++, state += bytes) v128.store(state, f64x2.splat(0));
+    for (let j: usize = 0; j < rows && a.givenMean == 0; j += chunk) {
+      touch(x + first + j * rowStep, min(chunk, rows - j) * rowStep);
+      for (let i: usize = 0, state = scratch; i < k1; i++, state += bytes) {
+        v128.store(state, f64x2.add(v128.load(state), sweepRows(first + i * r1, j, 0)));
       }
     }
-    for (let i: usize = 0; i < k1; i++) {
-      const state = scratch + (i << 5);
-      store<i32>(state, settleSet(a, set + i, load<f32>(state, 16), v128.load(state)), 16);
+    for (let i: usize = 0, state = scratch; i < k1; i++, state += bytes) {
+      const isFit = settleSet(a, set + i, v128.load(state));
+      store<i32>(state, isFit, 16);
+      if (isFit) prepare(a, set + i, state + 32);
     }
-    for (let j: usize = 0; j < rows; j += ROWS) {
-      for (let i: usize = 0; i < k1; i++) {
-        if (!load<i32>(scratch + (i << 5), 16)) continue;
-        for (let r = j, end = min(rows, j + ROWS); r < end; r++) {
-          const o = first + r * step + i * r1;
-          blockAlong(a, (set + i) << 2, o, o, stretch);
-        }
+    for (let j: usize = 0; j < rows; j += chunk) {
+      for (let i: usize = 0, state = scratch; i < k1; i++, state += bytes) {
+        if (load<i32>(state, 16)) writeRows(a, set + i, j, state + 32);
       }
     }
   }
@@ -53,12 +46,13 @@ export function segmentForwardAlong(args: usize, from: i32, to: i32, scratch: us
 export function segmentBackwardAlong(args: usize, from: i32, to: i32, scratch: usize): void {
   const a = changetype<BackwardArgs>(args);
   open(changetype<ForwardArgs>(args), a.weight, a.saved);
-  const step = k1 == 1 ? stretch : runStep, rows = k1 == 1 ? run / stretch : runs, dy = <usize>a.dy, dx = <usize>a.dx;
-  const bytes = stretch << 2;
+  const dy = <usize>a.dy, dx = <usize>a.dx, step = rowStep, bytes = stretch << 2;
   for (let set = <usize>from * k1; set < <usize>to * k1; set += k1) {
     const first = startOf(set), pairs = a.extra2 != 0 ? <usize>a.extra2 + set * bytes : scratch;
     memory.fill(pairs, 0, k1 * bytes);
     for (let j: usize = 0; j < rows; j += ROWS) {
+      touch(x + first + j * step, min(ROWS, rows - j) * step);
+      touch(dy + first + j * step, min(ROWS, rows - j) * step);
       for (let i: usize = 0, o = first + j * step; i < k1; i++, o += r1) {
         sweepAlong(x + o, dy + o, stretch, min(ROWS, rows - j), step, load<f32>(K + ((set + i) << 2)), pairs + i * bytes);
       }
@@ -70,9 +64,8 @@ export function segmentBackwardAlong(args: usize, from: i32, to: i32, scratch: u
         const o = first + i * r1, at = (set + i) << 2, w = weight + (((o >> 2) % affine) << 2), r = abs(load<f32>(rstd + at));
         aimBack(a, at, o);
         if (slope != slope) continue;
-        for (let p = o + j * step, end = o + min(rows, j + ROWS) * step; p < end; p += step) {
-          applyBackAlong(x + p, dy + p, dx + p, stretch, center, r, slope, shift, w);
-        }
+        const p = o + j * step;
+        applyBackAlong(x + p, dy + p, dx + p, stretch, center, r, slope, shift, w, min(ROWS, rows - j), step);
       }
     }
   }
@@ -93,4 +86,9 @@ function settleAlong(a: BackwardArgs, set: usize, pairs: usize, planes: usize): 
   settleBack(a, set, sumH, sumHX, planes);
   // Constants have coefficients of 0.
   if (isFit && isConstant(at)) store<u64>(<usize>a.extra0 + (set << 3), 0);
+}
+
+/** Reads rows in the order of memory: columns and sets side by side go through them in an order that no prefetcher foresees. */
+function touch(p: usize, bytes: usize): void {
+  for (const end = p + bytes; p < end; p += 64) load<u8>(p);
 }

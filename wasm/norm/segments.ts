@@ -5,15 +5,18 @@
 
 import { BackwardArgs, ForwardArgs } from './args';
 import { generalBackward, generalForward, L2, MOMENTS } from './general';
-import { hsum } from './lanes';
-import { apply, applyAlong, applySweep, applySweepBack, sweep, sweepBack } from './segments-loops';
+import { apply, applyAlong, applySweep, applySweepBack, prepareAlong, sweep, sweepBack } from './segments-loops';
 import { AGAIN, isPiloted, pilotOfSet, settle, SETTLED } from './settle';
 
 /** 1024 floats, whose sums are float32; the last block of a stretch has less than twice as many. */
 const BLOCK: usize = 4096;
+/** Short rows of a block at most: sets that lie side by side take turns. */
+const ROWS: usize = 32;
 /** Sums below this may have lost products to underflow; coefficients outside of these have lost digits, or will. */
 const FAINT: f64 = 1e-27, LEAST: f64 = 1e-33;
 export const MOST: f64 = 1e30;
+/** Deviations up to which a mean costs no digits where x is not taken from it. */
+const NEAR: f32 = 1;
 
 // A set is `runs` runs of `run` bytes, `runStep` apart; a run is whole stretches, and those whole blocks.
 export let runs: usize = 0, run: usize = 0, runStep: usize = 0, stretch: usize = 0;
@@ -21,8 +24,9 @@ export let k1: usize = 0, r1: usize = 0, affine: usize = 0;
 let setStep: usize = 0, inner: usize = 0, blocks: usize = 0;
 /** Whether all stretches of a set have the same parameter. */
 let isLone: bool = false;
-/** Whether each element of a stretch has its own. */
+/** Whether each element of a stretch has its own. Then a set is rows, and blocks are some of them, or a long one. */
 let isAlong: bool = false;
+export let rows: usize = 0, rowStep: usize = 0, chunk: usize = 0;
 // Addresses of operands; those of the three planes of saved statistics.
 export let x: usize = 0, weight: usize = 0, K: usize = 0, cm: usize = 0, rstd: usize = 0;
 
@@ -40,6 +44,9 @@ export function open(a: ForwardArgs, weights: f64, saved: f64): void {
   isAlong = affine > 1 && inner == 4;
   stretch = affine == 0 ? run : min(run, isAlong ? affine << 2 : inner);
   blocks = max<usize>(1, stretch / BLOCK);
+  rows = k1 == 1 ? run / stretch : runs;
+  rowStep = k1 == 1 ? stretch : runStep;
+  chunk = stretch < BLOCK ? min(ROWS, (2 * BLOCK) / stretch) : 1;
   isLone = affine < 2 || (stretch == run && (runStep / inner) % affine == 0);
   x = <usize>a.x;
   weight = <usize>weights;
@@ -66,14 +73,6 @@ function parameter(values: usize, o: usize, missing: f64): f64 {
   return values == 0 ? missing : <f64>load<f32>(values + (((o / inner) % affine) << 2));
 }
 
-/** A mean of 16 elements from the ends of a set's first run, and of the one in the middle; 0 where deviations are from 0. */
-function pilot(a: ForwardArgs, set: usize): f32 {
-  if (!isPiloted(a)) return 0;
-  const first = x + startOf(set), middle = first + (runs >> 1) * runStep + ((run >> 1) & ~3) - 8;
-  const ends = f32x4.add(v128.load(first), v128.load(first + run - 16));
-  return <f32>(hsum(f32x4.add(ends, f32x4.add(v128.load(middle), v128.load(middle + ((run >> 2) & ~3))))) * 0.0625);
-}
-
 // Of what is written: y = (x - center)·slope + shift, or dx = dy·scale - ((x - center)·slope + shift).
 export let center: f32 = 0, slope: f32 = 0, shift: f32 = 0;
 let scale: f32 = 0;
@@ -95,6 +94,12 @@ function aim(at: usize, o: usize, bias: f64): void {
 function sweepSet(a: ForwardArgs, set: usize, k: f32, before: i32, partial: usize): v128 {
   const first = startOf(set), back: usize = before < 0 ? 0 : startOf(<usize>before) - first, y = <usize>a.y + back;
   let total = f64x2.splat(0);
+  if (isAlong) {
+    for (let j: usize = 0, block = partial + set * chunksOf() * 16; j < rows; j += chunk, block += 16) {
+      total = f64x2.add(total, partial != 0 ? v128.load(block) : sweepRows(first, j, k));
+    }
+    return total;
+  }
   for (let j: usize = 0, start = first; j < runs; j++, start += runStep) {
     for (let o = start; o < start + run; o += stretch) {
       let sums = f64x2.splat(0);
@@ -113,26 +118,53 @@ function sweepSet(a: ForwardArgs, set: usize, k: f32, before: i32, partial: usiz
   return total;
 }
 
-/** The sums of one stretch. */
-export function sweepStretch(o: usize, k: f32): v128 {
+/** Blocks of a set's rows. */
+function chunksOf(): usize {
+  return (rows + chunk - 1) / chunk;
+}
+
+/** The sums of a block of rows: from row j of the set that starts at o. */
+export function sweepRows(o: usize, j: usize, k: f32): v128 {
+  const p = x + o + j * rowStep;
+  if (chunk > 1) return sweep(p, stretch, k, min(chunk, rows - j), rowStep);
   let sums = f64x2.splat(0);
-  for (let b: usize = 0; b < blocks; b++) sums = f64x2.add(sums, sweep(x + o + b * BLOCK, lengthOf(b), k));
+  for (let b: usize = 0; b < blocks; b++) sums = f64x2.add(sums, sweep(p + b * BLOCK, lengthOf(b), k));
   return sums;
 }
 
-/** What a set's sweep is about. */
-export function startingPoint(a: ForwardArgs, set: usize): f32 {
-  return a.givenMean != 0 ? load<f32>(<usize>a.givenMean + (set << 2)) : pilot(a, set);
+/** Scales and shifts along a set's rows, at an address with room for both. */
+export function prepare(a: ForwardArgs, set: usize, to: usize): void {
+  const at = set << 2, c = ((startOf(set) >> 2) % affine) << 2, r = abs(load<f32>(rstd + at)), remainder = <f64>load<f32>(cm + at);
+  // An infinite rstd leaves the shift alone where the mean is exact.
+  prepareAlong(weight + c, <usize>a.bias + c, stretch, r, remainder == 0 ? 0 : <f32>(remainder * r), to);
 }
 
-/** Statistics from the sums about k, or from those about better pilots; false where y is written in float64. */
-export function settleSet(a: ForwardArgs, set: usize, k: f32, sums: v128): bool {
-  const share = 1 / (a.r0 * a.r1);
+/** y of a block of rows. */
+export function writeRows(a: ForwardArgs, set: usize, j: usize, prepared: usize): void {
+  const p = startOf(set) + j * rowStep;
+  applyAlong(x + p, <usize>a.y + p, stretch, load<f32>(K + (set << 2)), prepared, min(chunk, rows - j), rowStep);
+}
+
+/** Statistics from the sums about 0, or from those about the mean; false where y is written in float64. */
+export function settleSet(a: ForwardArgs, set: usize, sums: v128): bool {
+  const share = 1 / (a.r0 * a.r1), at = set << 2;
+  let k: f32 = a.givenMean != 0 ? load<f32>(<usize>a.givenMean + at) : 0;
   for (let turn = 0; turn < 6; turn++) {
     const verdict = settle(a, <i32>set, <f64>k, f64x2.extract_lane(sums, 0), f64x2.extract_lane(sums, 1), share);
-    if (verdict == SETTLED) return true;
-    if (verdict != AGAIN) break;
-    k = <f32>pilotOfSet;
+    if (verdict == SETTLED) {
+      const mean = load<f32>(K + at);
+      // Then x need not be taken from the mean first.
+      if (abs(mean * load<f32>(rstd + at)) <= NEAR) {
+        store<f32>(cm + at, mean);
+        store<f32>(K + at, 0);
+        return true;
+      }
+      if (k != 0 || !isPiloted(a)) return true;
+      k = mean;
+    } else {
+      if (verdict != AGAIN) break;
+      k = <f32>pilotOfSet;
+    }
     sums = sweepSet(a, set, k, -1, 0);
   }
   generalForward(a, <i32>set);
@@ -148,8 +180,7 @@ export function segmentForward(args: usize, from: i32, to: i32, scratch: usize):
   open(a, a.weight, a.saved);
   let before = -1;
   for (let set = from; set < to; set++) {
-    const k = startingPoint(a, set);
-    before = settleSet(a, set, k, a.givenMean != 0 ? f64x2.splat(0) : sweepSet(a, set, k, before, <usize>a.extra1)) ? set : -1;
+    before = settleSet(a, set, a.givenMean != 0 ? f64x2.splat(0) : sweepSet(a, set, 0, before, <usize>a.extra1)) ? set : -1;
     if (waits == 0) continue;
     store<i32>(waits + (<usize>set << 2), before + 1);
     before = -1;
@@ -158,28 +189,36 @@ export function segmentForward(args: usize, from: i32, to: i32, scratch: usize):
   if (before >= 0) sweepSet(a, before, 0, before, 0);
 }
 
-/** y of a block. */
-export function blockAlong(a: ForwardArgs, at: usize, o: usize, p: usize, n: usize): void {
-  const c = (((o >> 2) % affine) << 2) + (p - o), r = abs(load<f32>(rstd + at));
-  applyAlong(x + p, <usize>a.y + p, n, load<f32>(K + at), load<f32>(cm + at), r, weight + c, <usize>a.bias + c);
-}
-
-/** Items are blocks in the order of memory: their sums, or y where extra2 is not 0. */
+/** Items are blocks in the order of memory, or of sets and their rows: their sums, or y where extra2 is not 0. */
 export function segmentBlocks(args: usize, from: i32, to: i32, scratch: usize): void {
-  const a = changetype<ForwardArgs>(args);
+  const a = changetype<ForwardArgs>(args), waits = <usize>a.extra0, isSweep = a.extra2 == 0;
+  let prepared: usize = -1;
   open(a, a.weight, a.saved);
+  const ofSet = chunksOf();
   for (let item: usize = from; item < <usize>to; item++) {
-    const b = item % blocks, o = (item / blocks) * stretch, p = o + b * BLOCK, n = lengthOf(b), set = setOf(o);
-    if (a.extra2 == 0) {
-      v128.store(<usize>a.extra1 + (item << 4), sweep(x + p, n, pilot(a, set >> 2)));
-    } else if (load<i32>(<usize>a.extra0 + set)) {
-      if (isAlong) {
-        blockAlong(a, set, o, p, n);
-        continue;
+    const sums = <usize>a.extra1 + (item << 4);
+    if (isAlong) {
+      const set = item / ofSet, j = (item % ofSet) * chunk;
+      if (isSweep) {
+        v128.store(sums, sweepRows(startOf(set), j, 0));
+      } else if (load<i32>(waits + (set << 2))) {
+        if (prepared != set) prepare(a, set, scratch);
+        prepared = set;
+        writeRows(a, set, j, scratch);
       }
-      aim(set, o, a.bias);
-      apply(x + p, <usize>a.y + p, n, center, slope, shift);
+      continue;
     }
+    const b = item % blocks, o = (item / blocks) * stretch, p = o + b * BLOCK, set = setOf(o);
+    if (isSweep) {
+      v128.store(sums, sweep(x + p, lengthOf(b), 0));
+      continue;
+    }
+    // The rest of a stretch at once.
+    const count = min(blocks - b, <usize>to - item);
+    item += count - 1;
+    if (!load<i32>(waits + set)) continue;
+    aim(set, o, a.bias);
+    apply(x + p, <usize>a.y + p, (count - 1) * BLOCK + lengthOf(b + count - 1), center, slope, shift);
   }
 }
 

@@ -23,8 +23,11 @@ export function isPiloted(a: ForwardArgs): bool {
   return a.givenMean == 0 && a.statistics == MOMENTS;
 }
 
-/** Judges Σu and Σu² of u = x - k over the 1 / share elements of a set, and saves the statistics if they stand. */
-export function settle(a: ForwardArgs, set: i32, k: f64, sum: f64, squares: f64, share: f64 = 1 / (a.r0 * a.r1)): i32 {
+/**
+ * Judges Σu and Σu² of u = x - k over the 1 / share elements of a set, and saves the statistics if they stand: if the square of
+ * their mean is at most `far` variances.
+ */
+export function settle(a: ForwardArgs, set: i32, k: f64, sum: f64, squares: f64, share: f64 = 1 / (a.r0 * a.r1), far: f64 = 4): i32 {
   if (!(squares < HUGE && abs(sum) < HUGE)) return UNFIT;
   const eps = a.eps;
   let variance: f64, isConstant = a.givenMean != 0;
@@ -43,7 +46,7 @@ export function settle(a: ForwardArgs, set: i32, k: f64, sum: f64, squares: f64,
     if (a.statistics == MOMENTS) {
       correction = sum * share;
       squares = max(0, squares - sum * correction);
-      if (correction * correction > 4 * squares * share) {
+      if (correction * correction > far * squares * share) {
         pilotOfSet = <f64><f32>(k + correction);
         if (pilotOfSet != k) return AGAIN;
       }

@@ -13,7 +13,7 @@ const WORTH = { forward: 1 << 16, backward: 150_000, task: 1 << 14 };
 /** Rows from which on chunks of them are summed apart, if parameters allow it. */
 const MANY_ROWS = 1024;
 /** Elements of a tile, whose second touch comes out of the cache, and bounds of its width. */
-const TILE = { elements: 75_000, least: 64, most: 1024, wanted: 8 };
+const TILE = { elements: 310_000, least: 64, most: 4096, wanted: 4 };
 /** Shares of the tiles with their own sums of the parameters' gradients. */
 const MOST_PARTS = 16;
 /** Turns of sums about better pilots. */
@@ -45,12 +45,12 @@ export function forward(machine: Machine, job: NormJob): void {
     machine.launch(binary, 'columnsPilots', args, chunks.planes);
     for (let sweep = 1; sweep < SWEEPS; sweep++) {
       machine.launch(binary, 'columnsSums', args, chunks.work);
-      machine.launch(binary, 'columnsFinish', args, one);
+      machine.launch(binary, 'columnsFinish', args, chunks.finish);
       if (machine.i32[found / 4] !== AGAIN) break;
     }
     if (machine.i32[found / 4] === AGAIN) machine.launch(binary, 'columnsSums', args, chunks.work);
   }
-  if (job.givenMean !== 0 || machine.i32[found / 4] === AGAIN) machine.launch(binary, 'columnsFinish', argsOf(false), one);
+  if (job.givenMean !== 0 || machine.i32[found / 4] === AGAIN) machine.launch(binary, 'columnsFinish', argsOf(false), chunks.finish);
   machine.launch(binary, 'columnsWrite', args, chunks.work);
 }
 
@@ -121,13 +121,15 @@ interface Chunks {
   readonly rows: number;
   readonly work: Work;
   readonly planes: Work;
+  readonly finish: Work;
 }
 
 function chunksOf({ k0, r0, k1 }: Plan, parallel: boolean): Chunks {
   const rows = r0 < 8 * MANY_ROWS ? BLOCK : 4 * BLOCK;
   const items = k0 * Math.ceil(r0 / rows);
   const grain = Math.ceil(WORTH.task / (rows * k1));
-  return { rows, work: { items, grain, parallel, scratch: scratchOf(k1) }, planes: { ...one, items: k0, grain: k0 } };
+  const scratch = scratchOf(k1);
+  return { rows, work: { items, grain, parallel, scratch }, planes: { ...one, items: k0, grain: k0, scratch }, finish: { ...one, scratch } };
 }
 
 /** Sums of the chunks with room for a word behind them, and arrays of the planes. */
@@ -140,7 +142,7 @@ function planeBytes(columns: number): number {
   return Math.ceil(columns / 16) * 64 + 64;
 }
 
-/** Of a tile: nine arrays of float32 and two of float64 by column, four by row of a block, two of odd columns. */
+/** Of a tile: nine arrays of float32, two of float64 and eight rows by column, four by row of a block, two of odd columns. */
 function scratchOf(columns: number): number {
-  return 13 * planeBytes(columns) + 4 * 4 * (BLOCK + 16) + 2 * 16 * BLOCK;
+  return 21 * planeBytes(columns) + 4 * 4 * (BLOCK + 16) + 2 * 16 * BLOCK;
 }

@@ -106,7 +106,10 @@ function kernelGradient(machine: Machine, sizes: ConvSizes, { a, b, out }: Opera
   overImages(machine, shape, { at: a, batch, channels: inChannels }, (at, first, count) => {
     const k = count * outPlane;
     if (first === 0) {
-      parts = Math.max(1, Math.min(Math.ceil(k / blockLength(k)), Math.ceil(LEAST_ITEMS / tiles)));
+      const blocks = Math.max(1, Math.ceil(k / blockLength(k)));
+      const most = Math.min(blocks, Math.ceil(LEAST_ITEMS / tiles));
+      // As many as have blocks: a part without any would leave its plane of sums unwritten.
+      parts = Math.ceil(blocks / Math.ceil(blocks / most));
       if (parts > 1) sums = machine.temporary(4 * parts * length);
     }
     product(machine, {

@@ -30,12 +30,14 @@ export const wasmDense: Dense<Block> = {
     withOperands((operands) => softmax(operands.machine, operands.input(x), runs, log, operands.output(out)));
   },
   gather(table, index, width, out) {
+    if (out.length === 0) return;
     withOperands((operands) => {
       const [from, at, rows] = [operands.input(table), operands.input(index), operands.output(out)];
       gather(operands.machine, { table: from, index: at, width, rows, ...heightOf(table, index, width) });
     });
   },
   scatterAdd(rows, index, width, table) {
+    if (rows.length === 0) return;
     withOperands((operands) => {
       const [from, at, into] = [operands.input(rows), operands.input(index), operands.update(table)];
       scatterAdd(operands.machine, { table: into, index: at, width, rows: from, ...heightOf(table, index, width) });
@@ -45,5 +47,5 @@ export const wasmDense: Dense<Block> = {
 
 /** Rows of the table, and how many are picked. */
 function heightOf(table: Block, index: Block, width: number): { readonly height: number; readonly count: number } {
-  return { height: width === 0 ? 0 : table.length / width, count: index.length };
+  return { height: table.length / width, count: index.length };
 }

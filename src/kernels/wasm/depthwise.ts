@@ -92,7 +92,8 @@ function transposedJobs(sizes: ConvSizes, image: number, kernel: number, result:
     return {
       image, kernel, result,
       taps: isInRows ? taps.reverse() : taps,
-      rows: isInRows ? [sizes.kernel[1], sizes.kernel[2], 4 * w.step] : NO_ROWS,
+      // A lone column has no step, and the loop over columns needs one.
+      rows: isInRows ? [sizes.kernel[1], sizes.kernel[2], 4 * Math.max(1, w.step)] : NO_ROWS,
       shape: dy,
       phases: 1,
       grid: [d.count, h.count, w.count],

@@ -57,17 +57,22 @@ export class Heap {
   }
 
   #fromTop(size: number, limit: number): number {
-    const fits = (most: number) => this.#top + size <= most;
-    if (!fits(Math.min(limit, this.#ground.bytes))) {
-      // Before the memory grows, what lies idle in other sizes is worth a sort.
-      if (this.#idle >= Math.max(size, this.#top / 4) || (this.#idle >= size && !fits(limit))) {
-        this.#coalesce();
-        const found = this.#fromPieces(size);
-        if (found !== 0) return found;
-      }
-      if (!fits(limit) || !this.#grows(this.#top + size, limit)) return 0;
+    if (this.#top + size > Math.min(limit, this.#ground.bytes)) {
+      // Before the memory grows, what lies idle in other sizes is worth a sort; and before there is none.
+      if (this.#idle >= Math.max(size, this.#top / 4)) return this.#fromCoalesced(size) || this.#bump(size, limit);
+      return this.#bump(size, limit) || this.#fromCoalesced(size) || this.#bump(size, limit);
     }
+    return this.#bump(size, limit);
+  }
+
+  #fromCoalesced(size: number): number {
+    this.#coalesce();
+    return this.#fromPieces(size);
+  }
+
+  #bump(size: number, limit: number): number {
     const address = this.#top;
+    if (address + size > limit || !this.#grows(address + size, limit)) return 0;
     this.#top += size;
     return address;
   }

@@ -1,7 +1,7 @@
 // The WASM memory, what is loaded on it, and calls of kernels. Started by the first tensor.
 // May import errors.
 
-import { KeelError } from '../../errors.js';
+import { KeelError, showGiven } from '../../errors.js';
 import { checkFile, compile, unavailable, type Binary } from './binary.js';
 import { note } from '../trace.js';
 import { Heap } from './heap.js';
@@ -218,7 +218,7 @@ export class Machine {
 }
 
 function outOfMemory(bytes: number): KeelError {
-  const most = bytes > MOST_BYTES ? ` (the WASM memory has ${MOST_BYTES})` : '';
+  const most = bytes > MOST_BYTES ? ` (a WASM memory has at most ${MOST_BYTES}, for all tensors)` : '';
   return new KeelError('memory', `could not allocate ${bytes} bytes${most}: dispose tensors, or use smaller ones`, { bytes });
 }
 
@@ -245,7 +245,7 @@ function grow(memory: WebAssembly.Memory, bytes: number): boolean {
 
 function threadsByDefault(): number {
   const given = globalThis.process?.env?.['KEEL_THREADS'];
-  if (given !== undefined && given !== '') return checkThreads(Number(given), 'KEEL_THREADS');
+  if (given !== undefined && given !== '') return checkThreads(given.trim() === '' ? NaN : Number(given), 'KEEL_THREADS', given);
   const node = globalThis.process?.getBuiltinModule?.('node:os');
   return Math.min(MOST_THREADS, node?.availableParallelism() ?? globalThis.navigator?.hardwareConcurrency ?? 1);
 }
@@ -254,7 +254,7 @@ function threadsByDefault(): number {
 const MOST_THREADS = 8;
 
 /** A number of threads as it was given. */
-export function checkThreads(threads: number, name = 'threads'): number {
+export function checkThreads(threads: number, name = 'threads', given: unknown = threads): number {
   if (Number.isInteger(threads) && threads >= 1 && threads <= 64) return threads;
-  throw new KeelError('argument', `${name} must be a whole number from 1 to 64, got ${String(threads)}`, { threads });
+  throw new KeelError('argument', `${name} must be a whole number from 1 to 64, got ${showGiven(given)}`, { threads: given });
 }

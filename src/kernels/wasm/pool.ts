@@ -101,13 +101,18 @@ export class Pool {
     Atomics.store(c, words.remaining, total);
     Atomics.add(c, words.epoch, 1);
     if (Atomics.load(c, words.parked) > 0) Atomics.notify(c, words.epoch);
-    for (;;) {
-      const left = Atomics.load(c, words.remaining) > 0 ? Atomics.sub(c, words.remaining, 1) : 0;
-      if (left <= 0) break;
-      const from = (total - left) * job.grain;
-      job.run(from, Math.min(job.items, from + job.grain));
+    try {
+      for (;;) {
+        const left = Atomics.load(c, words.remaining) > 0 ? Atomics.sub(c, words.remaining, 1) : 0;
+        if (left <= 0) break;
+        const from = (total - left) * job.grain;
+        job.run(from, Math.min(job.items, from + job.grain));
+      }
+    } finally {
+      // Whatever happened here: operands stay where they are until the others are done with them.
+      Atomics.store(c, words.remaining, 0);
+      this.#join();
     }
-    this.#join();
     const failed = Atomics.exchange(c, words.failed, 0);
     if (failed === 0) return;
     if (failed === CANNOT_COMPILE) this.#fail("a worker thread could not compile the kernels (worker.js needs the page's headers)", true);

@@ -6,8 +6,9 @@ import { backwardArgs, forwardArgs, type NormBackwardJob, type NormJob } from '.
 import type { Machine, Work } from './machine.js';
 import { strided as binary } from './strided.wasm.js';
 
-/** Floats of a block; the binary's own number. */
+/** Floats of a block, and rows of one at most; the binary's own numbers. */
 const BLOCK = 1024;
+const ROWS = 32;
 /** Shorter stretches are not worth their coefficients. */
 const SHORTEST = 8;
 const SHORTEST_ALONG = 16;
@@ -33,7 +34,7 @@ export function forward(machine: Machine, given: NormJob): void {
   const job = isAlong(plan) ? { ...given, weight: filled(machine, plan, given.weight, 1), bias: filled(machine, plan, given.bias, 0) } : given;
   const cut = cutOf(plan, machine, WORTH.forward);
   if (isAlong(plan) && !cut.pays) {
-    machine.launch(binary, 'segmentForwardAlong', forwardArgs(job), { ...slabsOf(plan, cut), scratch: 32 * plan.k1 });
+    machine.launch(binary, 'segmentForwardAlong', forwardArgs(job), { ...slabsOf(plan, cut), scratch: plan.k1 * (32 + 8 * stretchOf(plan)) });
     return;
   }
   if (job.givenMean === 0 && !cut.pays) {
@@ -120,11 +121,12 @@ function cutOf(plan: Plan, { threads }: Machine, worth: number): Cut {
   const parallel = threads > 1 && size >= worth;
   const stretch = stretchOf(plan);
   const perStretch = Math.max(1, Math.floor(stretch / BLOCK));
-  const items = (size / stretch) * perStretch;
+  const rows = stretch < BLOCK ? Math.min(ROWS, Math.floor((2 * BLOCK) / stretch)) : 1;
+  const items = isAlong(plan) ? sets * Math.ceil(ofSet / stretch / rows) : (size / stretch) * perStretch;
   const least = Math.ceil(WORTH.task / ofSet);
   return {
     sets: { items: sets, grain: Math.max(least, Math.ceil(sets / (3 * threads))), parallel, scratch: 0 },
-    blocks: { items, grain: Math.ceil(WORTH.task / (stretch / perStretch)), parallel, scratch: 0 },
+    blocks: { items, grain: Math.ceil((WORTH.task * items) / size), parallel, scratch: isAlong(plan) ? 8 * stretch : 0 },
     pays: parallel && ofSet >= CUT && sets < 2 * threads,
   };
 }

@@ -4,7 +4,7 @@
 import type { Core, Data, DType, PointwiseOp, ReduceOp, Strided } from '../kernels.js';
 import type { Runs } from '../../plan.js';
 import { reference } from '../reference/reference.js';
-import type { Machine } from './machine.js';
+import { machine, type Machine } from './machine.js';
 import { norm, normBackward } from './norm.js';
 import { alloc, copy, free, view, withOperands, type Block } from './operands.js';
 
@@ -39,6 +39,7 @@ export const wasm: Core<Block> = {
   write: (block, data) => copy(view(block), data),
   read: (block) => Promise.resolve(view(block).slice()),
   view,
+  owns: ({ buffer }) => buffer === machine().buffer,
   norm,
   normSaved: ({ k0, k1 }) => ({ dtype: 'float32', length: 3 * k0 * k1 }),
   normBackward,

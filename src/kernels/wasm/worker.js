@@ -47,7 +47,9 @@ function run({ memory, index, places, spinMillis, words: w }) {
     const from = task * word(w.grain);
     const to = Math.min(word(w.items), from + word(w.grain));
     const scratch = (word(w.scratch) + index * word(w.scratchBytes)) >>> 0;
-    kernelsOf(word(w.binary))[word(w.kernel)]?.(places.args, from, to, scratch);
+    const kernel = kernelsOf(word(w.binary))[word(w.kernel)];
+    if (kernel === undefined) throw new RangeError('no such kernel');
+    kernel(places.args, from, to, scratch);
     Atomics.add(control, w.taken, 1);
   }
 
