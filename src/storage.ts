@@ -21,8 +21,8 @@ export function anyStorageMade(): boolean {
 }
 
 /**
- * What live tensors hold: bytes of elements, and the number of storages they lie in. Tensors that share elements
- * (`reshape`, `detach`) count once; what the tape saved for a backward pass counts until that pass is done.
+ * What tensors hold that were neither disposed nor found by the collector: bytes of elements, and the number of storages
+ * they lie in. Tensors that share elements (`reshape`, `detach`) count once; what the tape saved for a backward pass counts until that pass is done.
  *
  * @example
  * const before = memory().bytes;

@@ -27,7 +27,7 @@ export function columnsBackward(args: usize, from: i32, to: i32, scratch: usize)
       const at = (<usize>(i0 * r0) * <usize>k1 + <usize>column) << 2, x = <usize>a.x + at, dy = <usize>a.dy + at;
       let found: i32;
       if (byColumn) {
-        loadPilots(a, set, width);
+        loadPilots(a, set, width, 1);
         sumGradientsByColumn(x, dy, r0, stride, width);
         found = finishByColumn(a, set, column, width, a.extra3, a.extra4);
       } else {
@@ -47,7 +47,7 @@ export function columnsGradientPilots(args: usize, from: i32, to: i32, scratch: 
   for (let i0 = from; i0 < to; i0++) {
     placePlane(a.extra3, a.extra2, i0, 0, bytes);
     memory.fill(K, 0, bytes);
-    loadPilots(a, i0 * k1, k1);
+    loadPilots(a, i0 * k1, k1, 3);
   }
 }
 
@@ -127,15 +127,15 @@ function writeTile(a: BackwardArgs, at: usize, first: i32, rows: i32, width: i32
   writeDx(x, step, <usize>a.dy + at, <usize>a.dx + at, first, rows, stride, width, (found & MARKED) != 0);
 }
 
-/** Saved statistics of columns: pilots, or 0 for those near it, in K, what is missing to the mean in c, rstd in r. */
-function loadPilots(a: BackwardArgs, set: i32, width: i32): void {
+/** Saved statistics of columns: pilots, or 0 for those at most `near` deviations from it, in K, what is missing to the mean in c, rstd in r. */
+function loadPilots(a: BackwardArgs, set: i32, width: i32, near: f32): void {
   const plane = planeOf(a), saved = <usize>a.saved + (<usize>set << 2), end = <usize>width << 2;
   copyPadded(K, saved, end);
   copyPadded(c, saved + plane, end);
   copyPadded(r, saved + 2 * plane, end);
-  const two = f32x4.splat(2), dr = r - K, dc = c - K, last = K + end;
+  const most = f32x4.splat(near), dr = r - K, dc = c - K, last = K + end;
   for (let at = K; at < last; at += 16) {
-    const k = v128.load(at), isFar = f32x4.gt(f32x4.abs(f32x4.mul(k, v128.load(at + dr))), two);
+    const k = v128.load(at), isFar = f32x4.gt(f32x4.abs(f32x4.mul(k, v128.load(at + dr))), most);
     v128.store(at, v128.and(k, isFar));
     v128.store(at + dc, f32x4.add(v128.load(at + dc), v128.andnot(k, isFar)));
   }
@@ -149,7 +149,7 @@ function copyPadded(to: usize, from: usize, bytes: usize): void {
 
 /** Pilots, and r and c of x̂ = (x−K)·r + c; 0 and a mark where float32 is too narrow for them. */
 function loadStatistics(a: BackwardArgs, set: i32, width: i32): void {
-  loadPilots(a, set, width);
+  loadPilots(a, set, width, 1);
   const least = f32x4.splat(LEAST_RSTD), most = f32x4.splat(MOST_RSTD), one = f32x4.splat(1);
   const dc = c - r, dMark = mark - r, last = r + (<usize>width << 2);
   for (let at = r; at < last; at += 16) {

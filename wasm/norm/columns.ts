@@ -10,8 +10,8 @@ import { generalForward, L2, MOMENTS, saveStatistics } from './general';
 
 /** Sweeps about 0 and better pilots before a column is done apart. */
 const SWEEPS: i32 = 4;
-/** Squares of the deviations that 0 may be from a column's mean, and other pilots. */
-const NEAR_ZERO: f64 = 4, NEAR: f64 = 16;
+/** Squares of the deviations that 0 may be from a column's mean, 0 where sums are of many blocks, and other pilots. */
+const NEAR_ZERO: f64 = 1, NEAR_ZERO_OF_MANY: f64 = 9, NEAR: f64 = 16;
 /** Rows that say which columns of many are far from 0. */
 const FIRST_ROWS: i32 = 64;
 /** Bounds of what float32 multiplies without loss: 2^±100. */
@@ -32,7 +32,7 @@ export function columnsForward(args: usize, from: i32, to: i32, scratch: usize):
     memory.fill(K, 0, <usize>width << 2);
     for (let sweep = 0; sweep < SWEEPS; sweep++) {
       if (a.givenMean == 0) sumMoments(x, r0, stride, width);
-      isInDoubt = finish(a, set, first, width, byColumn);
+      isInDoubt = finish(a, set, first, width, byColumn, NEAR_ZERO);
       if (!isInDoubt || !isMoments || a.givenMean != 0 || !movePilots(a.r0, width, NEAR_ZERO)) break;
     }
     const hasMarks = isInDoubt && settle(a, set, first, width, byColumn);
@@ -50,7 +50,7 @@ export function columnsPilots(args: usize, from: i32, to: i32, scratch: usize): 
     memory.fill(K, 0, bytes);
     if (<i32>a.statistics != MOMENTS) continue;
     sumMoments(<usize>a.x + ((<usize>(i0 * <i32>a.r0) * <usize>k1) << 2), FIRST_ROWS, <usize>k1 << 2, k1);
-    movePilots(FIRST_ROWS, k1, NEAR_ZERO / 2);
+    movePilots(FIRST_ROWS, k1, NEAR_ZERO_OF_MANY / 2);
   }
 }
 
@@ -80,13 +80,13 @@ export function columnsFinish(args: usize, from: i32, to: i32, scratch: usize): 
     for (let i0 = 0; i0 < k0; i0++) {
       placePlane(a.extra3, a.extra2, i0, i0 * chunks, bytes);
       addChunks(chunks, bytes);
-      if (<i32>a.statistics == MOMENTS && a.extra5 != 0 && movePilots(a.r0, k1, NEAR_ZERO)) found = 1;
+      if (<i32>a.statistics == MOMENTS && a.extra5 != 0 && movePilots(a.r0, k1, NEAR_ZERO_OF_MANY)) found = 1;
     }
   }
   if (found == 0) {
     for (let i0 = 0; i0 < k0; i0++) {
       placePlane(a.extra3, a.extra2, i0, i0 * chunks, bytes);
-      if (finish(a, i0 * k1, 0, k1, true) && settle(a, i0 * k1, 0, k1, true)) found = 2;
+      if (finish(a, i0 * k1, 0, k1, true, NEAR_ZERO_OF_MANY) && settle(a, i0 * k1, 0, k1, true)) found = 2;
     }
   }
   store<i32>(<usize>a.extra4, found);
@@ -122,7 +122,7 @@ function movePilots(n: f64, width: i32, nearZero: f64): bool {
  * Statistics of `width` columns, of which `set` and `column` number the first: saved ones, requested ones and coefficients
  * in r and c. Marks columns in doubt, with far pilots or beyond float32's comfort; says whether there may be any.
  */
-function finish(a: ForwardArgs, set: i32, column: i32, width: i32, byColumn: bool): bool {
+function finish(a: ForwardArgs, set: i32, column: i32, width: i32, byColumn: bool, most: f64): bool {
   const bytes = <usize>width << 2;
   if (a.givenMean != 0) {
     memory.fill(mark, 1, bytes);
@@ -147,12 +147,12 @@ function finish(a: ForwardArgs, set: i32, column: i32, width: i32, byColumn: boo
 
   const added = f32x4.splat(<f32>(kind == L2 ? 0 : eps)), least = f32x4.splat(<f32>leastOf(kind, eps)), one = f32x4.splat(1);
   const clamp = f32x4.splat(<f32>(kind == L2 ? eps : 0)), zero = f32x4.splat(0), narrow = f32x4.splat(<f32>LEAST);
-  const wide = f32x4.splat(<f32>MOST), nearZero = f32x4.splat(<f32>NEAR_ZERO), near = f32x4.splat(<f32>NEAR);
+  const wide = f32x4.splat(<f32>MOST), nearZero = f32x4.splat(<f32>most), near = f32x4.splat(<f32>NEAR);
   let fine = f32x4.eq(zero, zero);
   for (let i = k; i < end; i += 16) {
     const variance = v128.load(i + dr), cm = v128.load(i + dc), scale = f32x4.sqrt(f32x4.add(variance, added));
-    const rstd = f32x4.div(one, scale), most = v128.bitselect(nearZero, near, f32x4.eq(v128.load(i), zero));
-    const isNear = v128.and(f32x4.le(f32x4.mul(cm, cm), f32x4.mul(most, variance)), f32x4.lt(variance, wide));
+    const rstd = f32x4.div(one, scale), bound = v128.bitselect(nearZero, near, f32x4.eq(v128.load(i), zero));
+    const isNear = v128.and(f32x4.le(f32x4.mul(cm, cm), f32x4.mul(bound, variance)), f32x4.lt(variance, wide));
     const isLarge = v128.and(f32x4.ge(variance, least), f32x4.gt(scale, clamp));
     const isFit = v128.and(f32x4.gt(rstd, narrow), f32x4.lt(rstd, wide)), isFine = v128.and(v128.and(isNear, isLarge), isFit);
     fine = v128.and(fine, isFine);

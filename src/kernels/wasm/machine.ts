@@ -27,6 +27,8 @@ const ARGS = 512;
 const PAGE = 65_536;
 /** What tensors may take before they become ordinary garbage, at first. */
 const FIRST_LIMIT = 1.5 * 2 ** 30;
+/** Less than this is not worth a collection. */
+const QUIET = 128 << 20;
 const MOST_BYTES = 65_000 * PAGE;
 
 type Kernel = (args: number, from: number, to: number, scratch: number) => void;
@@ -72,6 +74,7 @@ export class Machine {
   readonly #temporaries: number[] = [];
   #limit = FIRST_LIMIT;
   #held = 0;
+  #untold = 0;
   #isReconsidering = false;
   #scratch = { address: 0, bytes: 0 };
   #views: { f32: Float32Array; f64: Float64Array; i32: Int32Array };
@@ -121,7 +124,16 @@ export class Machine {
     if (bytes > MOST_BYTES) throw outOfMemory(bytes);
     const address = this.#held + bytes > this.#limit ? 0 : this.#heap.alloc(bytes, Math.min(MOST_BYTES, this.#limit * 1.25));
     if (address !== 0) this.#held += bytes;
+    this.#tellCollector(bytes);
     return address;
+  }
+
+  /** The collector sees no WASM memory: arrays of the same size, dropped at once, make it look for forgotten tensors. */
+  #tellCollector(bytes: number): void {
+    this.#untold += bytes;
+    if (this.#held < QUIET || this.#untold < this.#held / 4) return;
+    void new ArrayBuffer(this.#untold);
+    this.#untold = 0;
   }
 
   free(address: number, bytes: number): void {
