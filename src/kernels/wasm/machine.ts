@@ -29,6 +29,7 @@ const PAGE = 65_536;
 const FIRST_LIMIT = 1.5 * 2 ** 30;
 /** Less than this is not worth a collection. */
 const QUIET = 128 << 20;
+const LOUD = 256 << 20;
 const MOST_BYTES = 65_000 * PAGE;
 
 type Kernel = (args: number, from: number, to: number, scratch: number) => void;
@@ -123,16 +124,21 @@ export class Machine {
   alloc(bytes: number): number {
     if (bytes > MOST_BYTES) throw outOfMemory(bytes);
     const address = this.#held + bytes > this.#limit ? 0 : this.#heap.alloc(bytes, Math.min(MOST_BYTES, this.#limit * 1.25));
-    if (address !== 0) this.#held += bytes;
+    if (address === 0) return 0;
+    this.#held += bytes;
     this.#tellCollector(bytes);
     return address;
   }
 
   /** The collector sees no WASM memory: arrays of the same size, dropped at once, make it look for forgotten tensors. */
   #tellCollector(bytes: number): void {
-    this.#untold += bytes;
-    if (this.#held < QUIET || this.#untold < this.#held / 4) return;
-    void new ArrayBuffer(this.#untold);
+    this.#untold = this.#held < QUIET ? 0 : this.#untold + bytes;
+    if (this.#untold < this.#held / 4) return;
+    try {
+      void new ArrayBuffer(Math.min(this.#untold, LOUD));
+    } catch {
+      // Where there is no room for it, the collector knows already.
+    }
     this.#untold = 0;
   }
 
