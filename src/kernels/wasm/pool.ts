@@ -1,16 +1,19 @@
-// Threads on one memory: a job is cut into tasks, which the caller and the workers claim until none is left.
+// Threads on one memory: a job is cut into tasks. Each thread claims those of its own share, which its caches may hold from
+// the call before, and then what the others have left.
 // May import errors.
 
 import { KeelError } from '../../errors.js';
 
 /** Words of the control block, as indices of int32; worker.js gets them with its start. */
 const words = {
-  epoch: 0, remaining: 16, active: 32, parked: 33, failed: 34, started: 35,
+  epoch: 0, active: 32, parked: 33, failed: 34, started: 35,
   /** Tasks that workers have done since the start. */
   taken: 36,
-  total: 40, items: 41, grain: 42, binary: 43, kernel: 44, scratch: 45, scratchBytes: 46,
+  total: 40, items: 41, grain: 42, binary: 43, kernel: 44, scratch: 45, scratchBytes: 46, threads: 47,
   /** Address and length of each binary's bytes. */
   binaries: 48,
+  /** Tasks that nobody has claimed yet, of each thread's share, a cache line apart. */
+  left: 64, leftStep: 16,
 };
 
 export type Words = typeof words;
@@ -22,7 +25,7 @@ export interface Places {
 }
 
 /** Bytes of the words. */
-export const CONTROL = 256;
+export const CONTROL = 4 * (64 + 16 * 64);
 
 /** A kernel over items, in tasks of `grain`. */
 export interface Job {
@@ -98,19 +101,24 @@ export class Pool {
     c[words.kernel] = job.kernel;
     c[words.scratch] = job.scratch;
     c[words.scratchBytes] = job.scratchBytes;
-    Atomics.store(c, words.remaining, total);
+    c[words.threads] = threads;
+    // Last, as a worker may claim from here on.
+    for (let share = 0; share < threads; share++) {
+      Atomics.store(c, leftOf(share), endOf(share, total, threads) - endOf(share - 1, total, threads));
+    }
     Atomics.add(c, words.epoch, 1);
     if (Atomics.load(c, words.parked) > 0) Atomics.notify(c, words.epoch);
     try {
-      for (;;) {
-        const left = Atomics.load(c, words.remaining) > 0 ? Atomics.sub(c, words.remaining, 1) : 0;
-        if (left <= 0) break;
-        const from = (total - left) * job.grain;
-        job.run(from, Math.min(job.items, from + job.grain));
+      for (let share = 0; share < threads; share++) {
+        const at = leftOf(share);
+        for (let left = claim(c, at); left > 0; left = claim(c, at)) {
+          const from = (endOf(share, total, threads) - left) * job.grain;
+          job.run(from, Math.min(job.items, from + job.grain));
+        }
       }
     } finally {
       // Whatever happened here: operands stay where they are until the others are done with them.
-      Atomics.store(c, words.remaining, 0);
+      for (let share = 0; share < threads; share++) Atomics.store(c, leftOf(share), 0);
       this.#join();
     }
     const failed = Atomics.exchange(c, words.failed, 0);
@@ -158,7 +166,7 @@ export class Pool {
     const control = this.#newControl();
     this.#isAlone = forGood || control === 0;
     if (!this.#isAlone) {
-      const binaries = this.#control.slice(words.binaries);
+      const binaries = this.#control.slice(words.binaries, words.left);
       this.#places = { args: this.#args, control };
       this.#control = new Int32Array(this.#memory.buffer, control, CONTROL / 4).fill(0);
       this.#control.set(binaries, words.binaries);
@@ -186,6 +194,20 @@ export class Pool {
       this.#fail(`worker thread ${index} of ${threads - 1} could not start (${error instanceof Error ? error.message : String(error)})`, true);
     }
   }
+}
+
+function leftOf(share: number): number {
+  return words.left + share * words.leftStep;
+}
+
+/** The first task behind a thread's share. */
+function endOf(share: number, total: number, threads: number): number {
+  return Math.floor((total * (share + 1)) / threads);
+}
+
+/** How many tasks of a share were left, of which one is now the caller's; 0 or less for none. */
+function claim(control: Int32Array, at: number): number {
+  return Atomics.load(control, at) > 0 ? Atomics.sub(control, at, 1) : 0;
 }
 
 const mayBlock = typeof document === 'undefined';

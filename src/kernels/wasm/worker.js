@@ -16,7 +16,7 @@ else globalThis.addEventListener('message', ({ data }) => run(data), { once: tru
 
 /** @param {Start} start */
 function run({ memory, index, places, spinMillis, words: w }) {
-  const control = new Int32Array(memory.buffer, places.control, 64);
+  const control = new Int32Array(memory.buffer, places.control, w.left + 64 * w.leftStep);
   /** @type {Function[][]} kernels of each binary, in the order of its exports */
   const kernels = [];
   let seen = 0;
@@ -25,7 +25,8 @@ function run({ memory, index, places, spinMillis, words: w }) {
     seen = nextJob(seen);
     Atomics.add(control, w.active, 1);
     try {
-      for (let left = claim(); left > 0; left = claim()) work(word(w.total) - left);
+      const threads = word(w.threads);
+      for (let turn = 0; turn < threads; turn++) workThrough((index + turn) % threads, threads);
     } catch (error) {
       // A page's headers forbid what its worker's may allow, and the other way round: new workers would fail alike.
       Atomics.store(control, w.failed, error instanceof WebAssembly.CompileError ? 2 : 1);
@@ -33,8 +34,13 @@ function run({ memory, index, places, spinMillis, words: w }) {
     if (Atomics.sub(control, w.active, 1) === 1) Atomics.notify(control, w.active);
   }
 
-  function claim() {
-    return Atomics.load(control, w.remaining) > 0 ? Atomics.sub(control, w.remaining, 1) : 0;
+  /** @param {number} share @param {number} threads */
+  function workThrough(share, threads) {
+    const at = w.left + share * w.leftStep;
+    while (Atomics.load(control, at) > 0) {
+      const left = Atomics.sub(control, at, 1);
+      if (left > 0) work(Math.floor((word(w.total) * (share + 1)) / threads) - left);
+    }
   }
 
   /** @param {number} i */
