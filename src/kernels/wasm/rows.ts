@@ -7,11 +7,11 @@ import { rows as binary } from './rows.wasm.js';
 
 /** From here on a call is worth waking the threads. */
 const PARALLEL_FORWARD = 65_536;
-const PARALLEL_BACKWARD = 200_000;
+const PARALLEL_BACKWARD = 65_536;
 /** Elements of one task. */
 const TASK = 1 << 14;
 /** Elements of a part: a share of the rows with its own sums of the parameters' gradients. */
-const PART = 1 << 16;
+const PART = 40_000;
 const MOST_PARTS = 16;
 /** Rows longer than this are cut in blocks, of the size that the kernels have. */
 const LONG = 1 << 14;
