@@ -107,7 +107,8 @@ export class Pool {
       Atomics.store(c, leftOf(share), endOf(share, total, threads) - endOf(share - 1, total, threads));
     }
     Atomics.add(c, words.epoch, 1);
-    if (Atomics.load(c, words.parked) > 0) Atomics.notify(c, words.epoch);
+    // Waking takes a while, in which further jobs need not pay for the same call again.
+    if (Atomics.exchange(c, words.parked, 0) > 0) Atomics.notify(c, words.epoch);
     try {
       for (let share = 0; share < threads; share++) {
         const at = leftOf(share);

@@ -78,8 +78,8 @@ function run({ memory, index, places, spinMillis, words: w }) {
     for (let turn = 1; Atomics.load(control, w.epoch) === last; turn++) {
       if (turn % 64 !== 0 || performance.now() < end) continue;
       Atomics.add(control, w.parked, 1);
+      // Whoever wakes it sets the count back.
       Atomics.wait(control, w.epoch, last);
-      Atomics.sub(control, w.parked, 1);
     }
     return Atomics.load(control, w.epoch);
   }
