@@ -1,9 +1,9 @@
 // What a norm kernel is told: numbers and addresses in slots of eight bytes, 0 where an operand is absent.
 // The drivers beside the backend write them in this order.
 
-/** A forward pass. `saved` has three planes, one float32 for each set: K, cm, rstd; the mean is K + cm. */
+/** The plan, and what is taken from its sets. */
 @unmanaged
-export class ForwardArgs {
+export class PlanArgs {
   k0: f64;
   r0: f64;
   k1: f64;
@@ -13,6 +13,11 @@ export class ForwardArgs {
   /** 0 moments, 1 rms, 2 l2. */
   statistics: f64;
   eps: f64;
+}
+
+/** A forward pass. `saved` has three planes, one float32 for each set: K, cm, rstd; the mean is K + cm. */
+@unmanaged
+export class ForwardArgs extends PlanArgs {
   x: f64;
   residual: f64;
   weight: f64;
@@ -36,15 +41,7 @@ export class ForwardArgs {
 
 /** A backward pass. The sign bit of a set's rstd says that its statistics are constants. */
 @unmanaged
-export class BackwardArgs {
-  k0: f64;
-  r0: f64;
-  k1: f64;
-  r1: f64;
-  affine: f64;
-  inner: f64;
-  statistics: f64;
-  eps: f64;
+export class BackwardArgs extends PlanArgs {
   x: f64;
   dy: f64;
   dsum: f64;

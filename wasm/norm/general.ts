@@ -1,7 +1,7 @@
 // Every plan by plain float64 loops: what the fast kernels fall back on, and where rows they find uncomfortable go.
 // float32 values neither overflow nor vanish when squared in float64, so nothing is rescaled here.
 
-import { BackwardArgs, ForwardArgs } from './args';
+import { BackwardArgs, ForwardArgs, PlanArgs } from './args';
 
 export const MOMENTS = 0, RMS = 1, L2 = 2;
 
@@ -49,7 +49,6 @@ export function generalForward(a: ForwardArgs, set: i32): void {
 export function generalBackward(a: BackwardArgs, set: i32, dweight: usize, dbias: usize): void {
   const kind = <i32>a.statistics, sets = <usize>(a.k0 * a.k1);
   const saved = <usize>a.saved + (<usize>set << 2);
-  const runs = changetype<ForwardArgs>(a);
   const x = <usize>a.x, dy = <usize>a.dy, dx = <usize>a.dx, dsum = <usize>a.dsum, weight = <usize>a.weight;
   const signed = load<f32>(saved + (sets << 3));
   const isConstant = reinterpret<i32>(signed) < 0;
@@ -58,15 +57,15 @@ export function generalBackward(a: BackwardArgs, set: i32, dweight: usize, dbias
   mean = <f64>load<f32>(saved) + <f64>load<f32>(saved + (sets << 2));
   if (!isConstant) {
     // Once more, and exact: where terms cancel, the saved float32 would leave its rounding behind.
-    measure(runs, x, set, kind);
+    measure(a, x, set, kind);
     scale = sqrt<f64>(kind == L2 ? squares : squares / n + a.eps);
   }
 
-  const r0 = <i32>a.r0, r1 = <i32>a.r1, first = startOf(runs, set, 0), step = startOf(runs, set, 1) - first;
+  const r0 = <i32>a.r0, r1 = <i32>a.r1, first = startOf(a, set, 0), step = startOf(a, set, 1) - first;
   let sumH: f64 = 0, sumHX: f64 = 0;
   for (let j0 = 0, start = first; j0 < r0; j0++, start += step) {
     for (let e = start; e < start + r1; ) {
-      const end = cut(runs, e, start + r1);
+      const end = cut(a, e, start + r1);
       let at = parameterAt;
       for (; e < end; e++, at += parameterStep) {
         const d = <f64>load<f32>(dy + (<usize>e << 2));
@@ -84,7 +83,7 @@ export function generalBackward(a: BackwardArgs, set: i32, dweight: usize, dbias
   const slope = isConstant ? 0 : kind == L2 ? sumHX : sumHX / n;
   for (let j0 = 0, start = first; j0 < r0; j0++, start += step) {
     for (let e = start; e < start + r1; ) {
-      const end = cut(runs, e, start + r1);
+      const end = cut(a, e, start + r1);
       let at = parameterAt;
       for (; e < end; e++, at += parameterStep) {
         let h = <f64>load<f32>(dy + (<usize>e << 2));
@@ -178,10 +177,9 @@ let mean: f64 = 0;
 let squares: f64 = 0;
 
 /**
- * Sets `mean` and `squares`, the sum of squared deviations from it; rms and l2 take them from 0. Of the arguments it reads
- * the slots that forward and backward have in common.
+ * Sets `mean` and `squares`, the sum of squared deviations from it; rms and l2 take them from 0.
  */
-function measure(a: ForwardArgs, x: usize, set: i32, kind: i32): void {
+function measure(a: PlanArgs, x: usize, set: i32, kind: i32): void {
   const n = a.r0 * a.r1;
   const r0 = <i32>a.r0, bytes = <usize>a.r1 << 2, first = startOf(a, set, 0), step = startOf(a, set, 1) - first;
   mean = 0;
@@ -222,7 +220,7 @@ function addResidual(a: ForwardArgs, set: i32): void {
 }
 
 /** First element of a set's stretch j0. */
-function startOf(a: ForwardArgs, set: i32, j0: i32): i32 {
+function startOf(a: PlanArgs, set: i32, j0: i32): i32 {
   const k1 = <i32>a.k1;
   return (((set / k1) * <i32>a.r0 + j0) * k1 + (set % k1)) * <i32>a.r1;
 }
@@ -232,7 +230,7 @@ let parameterAt: usize = 0;
 let parameterStep: usize = 0;
 
 /** The end of the elements from e whose parameters are one, or follow one another. */
-function cut(a: ForwardArgs, e: i32, end: i32): i32 {
+function cut(a: PlanArgs, e: i32, end: i32): i32 {
   const affine = <i32>a.affine, inner = <i32>a.inner;
   if (affine == 0) {
     parameterAt = parameterStep = 0;

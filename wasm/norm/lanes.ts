@@ -8,15 +8,6 @@ export function hsum(v: v128): f64 {
   return f64x2.extract_lane(pairs, 0) + f64x2.extract_lane(pairs, 1);
 }
 
-/** About the mean of n floats: that of 16 of them, so that one outlier does not make it useless. */
-export function pilot(p: usize, n: i32): f64 {
-  if (n < 16) return n < 4 ? <f64>load<f32>(p) : hsum(v128.load(p)) * 0.25;
-  const quarter = <usize>(n >> 2) << 2;
-  const a = f32x4.add(v128.load(p), v128.load(p + quarter));
-  const b = f32x4.add(v128.load(p + 2 * quarter), v128.load(p + 3 * quarter));
-  return hsum(f32x4.add(a, b)) * 0.0625;
-}
-
 /** out = x + y; any of the three may be the same. */
 export function add(x: usize, y: usize, out: usize, bytes: usize): void {
   let i: usize = 0;

@@ -86,159 +86,103 @@ export function rowsBackward(args: usize, from: i32, to: i32, scratch: usize): v
   }
 }
 
-/** Sweeps a block of a row and leaves g and h where it found those of the row before, whose dx it writes. */
+/** Sweeps a block of a row and leaves g and h where it found those of the row before, whose dx it writes, `adds` with dsum. */
 // @ts-ignore: decorator
 @inline
+function sweepAndWriteRow(
+  x: usize, dy: usize, w: usize, statistics: usize, plane: usize, sums: usize, gh: usize, dx: usize, dsum: usize,
+  bytes: usize, weightStep: usize, adds: bool,
+): void {
+  // Splats from memory: of computed values the compiler keeps both scalar and vector, and runs out of registers.
+  const k = v128.load32_splat(statistics), cm = v128.load32_splat(statistics + plane);
+  const rstd = f32x4.abs(v128.load32_splat(statistics + 2 * plane));
+  const r = f32x4.splat(reciprocal), A = f32x4.splat(slope), B = f32x4.splat(shift);
+  const end = x + bytes, end8 = x + (bytes & ~31), end4 = x + (bytes & ~15);
+  let s = f32x4.splat(0), q = s;
+  while (x < end8) {
+    const d0 = v128.load(dy), h0 = f32x4.mul(f32x4.sub(f32x4.sub(v128.load(x), k), cm), rstd);
+    const dx0 = f32x4.sub(f32x4.mul(v128.load(gh), r), f32x4.add(f32x4.mul(v128.load(gh, 16), A), B));
+    v128.store(dx, adds ? f32x4.add(dx0, v128.load(dsum)) : dx0);
+    v128.store(sums, f32x4.add(v128.load(sums), d0));
+    v128.store(sums, f32x4.add(v128.load(sums, 16), f32x4.mul(d0, h0)), 16);
+    const g0 = f32x4.mul(d0, v128.load(w));
+    v128.store(gh, g0);
+    v128.store(gh, h0, 16);
+    s = f32x4.add(s, g0);
+    q = f32x4.add(q, f32x4.mul(g0, h0));
+    const d1 = v128.load(dy, 16), h1 = f32x4.mul(f32x4.sub(f32x4.sub(v128.load(x, 16), k), cm), rstd);
+    const dx1 = f32x4.sub(f32x4.mul(v128.load(gh, 32), r), f32x4.add(f32x4.mul(v128.load(gh, 48), A), B));
+    v128.store(dx, adds ? f32x4.add(dx1, v128.load(dsum, 16)) : dx1, 16);
+    v128.store(sums, f32x4.add(v128.load(sums, 32), d1), 32);
+    v128.store(sums, f32x4.add(v128.load(sums, 48), f32x4.mul(d1, h1)), 48);
+    const g1 = f32x4.mul(d1, v128.load(w, 16));
+    v128.store(gh, g1, 32);
+    v128.store(gh, h1, 48);
+    s = f32x4.add(s, g1);
+    q = f32x4.add(q, f32x4.mul(g1, h1));
+    x += 32;
+    dy += 32;
+    w += weightStep;
+    sums += 64;
+    gh += 64;
+    dx += 32;
+    if (adds) dsum += 32;
+  }
+  if (x < end4) {
+    const d = v128.load(dy), h = f32x4.mul(f32x4.sub(f32x4.sub(v128.load(x), k), cm), rstd), g = f32x4.mul(d, v128.load(w));
+    const dx0 = f32x4.sub(f32x4.mul(v128.load(gh), r), f32x4.add(f32x4.mul(v128.load(gh, 16), A), B));
+    v128.store(dx, adds ? f32x4.add(dx0, v128.load(dsum)) : dx0);
+    v128.store(sums, f32x4.add(v128.load(sums), d));
+    v128.store(sums, f32x4.add(v128.load(sums, 16), f32x4.mul(d, h)), 16);
+    v128.store(gh, g);
+    v128.store(gh, h, 16);
+    s = f32x4.add(s, g);
+    q = f32x4.add(q, f32x4.mul(g, h));
+    x += 16;
+    dy += 16;
+    w += weightStep >> 1;
+    sums += 32;
+    gh += 32;
+    dx += 16;
+    if (adds) dsum += 16;
+  }
+  sumG += hsum(s);
+  sumGH += hsum(q);
+  if (x == end) return;
+  const kf = load<f32>(statistics), cf = load<f32>(statistics + plane), rf = abs(load<f32>(statistics + 2 * plane));
+  while (x < end) {
+    const d = load<f32>(dy), h = (load<f32>(x) - kf - cf) * rf, g = d * load<f32>(w);
+    const dx0 = load<f32>(gh) * reciprocal - (load<f32>(gh, 4) * slope + shift);
+    store<f32>(dx, adds ? dx0 + load<f32>(dsum) : dx0);
+    store<f32>(sums, load<f32>(sums) + d);
+    store<f32>(sums, load<f32>(sums, 4) + d * h, 4);
+    store<f32>(gh, g);
+    store<f32>(gh, h, 4);
+    sumG += <f64>g;
+    sumGH += <f64>g * <f64>h;
+    x += 4;
+    dy += 4;
+    w += weightStep >> 3;
+    sums += 8;
+    gh += 8;
+    dx += 4;
+    if (adds) dsum += 4;
+  }
+}
+
+// Two functions and not one with a condition: the compiler would fold both into one loop that asks in every turn.
 function sweepAndWrite(
   x: usize, dy: usize, w: usize, statistics: usize, plane: usize, sums: usize, gh: usize, dx: usize,
   bytes: usize, weightStep: usize,
 ): void {
-  // Splats from memory: of computed values the compiler keeps both scalar and vector, and runs out of registers.
-  const k = v128.load32_splat(statistics), cm = v128.load32_splat(statistics + plane);
-  const rstd = f32x4.abs(v128.load32_splat(statistics + 2 * plane));
-  const r = f32x4.splat(reciprocal), A = f32x4.splat(slope), B = f32x4.splat(shift);
-  const end = x + bytes, end8 = x + (bytes & ~31), end4 = x + (bytes & ~15);
-  let s = f32x4.splat(0), q = s;
-  while (x < end8) {
-    const d0 = v128.load(dy), h0 = f32x4.mul(f32x4.sub(f32x4.sub(v128.load(x), k), cm), rstd);
-    v128.store(dx, f32x4.sub(f32x4.mul(v128.load(gh), r), f32x4.add(f32x4.mul(v128.load(gh, 16), A), B)));
-    v128.store(sums, f32x4.add(v128.load(sums), d0));
-    v128.store(sums, f32x4.add(v128.load(sums, 16), f32x4.mul(d0, h0)), 16);
-    const g0 = f32x4.mul(d0, v128.load(w));
-    v128.store(gh, g0);
-    v128.store(gh, h0, 16);
-    s = f32x4.add(s, g0);
-    q = f32x4.add(q, f32x4.mul(g0, h0));
-    const d1 = v128.load(dy, 16), h1 = f32x4.mul(f32x4.sub(f32x4.sub(v128.load(x, 16), k), cm), rstd);
-    v128.store(dx, f32x4.sub(f32x4.mul(v128.load(gh, 32), r), f32x4.add(f32x4.mul(v128.load(gh, 48), A), B)), 16);
-    v128.store(sums, f32x4.add(v128.load(sums, 32), d1), 32);
-    v128.store(sums, f32x4.add(v128.load(sums, 48), f32x4.mul(d1, h1)), 48);
-    const g1 = f32x4.mul(d1, v128.load(w, 16));
-    v128.store(gh, g1, 32);
-    v128.store(gh, h1, 48);
-    s = f32x4.add(s, g1);
-    q = f32x4.add(q, f32x4.mul(g1, h1));
-    x += 32;
-    dy += 32;
-    w += weightStep;
-    sums += 64;
-    gh += 64;
-    dx += 32;
-  }
-  if (x < end4) {
-    const d = v128.load(dy), h = f32x4.mul(f32x4.sub(f32x4.sub(v128.load(x), k), cm), rstd), g = f32x4.mul(d, v128.load(w));
-    v128.store(dx, f32x4.sub(f32x4.mul(v128.load(gh), r), f32x4.add(f32x4.mul(v128.load(gh, 16), A), B)));
-    v128.store(sums, f32x4.add(v128.load(sums), d));
-    v128.store(sums, f32x4.add(v128.load(sums, 16), f32x4.mul(d, h)), 16);
-    v128.store(gh, g);
-    v128.store(gh, h, 16);
-    s = f32x4.add(s, g);
-    q = f32x4.add(q, f32x4.mul(g, h));
-    x += 16;
-    dy += 16;
-    w += weightStep >> 1;
-    sums += 32;
-    gh += 32;
-    dx += 16;
-  }
-  sumG += hsum(s);
-  sumGH += hsum(q);
-  if (x == end) return;
-  const kf = load<f32>(statistics), cf = load<f32>(statistics + plane), rf = abs(load<f32>(statistics + 2 * plane));
-  while (x < end) {
-    const d = load<f32>(dy), h = (load<f32>(x) - kf - cf) * rf, g = d * load<f32>(w);
-    store<f32>(dx, load<f32>(gh) * reciprocal - (load<f32>(gh, 4) * slope + shift));
-    store<f32>(sums, load<f32>(sums) + d);
-    store<f32>(sums, load<f32>(sums, 4) + d * h, 4);
-    store<f32>(gh, g);
-    store<f32>(gh, h, 4);
-    sumG += <f64>g;
-    sumGH += <f64>g * <f64>h;
-    x += 4;
-    dy += 4;
-    w += weightStep >> 3;
-    sums += 8;
-    gh += 8;
-    dx += 4;
-  }
+  sweepAndWriteRow(x, dy, w, statistics, plane, sums, gh, dx, 0, bytes, weightStep, false);
 }
 
-/** As {@link sweepAndWrite}, with dsum added to dx. */
 function sweepAndWriteSum(
   x: usize, dy: usize, w: usize, statistics: usize, plane: usize, sums: usize, gh: usize, dx: usize, dsum: usize,
   bytes: usize, weightStep: usize,
 ): void {
-  // Splats from memory: of computed values the compiler keeps both scalar and vector, and runs out of registers.
-  const k = v128.load32_splat(statistics), cm = v128.load32_splat(statistics + plane);
-  const rstd = f32x4.abs(v128.load32_splat(statistics + 2 * plane));
-  const r = f32x4.splat(reciprocal), A = f32x4.splat(slope), B = f32x4.splat(shift);
-  const end = x + bytes, end8 = x + (bytes & ~31), end4 = x + (bytes & ~15);
-  let s = f32x4.splat(0), q = s;
-  while (x < end8) {
-    const d0 = v128.load(dy), h0 = f32x4.mul(f32x4.sub(f32x4.sub(v128.load(x), k), cm), rstd);
-    v128.store(dx, f32x4.add(f32x4.sub(f32x4.mul(v128.load(gh), r), f32x4.add(f32x4.mul(v128.load(gh, 16), A), B)), v128.load(dsum)));
-    v128.store(sums, f32x4.add(v128.load(sums), d0));
-    v128.store(sums, f32x4.add(v128.load(sums, 16), f32x4.mul(d0, h0)), 16);
-    const g0 = f32x4.mul(d0, v128.load(w));
-    v128.store(gh, g0);
-    v128.store(gh, h0, 16);
-    s = f32x4.add(s, g0);
-    q = f32x4.add(q, f32x4.mul(g0, h0));
-    const d1 = v128.load(dy, 16), h1 = f32x4.mul(f32x4.sub(f32x4.sub(v128.load(x, 16), k), cm), rstd);
-    v128.store(dx, f32x4.add(f32x4.sub(f32x4.mul(v128.load(gh, 32), r), f32x4.add(f32x4.mul(v128.load(gh, 48), A), B)), v128.load(dsum, 16)), 16);
-    v128.store(sums, f32x4.add(v128.load(sums, 32), d1), 32);
-    v128.store(sums, f32x4.add(v128.load(sums, 48), f32x4.mul(d1, h1)), 48);
-    const g1 = f32x4.mul(d1, v128.load(w, 16));
-    v128.store(gh, g1, 32);
-    v128.store(gh, h1, 48);
-    s = f32x4.add(s, g1);
-    q = f32x4.add(q, f32x4.mul(g1, h1));
-    x += 32;
-    dy += 32;
-    w += weightStep;
-    sums += 64;
-    gh += 64;
-    dx += 32;
-    dsum += 32;
-  }
-  if (x < end4) {
-    const d = v128.load(dy), h = f32x4.mul(f32x4.sub(f32x4.sub(v128.load(x), k), cm), rstd), g = f32x4.mul(d, v128.load(w));
-    v128.store(dx, f32x4.add(f32x4.sub(f32x4.mul(v128.load(gh), r), f32x4.add(f32x4.mul(v128.load(gh, 16), A), B)), v128.load(dsum)));
-    v128.store(sums, f32x4.add(v128.load(sums), d));
-    v128.store(sums, f32x4.add(v128.load(sums, 16), f32x4.mul(d, h)), 16);
-    v128.store(gh, g);
-    v128.store(gh, h, 16);
-    s = f32x4.add(s, g);
-    q = f32x4.add(q, f32x4.mul(g, h));
-    x += 16;
-    dy += 16;
-    w += weightStep >> 1;
-    sums += 32;
-    gh += 32;
-    dx += 16;
-    dsum += 16;
-  }
-  sumG += hsum(s);
-  sumGH += hsum(q);
-  if (x == end) return;
-  const kf = load<f32>(statistics), cf = load<f32>(statistics + plane), rf = abs(load<f32>(statistics + 2 * plane));
-  while (x < end) {
-    const d = load<f32>(dy), h = (load<f32>(x) - kf - cf) * rf, g = d * load<f32>(w);
-    store<f32>(dx, load<f32>(gh) * reciprocal - (load<f32>(gh, 4) * slope + shift) + load<f32>(dsum));
-    store<f32>(sums, load<f32>(sums) + d);
-    store<f32>(sums, load<f32>(sums, 4) + d * h, 4);
-    store<f32>(gh, g);
-    store<f32>(gh, h, 4);
-    sumG += <f64>g;
-    sumGH += <f64>g * <f64>h;
-    x += 4;
-    dy += 4;
-    w += weightStep >> 3;
-    sums += 8;
-    gh += 8;
-    dx += 4;
-    dsum += 4;
-  }
+  sweepAndWriteRow(x, dy, w, statistics, plane, sums, gh, dx, dsum, bytes, weightStep, true);
 }
 
 /** dx of the last row. */

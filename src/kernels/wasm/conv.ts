@@ -4,7 +4,7 @@ import type { ConvPart, ConvSizes, Extent } from '../kernels.js';
 import { dense } from './dense.wasm.js';
 import { depthwise, type Operands } from './depthwise.js';
 import type { Machine } from './machine.js';
-import { blockLength, every, product, type IndexMap, type Product, type Side } from './matmul.js';
+import { blockLength, every, product, turned, type IndexMap, type Product, type Side } from './matmul.js';
 import { each, isBare, overImages, paddedInput, transposedAxes, volume, type Padded } from './padding.js';
 
 /** Fewest items that the gradient of a kernel is cut into, by parts of its sums where it has no tiles. */
@@ -221,10 +221,6 @@ function tapByTap(machine: Machine, part: ConvPart, sizes: ConvSizes, { a, b, ou
     }[part];
     product(machine, { ...job, accumulate: true });
   }
-}
-
-function turned({ rows, columns, ...rest }: Side): Side {
-  return { ...rest, rows: columns, columns: rows };
 }
 
 function clear(machine: Machine, at: number, length: number): void {

@@ -1,5 +1,5 @@
 // The WASM memory, what is loaded on it, and calls of kernels. Started by the first tensor.
-// May import errors.
+// May import errors and trace.
 
 import { KeelError, showGiven } from '../../errors.js';
 import { checkFile, compile, unavailable, type Binary } from './binary.js';
@@ -29,6 +29,7 @@ const PAGE = 65_536;
 const FIRST_LIMIT = 1.5 * 2 ** 30;
 /** Less than this is not worth a collection. */
 const QUIET = 128 << 20;
+/** An array of this size is as good as any larger one. */
 const LOUD = 256 << 20;
 const MOST_BYTES = 65_000 * PAGE;
 

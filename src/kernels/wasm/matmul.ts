@@ -72,7 +72,8 @@ function transposed({ m, n, left, right, out, ...rest }: Product): Product {
   return { ...rest, m: n, n: m, left: turned(right), right: turned(left), out: turned(out) };
 }
 
-function turned({ rows, columns, ...rest }: Side): Side {
+/** The transpose of each matrix. */
+export function turned({ rows, columns, ...rest }: Side): Side {
   return { ...rest, rows: columns, columns: rows };
 }
 
