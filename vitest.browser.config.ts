@@ -15,6 +15,7 @@ const inChromium = (name: string, own: string, headers: Readonly<Record<string, 
     alias: [
       { find: /^evenkeel$/, replacement: path('src/index.ts') },
       { find: /^evenkeel\/io$/, replacement: path('src/io/io.ts') },
+      { find: /^evenkeel\/nn$/, replacement: path('src/nn/index.ts') },
       { find: /^node:(fs|fs\/promises|path|url)$/, replacement: path('test/browser/files.ts') },
     ],
   },

@@ -9,6 +9,7 @@ export default defineConfig({
     alias: [
       { find: /^evenkeel$/, replacement: source('index.ts') },
       { find: /^evenkeel\/io$/, replacement: source('io/io.ts') },
+      { find: /^evenkeel\/nn$/, replacement: source('nn/index.ts') },
     ],
   },
   test: {

@@ -51,7 +51,8 @@ export { logSoftmax, softmax } from './ops/softmax.js';
 export { elu, gelu, leakyRelu, relu6, silu, softplus } from './ops/activation.js';
 export { embedding } from './ops/embedding.js';
 export { norm, normWithStatistics, type Normalized, type NormOptions, type NormSettings } from './ops/norm.js';
-export { Buffer, Module, Parameter, type LoadReport, type Named } from './nn/module.js';
+export { Module, type LoadReport, type Named } from './nn/module.js';
+export { Buffer, Parameter } from './nn/parameter.js';
 export {
   addLayerNorm,
   addRMSNorm,
@@ -167,6 +168,9 @@ export {
   type ConvTransposeLayerOptions,
 } from './nn/conv.js';
 export { ModuleList, Sequential } from './nn/containers.js';
+export { cloneModule } from './nn/clone.js';
+export type { Hook, PreHook } from './nn/hooks.js';
+export type { Loading } from './nn/state.js';
 export { removeWeightNorm, weightNorm, type WeightKeys, type WeightNormOptions } from './nn/weightnorm.js';
 export { removeSpectralNorm, spectralNorm, type SpectralNormOptions } from './nn/spectralnorm.js';
 export { explain, type ExplainData, type Explanation, type PatternSizes } from './explain.js';

@@ -14,7 +14,8 @@ import {
   xavierUniform_, zeros_,
 } from '../src/nn/init.js';
 import { Dropout, Embedding, Flatten, Identity, Linear } from '../src/nn/layers.js';
-import { Parameter, type Module } from '../src/nn/module.js';
+import type { Module } from '../src/nn/module.js';
+import { Parameter } from '../src/nn/parameter.js';
 import { manualSeed, normal_, rand, truncNormal, uniform_ } from '../src/random.js';
 import type { Tensor } from '../src/tensor.js';
 import { expectEntry, farFrom, fresh, replay, tables } from './nn/replay.js';

@@ -16,8 +16,10 @@ import {
   pythonNumber,
 } from './check.js';
 import { batchNorm, instanceNorm, patterns } from './functional.js';
-import { bufferOf, parameterOf, pythonBool, type Buffer, type Parameter } from './module.js';
+import { pythonBool } from './module.js';
 import { NormLayer, type LayerPattern } from './norm.js';
+import { bufferOf, parameterOf, type Buffer, type Parameter } from './parameter.js';
+import type { Loading } from './state.js';
 
 /** Options of BatchNorm and InstanceNorm of every rank. */
 export interface RunningNormOptions {
@@ -222,7 +224,7 @@ abstract class InstanceNorm extends RunningNorm {
     checkOperands(this.typeName(), x);
     this.checkInput(x.shape);
     const unbatched = x.rank === this.positions + 1;
-    this.#checkFeatures(x.shape, unbatched ? 0 : 1);
+    this.checkFeatures(x.shape, unbatched ? 0 : 1);
     const { weight, bias, eps, runningMean, runningVar } = this;
     const useInputStats = this.training || !this.trackRunningStats;
     // A null momentum freezes the averages here; it is no cumulative average as in BatchNorm.
@@ -234,13 +236,13 @@ abstract class InstanceNorm extends RunningNorm {
   patternFor(shape: readonly number[]): LayerPattern {
     this.checkInput(shape);
     const unbatched = shape.length === this.positions + 1;
-    if (this.numFeatures > 0) this.#checkFeatures(shape, unbatched ? 0 : 1);
+    if (this.numFeatures > 0) this.checkFeatures(shape, unbatched ? 0 : 1);
     const running = this.runningUse(this.training || !this.trackRunningStats);
     return { pattern: unbatched ? patterns.sample : patterns.instances, sizes: {}, statistics: 'moments', running };
   }
 
   /** Without parameters or buffers the number of channels is free. */
-  #checkFeatures(shape: readonly number[], dim: number): void {
+  private checkFeatures(shape: readonly number[], dim: number): void {
     const channels = shape[dim] ?? 0;
     if (channels === this.numFeatures || !this.affine) return;
     throw new KeelError(
@@ -250,17 +252,17 @@ abstract class InstanceNorm extends RunningNorm {
     );
   }
 
-  protected override adaptState(state: Map<string, Tensor>, prefix: string, _undo: (() => void)[]): readonly string[] {
+  protected override adaptState({ state, complaints }: Loading, prefix: string): void {
     const stray = ['running_mean', 'running_var'].filter((key) => !this.trackRunningStats && state.has(prefix + key));
-    if (stray.length === 0) return [];
+    if (stray.length === 0) return;
     const type = this.typeName();
-    return [
+    complaints.push(
       `Unexpected running stats buffer(s) ${stray.map((key) => `"${prefix}${key}"`).join(' and ')} for ${type} with ` +
         'track_running_stats=False. If state_dict is a checkpoint saved before 0.4.0, this may be expected because ' +
         `${type} does not track running stats by default since 0.4.0. Please remove these keys from state_dict. If the ` +
         `running stats are actually needed, instead set track_running_stats=True in ${type} to enable them. See the ` +
         `documentation of ${type} for details.`,
-    ];
+    );
   }
 }
 
@@ -352,9 +354,8 @@ export class FrozenBatchNorm2d extends NormLayer {
     return { pattern: patterns.batch, sizes: {}, statistics: 'moments', running: 'now' };
   }
 
-  protected override adaptState(state: Map<string, Tensor>, prefix: string): readonly string[] {
+  protected override adaptState({ state }: Loading, prefix: string): void {
     state.delete(`${prefix}num_batches_tracked`);
-    return [];
   }
 
   protected override extraRepr(): string {

@@ -15,7 +15,8 @@ import { put } from '../ops/movement.js';
 import { scope, type Tensor } from '../tensor.js';
 import { checkCount, checkOperands, optionsOf } from './check.js';
 import { initializeLinear } from './init.js';
-import { Module, parameterOf, pythonTuple, type Parameter } from './module.js';
+import { Module, pythonTuple } from './module.js';
+import { parameterOf, type Parameter } from './parameter.js';
 
 interface SharedOptions {
   /** Step of the kernel along each axis. Default 1. */

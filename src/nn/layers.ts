@@ -12,7 +12,8 @@ import { bernoulli, randn } from '../random.js';
 import { scope, type Tensor } from '../tensor.js';
 import { checkCount, checkOperands, optionsOf, pythonNumber } from './check.js';
 import { initializeLinear } from './init.js';
-import { Module, parameterOf, pythonBool, type Parameter } from './module.js';
+import { Module, pythonBool } from './module.js';
+import { parameterOf, type Parameter } from './parameter.js';
 
 /** A module from one tensor to one tensor. */
 export interface Layer extends Module {
@@ -102,7 +103,7 @@ export class Embedding extends Module {
     this.paddingIdx = paddingIdx === null ? null : rowOf(paddingIdx, numEmbeddings);
     this.weight = scope(() => {
       const drawn = randn([numEmbeddings, embeddingDim]);
-      return parameterOf(this.paddingIdx === null ? drawn : where(this.#paddingRow(), 0, drawn));
+      return parameterOf(this.paddingIdx === null ? drawn : where(this.paddingRow(), 0, drawn));
     });
   }
 
@@ -115,7 +116,7 @@ export class Embedding extends Module {
     });
   }
 
-  #paddingRow(): Tensor {
+  private paddingRow(): Tensor {
     const rows = Array.from({ length: this.numEmbeddings }, (_, row) => row === this.paddingIdx);
     return tensor(rows, [this.numEmbeddings, 1]);
   }

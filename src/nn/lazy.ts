@@ -13,7 +13,8 @@ import {
   type RunningNormOptions,
 } from './batchnorm.js';
 import { checkOperands } from './check.js';
-import { bufferOf, parameterOf, type Buffer, type Parameter } from './module.js';
+import { bufferOf, parameterOf, type Buffer, type Parameter } from './parameter.js';
+import type { Loading } from './state.js';
 
 /**
  * A {@link BatchNorm1d} that takes num_features from dim 1 of its first input (N, C) or (N, C, L) and is a
@@ -35,8 +36,8 @@ export class LazyBatchNorm1d extends BatchNorm1d {
     return firstForward(this, BatchNorm1d, x);
   }
 
-  protected override adaptState(...load: Load): readonly string[] {
-    return settleFrom(this, BatchNorm1d, ...load);
+  protected override adaptState(...load: Load): void {
+    settleFrom(this, BatchNorm1d, ...load);
   }
 }
 
@@ -60,8 +61,8 @@ export class LazyBatchNorm2d extends BatchNorm2d {
     return firstForward(this, BatchNorm2d, x);
   }
 
-  protected override adaptState(...load: Load): readonly string[] {
-    return settleFrom(this, BatchNorm2d, ...load);
+  protected override adaptState(...load: Load): void {
+    settleFrom(this, BatchNorm2d, ...load);
   }
 }
 
@@ -85,8 +86,8 @@ export class LazyBatchNorm3d extends BatchNorm3d {
     return firstForward(this, BatchNorm3d, x);
   }
 
-  protected override adaptState(...load: Load): readonly string[] {
-    return settleFrom(this, BatchNorm3d, ...load);
+  protected override adaptState(...load: Load): void {
+    settleFrom(this, BatchNorm3d, ...load);
   }
 }
 
@@ -110,8 +111,8 @@ export class LazyInstanceNorm1d extends InstanceNorm1d {
     return firstForward(this, InstanceNorm1d, x);
   }
 
-  protected override adaptState(...load: Load): readonly string[] {
-    return settleFrom(this, InstanceNorm1d, ...load);
+  protected override adaptState(...load: Load): void {
+    settleFrom(this, InstanceNorm1d, ...load);
   }
 }
 
@@ -135,8 +136,8 @@ export class LazyInstanceNorm2d extends InstanceNorm2d {
     return firstForward(this, InstanceNorm2d, x);
   }
 
-  protected override adaptState(...load: Load): readonly string[] {
-    return settleFrom(this, InstanceNorm2d, ...load);
+  protected override adaptState(...load: Load): void {
+    settleFrom(this, InstanceNorm2d, ...load);
   }
 }
 
@@ -160,8 +161,8 @@ export class LazyInstanceNorm3d extends InstanceNorm3d {
     return firstForward(this, InstanceNorm3d, x);
   }
 
-  protected override adaptState(...load: Load): readonly string[] {
-    return settleFrom(this, InstanceNorm3d, ...load);
+  protected override adaptState(...load: Load): void {
+    settleFrom(this, InstanceNorm3d, ...load);
   }
 }
 
@@ -170,7 +171,7 @@ interface Kind {
   readonly prototype: RunningNorm;
 }
 
-type Load = [state: Map<string, Tensor>, prefix: string, undo: (() => void)[]];
+type Load = [loading: Loading, prefix: string];
 
 /**
  * Gives the layer channels and a class: settled it is no longer lazy, as in PyTorch, and with 0 channels it may be lazy
@@ -206,14 +207,13 @@ function firstForward(layer: RunningNorm, settled: Kind, x: Tensor): Tensor {
 }
 
 /** A state dict tells the channels too. */
-function settleFrom(layer: RunningNorm, settled: Kind, ...[state, prefix, undo]: Load): readonly string[] {
+function settleFrom(layer: RunningNorm, settled: Kind, ...[{ state, undo }, prefix]: Load): void {
   const vector: unknown = state.get(`${prefix}weight`) ?? state.get(`${prefix}running_mean`);
   const channels = vector instanceof Tensor ? vector.shape[0] : undefined;
-  if (channels === undefined) return [];
+  if (channels === undefined) return;
   const lazy: object = Object.getPrototypeOf(layer);
   undo.push(() => {
     become(layer, lazy, 0);
   });
   become(layer, settled.prototype, channels);
-  return [];
 }

@@ -1,62 +1,22 @@
-// Module: parameters, buffers, state dict, modes and repr. May import errors, tensor, autograd, ops and state.
+// Module: parameters, buffers, state dict, modes, hooks and repr. May import errors, tensor, autograd, ops, parameter, hooks
+// and state.
 
 import { detach, noGrad } from '../autograd.js';
 import { KeelError } from '../errors.js';
 import { copyInto, to } from '../ops/movement.js';
-import { keep, scope, Tensor } from '../tensor.js';
-import { entriesOf, match } from './state.js';
+import { keep, scope, type Tensor } from '../tensor.js';
+import { hooksOf, type Hook, type PreHook } from './hooks.js';
+import { Buffer, bufferOf, Parameter, parameterOf } from './parameter.js';
+import { entriesOf, match, type Loading } from './state.js';
 
-/**
- * A tensor that a {@link Module} learns: assigned to a property, it is in `parameters()` and in the state dict.
- *
- * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.parameter.Parameter.html
- * @example
- * new Parameter(ones([4])).requiresGrad; // true
- */
-export class Parameter extends Tensor {
-  /** No plain tensor passes for a parameter: assigned to its property, it would drop out of the state. */
-  protected declare readonly brand: 'parameter';
-
-  constructor(data: Tensor, { requiresGrad = true }: { readonly requiresGrad?: boolean } = {}) {
-    super(data.shape, data.storage);
-    this.requiresGrad = requiresGrad;
-  }
-}
-
-/**
- * A tensor that belongs to a module's state and is not learned, as running statistics: assigned to a property, it is in
- * `buffers()` and in the state dict.
- *
- * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.parameter.Buffer.html
- * @example
- * new Buffer(zeros([4])).requiresGrad; // false
- */
-export class Buffer extends Tensor {
-  protected declare readonly brand: 'buffer';
-
-  constructor(data: Tensor) {
-    super(data.shape, data.storage);
-  }
-}
-
-/** A parameter that takes over a tensor made for it: that one's own handle goes. */
-export function parameterOf(made: Tensor, options?: { readonly requiresGrad?: boolean }): Parameter {
-  const parameter = new Parameter(made, options);
-  made.dispose();
-  return parameter;
-}
-
-/** A buffer that takes over a tensor made for it: that one's own handle goes. */
-export function bufferOf(made: Tensor): Buffer {
-  const buffer = new Buffer(made);
-  made.dispose();
-  return buffer;
-}
-
-/** Keys of a strict load that found no partner. */
+/** What became of the entries of a state dict. */
 export interface LoadReport {
   readonly missingKeys: string[];
   readonly unexpectedKeys: string[];
+  /** Own keys whose tensor has another shape in the checkpoint, with the same elements. */
+  readonly reshapedKeys: string[];
+  /** The key layout that was recognized, where the keys are not the module's own: `timm`; else null. */
+  readonly layout: string | null;
 }
 
 /** Something of a module by its PyTorch key or path. */
@@ -98,7 +58,7 @@ export abstract class Module {
 
   /** Parameters with their state-dict keys, each once. */
   namedParameters(): Named<Tensor>[] {
-    return unique(this.#collect((module) => module.ownParameters()));
+    return unique(this.collect((module) => module.ownParameters()));
   }
 
   /** Own buffers and those of all modules below. */
@@ -108,7 +68,7 @@ export abstract class Module {
 
   /** Buffers with their state-dict keys. */
   namedBuffers(): Named<Tensor>[] {
-    return unique(this.#collect((module) => module.ownBuffers()));
+    return unique(this.collect((module) => module.ownBuffers()));
   }
 
   /** This module and all below it, each once, parents first. */
@@ -204,21 +164,20 @@ export abstract class Module {
     state: ReadonlyMap<string, Tensor> | Readonly<Record<string, Tensor>>,
     { strict = true }: { readonly strict?: boolean } = {},
   ): LoadReport {
-    const undo: (() => void)[] = [];
+    const loading: Loading = { state: entriesOf(state), undo: [], complaints: [], reshapedKeys: [], layout: null };
     try {
-      return scope(() => this.#load(entriesOf(state), strict, undo));
+      return scope(() => this.load(loading, strict));
     } catch (error) {
-      for (const step of undo) step();
+      for (const step of loading.undo) step();
       throw error;
     }
   }
 
-  #load(given: Map<string, Tensor>, strict: boolean, undo: (() => void)[]): LoadReport {
+  private load(loading: Loading, strict: boolean): LoadReport {
     const modules = this.namedModules();
-    const found = modules.flatMap(([path, module]) => module.adaptState(given, join(path, ''), undo));
+    for (const [path, module] of modules) module.adaptState(loading, join(path, ''));
     const optional = modules.flatMap(([path, module]) => module.optionalKeys().map((key) => join(path, key)));
-    const matched = match(this.stateEntries(), given, new Set(optional), strict, found);
-    const { copies, complaints, mismatched, ...report } = matched;
+    const { copies, complaints, mismatched, ...report } = match(this.stateEntries(), loading, new Set(optional), strict);
     if (complaints.length > 0) {
       throw new KeelError(
         'state_dict',
@@ -234,16 +193,34 @@ export abstract class Module {
     return report;
   }
 
+  /**
+   * Calls `hook(module, inputs, output)` after each forward pass; what it returns, unless undefined, takes the output's
+   * place. Returns the function that removes it. Tensors seen outlive the pass's scopes only with `keep`.
+   *
+   * @throws KeelError [argument] for a hook that is no function.
+   * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.register_forward_hook
+   * @example
+   * const remove = new LayerNorm(4).registerForwardHook((_, __, y) => console.log(String(y)));
+   */
+  registerForwardHook(hook: Hook<this>): () => void {
+    return hooksOf(this).addAfter(hook);
+  }
+
+  /** Calls `hook(module, inputs)` before each forward pass. Returns the function that removes it. */
+  registerForwardPreHook(hook: PreHook<this>): () => void {
+    return hooksOf(this).addBefore(hook);
+  }
+
   /** PyTorch's repr. */
   toString(): string {
     if (printing.has(this)) return `${this.typeName()}(...)`;
-    const lines = this.#childLines();
+    const lines = this.childLines();
     const extra = this.extraRepr();
     if (lines.length === 0) return `${this.typeName()}(${extra})`;
     return `${this.typeName()}(\n${extra === '' ? '' : `  ${extra}\n`}${lines.join('\n')}\n)`;
   }
 
-  #childLines(): string[] {
+  private childLines(): string[] {
     printing.add(this);
     try {
       return this.reprChildren().map(([name, text]) => `  (${name}): ${text.replaceAll('\n', '\n  ')}`);
@@ -277,13 +254,8 @@ export abstract class Module {
     return [];
   }
 
-  /**
-   * Lets a module rename or drop entries of an older or foreign checkpoint below `prefix` before they are matched.
-   * Returns what it finds wrong with them; what it changes in itself, `undo` takes back if the load is refused.
-   */
-  protected adaptState(_state: Map<string, Tensor>, _prefix: string, _undo: (() => void)[]): readonly string[] {
-    return [];
-  }
+  /** Lets a module rename, reshape or drop entries of an older or foreign checkpoint below `prefix` before they are matched. */
+  protected adaptState(_loading: Loading, _prefix: string): void {}
 
   /** Own parameters by key, in order. */
   protected ownParameters(): Named<Parameter>[] {
@@ -315,7 +287,7 @@ export abstract class Module {
     return [...own, ...below];
   }
 
-  #collect(own: (module: Module) => Named<Tensor>[]): Named<Tensor>[] {
+  private collect(own: (module: Module) => Named<Tensor>[]): Named<Tensor>[] {
     return this.namedModules().flatMap(([path, module]) => own(module).map(([key, value]) => [join(path, key), value] as const));
   }
 }

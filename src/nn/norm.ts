@@ -18,7 +18,8 @@ import {
   pythonNumber,
 } from './check.js';
 import { groupNorm, layerNorm, layerNorm2d, localResponseNorm, patterns, rmsNorm } from './functional.js';
-import { Module, parameterOf, pythonBool, pythonTuple, type Parameter } from './module.js';
+import { Module, pythonBool, pythonTuple } from './module.js';
+import { parameterOf, type Parameter } from './parameter.js';
 
 /** A layer as {@link norm} sees it: pass the pattern and the sizes on, and the same computation runs. */
 export interface LayerPattern {

@@ -7,7 +7,8 @@ import { checkDtype, checkSameShape, checkTensors } from '../ops/check.js';
 import { copyInto } from '../ops/movement.js';
 import { keep, type Tensor } from '../tensor.js';
 import { ModuleList } from './containers.js';
-import { Buffer, bufferOf, Module, Parameter, parameterOf } from './module.js';
+import { Module } from './module.js';
+import { Buffer, bufferOf, Parameter, parameterOf } from './parameter.js';
 
 /** A parameter as a function of original tensors, or of the value that the parametrization before it gives. */
 export abstract class Parametrization extends Module {
@@ -118,7 +119,7 @@ export function setComputed(module: Module, name: string, value: Tensor): void {
   Reflect.set(module, name, value);
 }
 
-/** What runs before each forward pass of a module, and what undoes it. */
+/** What computes a parameter before each forward pass of a module, and what undoes it. */
 export interface ForwardHook {
   before(): void;
   remove(): void;
@@ -130,21 +131,27 @@ export interface ForwardHook {
  * @throws KeelError [argument] when the module has a hook of this kind on this property.
  */
 export function hookForward(module: Module, kind: string, name: string, makeHook: () => ForwardHook): void {
-  const held = forwardHooks.get(module) ?? wrapForward(module);
+  const held = forwardHooks.get(module) ?? new Map<string, () => void>();
+  forwardHooks.set(module, held);
   const key = `${kind} ${name}`;
   if (held.has(key)) {
     throw new KeelError('argument', `Cannot register two ${kind} hooks on the same parameter ${name}`, { kind, name });
   }
-  held.set(key, makeHook());
+  const { before, remove } = makeHook();
+  const unhook = module.registerForwardPreHook(before);
+  held.set(key, () => {
+    remove();
+    unhook();
+  });
 }
 
 /** Takes a hook away again and undoes what it did; false where there is none. */
 function unhookForward(module: Module, kind: string, name: string): boolean {
-  const held = forwardHooks.get(module);
-  const hook = held?.get(`${kind} ${name}`);
-  if (held === undefined || hook === undefined) return false;
-  hook.remove();
-  held.delete(`${kind} ${name}`);
+  const key = `${kind} ${name}`;
+  const remove = forwardHooks.get(module)?.get(key);
+  if (remove === undefined) return false;
+  remove();
+  forwardHooks.get(module)?.delete(key);
   return true;
 }
 
@@ -162,20 +169,8 @@ export function removeComputed(module: Module, name: string, kind: string, Kind:
 }
 
 const PARAMETRIZATIONS = 'parametrizations';
-const forwardHooks = new WeakMap<Module, Map<string, ForwardHook>>();
-
-/** Gives a module its hooks; with none left the wrapper only passes on. */
-function wrapForward(module: Module): Map<string, ForwardHook> {
-  const hooks = new Map<string, ForwardHook>();
-  forwardHooks.set(module, hooks);
-  const { forward } = module;
-  const value = (...inputs: never[]): unknown => {
-    for (const hook of hooks.values()) hook.before();
-    return Reflect.apply(forward, module, inputs);
-  };
-  Object.defineProperty(module, 'forward', { value, configurable: true, writable: true });
-  return hooks;
-}
+/** What removes each hook, by kind and property. */
+const forwardHooks = new WeakMap<Module, Map<string, () => void>>();
 
 /** The originals of one property as own parameters or buffers, and the parametrizations that make its value of them. */
 class ParametrizationList extends ModuleList<Parametrization> {

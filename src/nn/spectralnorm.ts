@@ -12,7 +12,8 @@ import { randn } from '../random.js';
 import { keep, scope, sizeOf, Tensor } from '../tensor.js';
 import { optionsOf } from './check.js';
 import { ConvTranspose1d, ConvTranspose2d, ConvTranspose3d } from './conv.js';
-import { bufferOf, checkModule, parameterOf, type Buffer, type Module } from './module.js';
+import { checkModule, type Module } from './module.js';
+import { bufferOf, parameterOf, type Buffer } from './parameter.js';
 import {
   bufferAt,
   hold,

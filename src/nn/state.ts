@@ -5,10 +5,26 @@ import { KeelError } from '../errors.js';
 import { reshape } from '../ops/movement.js';
 import { sameShape, Tensor } from '../tensor.js';
 
+/** A state dict on its way into a module. */
+export interface Loading {
+  /** The entries by key; modules may rename, reshape and drop them. */
+  readonly state: Map<string, Tensor>;
+  /** Takes back what modules changed in themselves, if the load is refused. */
+  readonly undo: (() => void)[];
+  /** What modules find wrong: lines of the report. */
+  readonly complaints: string[];
+  /** Keys of entries that modules gave another shape. */
+  readonly reshapedKeys: string[];
+  /** The key layout that was recognized, where it is not the module's own. */
+  layout: string | null;
+}
+
 /** What a state dict holds for a module, and why it may not be loaded. */
 export interface Match {
   readonly missingKeys: string[];
   readonly unexpectedKeys: string[];
+  readonly reshapedKeys: string[];
+  readonly layout: string | null;
   readonly mismatched: readonly string[];
   readonly copies: readonly { readonly key: string; readonly target: Tensor; readonly source: Tensor }[];
   /** Lines of the report; none where it may be loaded. */
@@ -25,13 +41,12 @@ export function entriesOf(state: unknown): Map<string, Tensor> {
   throw new KeelError('state_dict', message, { state });
 }
 
-/** Finds a source for every entry of a module's own; `optional` keys may be missing, `found` is in the report too. */
+/** Finds a source for every entry of a module's own; `optional` keys may be missing. */
 export function match(
   own: readonly (readonly [key: string, target: Tensor])[],
-  given: ReadonlyMap<string, Tensor>,
+  { state: given, complaints: found, reshapedKeys, layout }: Loading,
   optional: ReadonlySet<string>,
   strict: boolean,
-  found: readonly string[],
 ): Match {
   const keys = new Set(own.map(([key]) => key));
   const missingKeys = [...keys].filter((key) => !given.has(key) && !optional.has(key));
@@ -39,7 +54,10 @@ export function match(
   const strangers = [...keys].filter((key) => given.has(key) && !(given.get(key) instanceof Tensor));
   const copies = own.flatMap(([key, target]) => {
     const source = given.get(key);
-    return source instanceof Tensor ? [{ key, target, source: scalarOf(target, source) }] : [];
+    if (!(source instanceof Tensor)) return [];
+    const fitting = scalarOf(target, source);
+    if (fitting !== source) reshapedKeys.push(key);
+    return [{ key, target, source: fitting }];
   });
   const mismatches = copies.filter(({ target, source }) => !sameShape(target.shape, source.shape));
   const complaints = [
@@ -55,7 +73,8 @@ export function match(
         `checkpoint, the shape in current model is torch.Size([${target.shape.join(', ')}]).`,
     ),
   ];
-  return { missingKeys, unexpectedKeys, mismatched: mismatches.map(({ key }) => key), copies, complaints };
+  const mismatched = mismatches.map(({ key }) => key);
+  return { missingKeys, unexpectedKeys, reshapedKeys, layout, mismatched, copies, complaints };
 }
 
 function quoted(keys: readonly string[]): string {

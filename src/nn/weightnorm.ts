@@ -9,7 +9,8 @@ import { reshape } from '../ops/movement.js';
 import { vectorNorm } from '../ops/reduce.js';
 import { scope, type Tensor } from '../tensor.js';
 import { optionsOf } from './check.js';
-import { checkModule, Parameter, parameterOf, snakeCase, type Module } from './module.js';
+import { checkModule, snakeCase, type Module } from './module.js';
+import { Parameter, parameterOf } from './parameter.js';
 import {
   hold,
   hookForward,
@@ -20,6 +21,7 @@ import {
   setComputed,
   type ForwardHook,
 } from './parametrize.js';
+import type { Loading } from './state.js';
 
 /** How the state dict names what a reparametrized weight is computed from. */
 export type WeightKeys = 'old' | 'parametrized';
@@ -117,17 +119,16 @@ class WeightNorm extends Parametrization {
   }
 
   /** Takes the keys of the old kind as its own. */
-  protected override adaptState(state: Map<string, Tensor>, prefix: string): readonly string[] {
+  protected override adaptState({ state }: Loading, prefix: string): void {
     const name = snakeCase(this.weightName);
     const own = `parametrizations.${name}.`;
     const host = prefix.slice(0, prefix.lastIndexOf(own));
     const [g, v] = [state.get(`${host}${name}_g`), state.get(`${host}${name}_v`)];
-    if (g === undefined || v === undefined) return [];
+    if (g === undefined || v === undefined) return;
     state.delete(`${host}${name}_g`);
     state.delete(`${host}${name}_v`);
     state.set(`${host}${own}original0`, g);
     state.set(`${host}${own}original1`, v);
-    return [];
   }
 
   override typeName(): string {
