@@ -9,7 +9,7 @@ import { full, KeelError, tensor, zeros, type Tensor } from 'evenkeel';
 import { load, readNpy, readSafetensors, save, writeNpy, writeSafetensors } from 'evenkeel/io';
 import { afterAll, describe, expect, test } from 'vitest';
 
-const data = (name: string) => fileURLToPath(new URL(`data/${name}`, import.meta.url));
+const data = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 const folder = await mkdtemp(join(tmpdir(), 'evenkeel-'));
 afterAll(() => rm(folder, { recursive: true }));
 
@@ -31,7 +31,7 @@ describe('malformed files are refused', () => {
   ] as const;
 
   test.each(rows)('%s', async (name, message) => {
-    const path = data(`broken/${name}`);
+    const path = data(`models/broken/${name}`);
     await refused(() => load(path), `cannot read '${path}': `);
     await refused(() => load(path), message);
   });
@@ -156,7 +156,7 @@ describe('what is written is read back bit for bit', () => {
   });
 
   test('a file of the reference writer is written byte for byte, but for its metadata', async () => {
-    const bytes = await readFile(data('../oracle/torch-rng.safetensors'));
+    const bytes = await readFile(data('oracle/torch-rng.safetensors'));
     const rewritten = writeSafetensors(readSafetensors(bytes));
     const parts = [bytes, rewritten].map((each) => {
       const start = 8 + Number(new DataView(each.buffer, each.byteOffset).getBigUint64(0, true));
@@ -205,12 +205,12 @@ describe('.npy variants', () => {
 
 describe('files', () => {
   test('Fortran order is read right', async () => {
-    const x = (await load(data('broken/fortran_order.npy'))).get('array');
+    const x = (await load(data('models/broken/fortran_order.npy'))).get('array');
     expect(x?.toArray()).toEqual([0, 1, 2].map((i) => [0, 1, 2, 3].map((j) => (4 * i + j) / 2)));
   });
 
   test('NaN and infinities load', async () => {
-    const state = await load(data('broken/nan_poisoned.safetensors'));
+    const state = await load(data('models/broken/nan_poisoned.safetensors'));
     expect(state.get('bn1.running_mean')?.data[3]).toBeNaN();
     expect(state.get('bn1.running_var')?.data[5]).toBe(Infinity);
     expect(state.get('fc.weight')?.toArray()).toHaveProperty([2, 7], -Infinity);
