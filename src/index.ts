@@ -167,6 +167,10 @@ export {
   type ConvLayerOptions,
   type ConvTransposeLayerOptions,
 } from './nn/conv.js';
+export { DropPath, StochasticDepth, type DropMode, type DropPathOptions } from './nn/drop.js';
+export { LayerScale, LayerScale2d, type LayerScaleOptions } from './nn/scale.js';
+export { GRN, type GRNOptions } from './nn/grn.js';
+export { DyT, type DyTOptions } from './nn/dyt.js';
 export { ModuleList, Sequential } from './nn/containers.js';
 export { cloneModule } from './nn/clone.js';
 export type { Hook, PreHook } from './nn/hooks.js';
