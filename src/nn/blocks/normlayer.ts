@@ -1,0 +1,23 @@
+// The norm of a block or model as an option: a function from channels to a layer. May import errors and nn.
+
+import { KeelError, showGiven } from '../../errors.js';
+import type { Layer } from '../layers.js';
+import { checkModule } from '../module.js';
+
+/** Makes the norm of so many channels: `(channels) => new GroupNorm(4, channels)`. Called once for each norm. */
+export type MakeNorm = (channels: number) => Layer;
+
+/**
+ * @internal The norm that the option makes.
+ *
+ * @throws KeelError [argument] for what is no function, or makes no module.
+ */
+export function makeNorm(owner: string, normLayer: MakeNorm, channels: number): Layer {
+  if (typeof normLayer !== 'function') {
+    const message = `${owner}: normLayer is a function such as (channels) => new LayerNorm(channels), got ${showGiven(normLayer)}`;
+    throw new KeelError('argument', message, { normLayer });
+  }
+  const layer = normLayer(channels);
+  checkModule(layer);
+  return layer;
+}
