@@ -3,3 +3,14 @@
 export { addNorm } from './blocks/addnorm.js';
 export { Mlp, type MlpOptions } from './blocks/mlp.js';
 export type { MakeNorm } from './blocks/normlayer.js';
+export {
+  Attention,
+  MultiheadAttention,
+  type AttentionOptions,
+  type AttentionOutput,
+  type AttentionPass,
+  type MakeHeadNorm,
+  type MultiheadAttentionOptions,
+  type SelfAttentionPass,
+} from './blocks/attention.js';
+export { scaledDotProductAttention, type SDPAOptions } from './blocks/sdpa.js';

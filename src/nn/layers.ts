@@ -38,7 +38,7 @@ export interface LinearOptions {
  * new Linear(4, 2).forward(randn([3, 4])).shape; // [3, 2]
  */
 export class Linear extends Module {
-  static readonly type = 'Linear';
+  static readonly type: string = 'Linear';
 
   readonly inFeatures: number;
   readonly outFeatures: number;
@@ -228,15 +228,19 @@ export class Dropout extends Module {
 
   forward(x: Tensor): Tensor {
     checkOperands('Dropout', x);
-    const { p, training } = this;
-    // PyTorch draws nothing where the result is certain.
-    if (!training || p === 0 || x.size === 0) return same(x);
-    return scope(() => mul(x, p === 1 ? 0 : dropoutMask(x, 1 - p)));
+    return dropout(x, this.training ? this.p : 0);
   }
 
   protected override extraRepr(): string {
     return `p=${pythonNumber(this.p)}, inplace=${pythonBool(this.inplace)}`;
   }
+}
+
+/** Each element 0 with probability p and x/(1 − p) otherwise: what {@link Dropout} does in training. */
+export function dropout(x: Tensor, p: number): Tensor {
+  // PyTorch draws nothing where the result is certain.
+  if (p === 0 || x.size === 0) return same(x);
+  return scope(() => mul(x, p === 1 ? 0 : dropoutMask(x, 1 - p)));
 }
 
 /** 1/q with probability q, else 0, for each element of x. */

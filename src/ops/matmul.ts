@@ -19,10 +19,15 @@ import { expand, reshape, sumTo } from './movement.js';
  * matmul(tensor([[1, 2], [3, 4]]), tensor([1, 1])).toArray(); // [3, 7]
  */
 export function matmul(a: Tensor, b: Tensor): Tensor {
-  return scope(() => multiply(a, b));
+  return scope(() => multiply(a, b, false));
 }
 
-function multiply(a: Tensor, b: Tensor): Tensor {
+/** a·bᵀ as {@link matmul} of the two last axes of b exchanged, without moving them: (*, m, k) and (*, n, k) give (*, m, n). */
+export function matmulTransposed(a: Tensor, b: Tensor): Tensor {
+  return scope(() => multiply(a, b, true));
+}
+
+function multiply(a: Tensor, b: Tensor, transposeB: boolean): Tensor {
   checkFloats('matmul', [a, b]);
   if (a.rank === 0 || b.rank === 0) {
     throw new KeelError(
@@ -32,9 +37,10 @@ function multiply(a: Tensor, b: Tensor): Tensor {
     );
   }
   const left = a.rank === 1 ? reshape(a, [1, a.size]) : a;
-  const right = b.rank === 1 ? reshape(b, [b.size, 1]) : b;
+  const column = transposeB ? [1, b.size] : [b.size, 1];
+  const right = b.rank === 1 ? reshape(b, column) : b;
   const [m, k] = left.shape.slice(-2);
-  const [k2, n] = right.shape.slice(-2);
+  const [k2, n] = transposeB ? right.shape.slice(-2).reverse() : right.shape.slice(-2);
   if (k !== k2) {
     throw new KeelError(
       'shape',
@@ -43,7 +49,7 @@ function multiply(a: Tensor, b: Tensor): Tensor {
     );
   }
   const batch = broadcastShape([left.shape.slice(0, -2), right.shape.slice(0, -2)]);
-  const y = product(toBatch(left, batch), toBatch(right, batch), false, false);
+  const y = product(toBatch(left, batch), toBatch(right, batch), false, transposeB);
   const rows = a.rank === 1 ? [] : [m ?? 1];
   const columns = b.rank === 1 ? [] : [n ?? 1];
   return reshape(y, [...batch, ...rows, ...columns]);
