@@ -20,9 +20,9 @@ export interface GRNOptions {
 }
 
 /**
- * G = ‖x‖₂ over H and W, Nx = G/(E[G] + eps) with the mean over channels, y = γ·(x·Nx) + β + x: channels that respond more
- * than others are made larger still. The identity at first, as γ = β = 0; where a whole channel of a sample is 0, G passes
- * no gradient on.
+ * G = ‖x‖₂ over H and W, Nx = G/(E[G] + eps) with the mean over channels, y = γ·(x·Nx) + β + x: channels that respond
+ * more than others are made larger still. The identity at first, as γ = β = 0; where a whole channel of a sample is 0, G
+ * passes no gradient on.
  *
  * Input (N, H, W, dim), float32 or float64. State: `gamma` and `beta` (1, 1, 1, dim), facebookresearch's. timm's `weight`
  * and `bias` (dim) and Hugging Face's of four axes load too.

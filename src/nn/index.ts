@@ -3,6 +3,14 @@
 export { addNorm } from './blocks/addnorm.js';
 export { Mlp, type MlpOptions } from './blocks/mlp.js';
 export type { MakeNorm } from './blocks/normlayer.js';
+export { ResidualBlock, type Placement, type ResidualBlockOptions } from './blocks/residual.js';
+export {
+  deepNormConstants,
+  deepNormInit,
+  type DeepNormConstants,
+  type DeepNormDepth,
+  type DeepNormPair,
+} from './blocks/deepnorm.js';
 export {
   Attention,
   MultiheadAttention,

@@ -14,8 +14,11 @@ export type MakeNorm = (channels: number) => Layer;
  */
 export function makeNorm(owner: string, normLayer: MakeNorm, channels: number): Layer {
   if (typeof normLayer !== 'function') {
-    const message = `${owner}: normLayer is a function such as (channels) => new LayerNorm(channels), got ${showGiven(normLayer)}`;
-    throw new KeelError('argument', message, { normLayer });
+    throw new KeelError(
+      'argument',
+      `${owner}: normLayer is a function such as (channels) => new LayerNorm(channels), got ${showGiven(normLayer)}`,
+      { normLayer },
+    );
   }
   const layer = normLayer(channels);
   checkModule(layer);
