@@ -2,6 +2,7 @@
 
 export { addNorm } from './blocks/addnorm.js';
 export { Mlp, type MlpOptions } from './blocks/mlp.js';
+export { gradientByDepth, type DepthPlacement, type GradientByDepthOptions } from './blocks/gradientdepth.js';
 export type { MakeNorm } from './blocks/normlayer.js';
 export { ResidualBlock, type Placement, type ResidualBlockOptions } from './blocks/residual.js';
 export {
@@ -17,8 +18,33 @@ export {
   type AttentionOptions,
   type AttentionOutput,
   type AttentionPass,
-  type MakeHeadNorm,
   type MultiheadAttentionOptions,
   type SelfAttentionPass,
 } from './blocks/attention.js';
 export { scaledDotProductAttention, type SDPAOptions } from './blocks/sdpa.js';
+export {
+  SinusoidalPositions,
+  TransformerEmbedding,
+  type PositionsOptions,
+  type TransformerEmbeddingOptions,
+} from './blocks/positions.js';
+export {
+  Transformer,
+  TransformerDecoder,
+  TransformerEncoder,
+  type DecoderModule,
+  type DecoderPass,
+  type EncoderModule,
+  type EncoderPass,
+  type TransformerOptions,
+  type TransformerPass,
+  type TransformerStackOptions,
+} from './blocks/transformer.js';
+export {
+  TransformerDecoderLayer,
+  TransformerEncoderLayer,
+  type Activation,
+  type DecoderLayerPass,
+  type EncoderLayerPass,
+  type TransformerLayerOptions,
+} from './blocks/transformerlayer.js';

@@ -1,5 +1,5 @@
 // Attention with several heads: PyTorch's MultiheadAttention, and the self-attention of timm's Vision Transformer.
-// May import errors, create, tensor, ops, nn, sdpa and masks.
+// May import errors, sizes, create, tensor, ops, nn, sdpa, masks and normlayer.
 
 import { zeros } from '../../create.js';
 import { KeelError, showShape } from '../../errors.js';
@@ -16,10 +16,8 @@ import { Dropout, Linear, type Layer } from '../layers.js';
 import { Module } from '../module.js';
 import { parameterOf, type Parameter } from '../parameter.js';
 import { addedMask, checkAttention, type Extents, type Seen } from './masks.js';
+import { makeNorm, type MakeNorm } from './normlayer.js';
 import { attend, attendSafely, checkProbability, scaledDotProductAttention } from './sdpa.js';
-
-/** Makes the norm of queries and of keys, over the features of one head: `(headDim) => new LayerNorm(headDim)`. */
-export type MakeHeadNorm = (headDim: number) => Layer;
 
 /** Options of {@link MultiheadAttention}. */
 export interface MultiheadAttentionOptions {
@@ -37,8 +35,11 @@ export interface MultiheadAttentionOptions {
   readonly vdim?: number | null;
   /** (N, T, E), else (T, N, E). Default false. */
   readonly batchFirst?: boolean;
-  /** Normalizes each head's queries and keys, before `biasKv`: not in PyTorch's class. Default null: none. */
-  readonly qkNorm?: MakeHeadNorm | null;
+  /**
+   * Makes the norms of each head's queries and keys, `(headDim) => new LayerNorm(headDim)`, before `bias_k`: not in
+   * PyTorch's class. Default null: none.
+   */
+  readonly qkNorm?: MakeNorm | null;
 }
 
 /** Masks of a pass of {@link MultiheadAttention}, and what it returns. */
@@ -131,8 +132,8 @@ export class MultiheadAttention extends Module {
     this.inProjBias = bias ? parameterOf(zeros([3 * embedDim])) : null;
     this.biasK = addBiasKv ? parameterOf(xavierNormal_(zeros([1, 1, embedDim]))) : null;
     this.biasV = addBiasKv ? parameterOf(xavierNormal_(zeros([1, 1, embedDim]))) : null;
-    this.qNorm = qkNorm === null ? null : qkNorm(this.headDim);
-    this.kNorm = qkNorm === null ? null : qkNorm(this.headDim);
+    this.qNorm = headNorm(qkNorm, this.headDim);
+    this.kNorm = headNorm(qkNorm, this.headDim);
   }
 
   forward(query: Tensor, key: Tensor, value: Tensor, options: AttentionPass = {}): AttentionOutput {
@@ -211,8 +212,8 @@ export interface AttentionOptions {
   readonly numHeads?: number;
   /** Learn a shift of queries, keys and values. Default false. */
   readonly qkvBias?: boolean;
-  /** Normalizes each head's queries and keys. Default null: none. */
-  readonly qkNorm?: MakeHeadNorm | null;
+  /** Makes the norms of each head's queries and keys: `(headDim) => new LayerNorm(headDim)`. Default null: none. */
+  readonly qkNorm?: MakeNorm | null;
   /** Probability that an attention weight is dropped in training. Default 0. */
   readonly attnDrop?: number;
   /** Probability that an output is dropped in training. Default 0. */
@@ -258,8 +259,8 @@ export class Attention extends Module {
     this.dim = dim;
     this.numHeads = numHeads;
     this.qkv = new Linear(dim, 3 * dim, { bias: qkvBias });
-    this.qNorm = qkNorm === null ? null : qkNorm(dim / numHeads);
-    this.kNorm = qkNorm === null ? null : qkNorm(dim / numHeads);
+    this.qNorm = headNorm(qkNorm, dim / numHeads);
+    this.kNorm = headNorm(qkNorm, dim / numHeads);
     this.attnDrop = new Dropout(attnDrop);
     this.proj = new Linear(dim, dim);
     this.projDrop = new Dropout(projDrop);
@@ -277,6 +278,10 @@ export class Attention extends Module {
       return this.projDrop.forward(this.proj.forward(joined));
     });
   }
+}
+
+function headNorm(qkNorm: MakeNorm | null, headDim: number): Layer | null {
+  return qkNorm === null ? null : makeNorm('qkNorm', qkNorm, headDim);
 }
 
 function drawn(rows: number, columns: number): Parameter {
