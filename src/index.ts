@@ -47,6 +47,7 @@ export {
   type ConvTransposeOptions,
   type PerAxis,
 } from './ops/conv.js';
+export { adaptiveAvgPool2d, avgPool2d, maxPool2d, type AvgPoolOptions, type MaxPoolOptions } from './ops/pool.js';
 export { logSoftmax, softmax } from './ops/softmax.js';
 export { elu, gelu, leakyRelu, relu6, silu, softplus } from './ops/activation.js';
 export { embedding } from './ops/embedding.js';
@@ -167,6 +168,7 @@ export {
   type ConvLayerOptions,
   type ConvTransposeLayerOptions,
 } from './nn/conv.js';
+export { AdaptiveAvgPool2d, AvgPool2d, MaxPool2d } from './nn/pool.js';
 export { DropPath, StochasticDepth, type DropMode, type DropPathOptions } from './nn/drop.js';
 export { LayerScale, LayerScale2d, type LayerScaleOptions } from './nn/scale.js';
 export { GRN, type GRNOptions } from './nn/grn.js';
@@ -181,4 +183,4 @@ export { explain, type ExplainData, type Explanation, type PatternSizes } from '
 export type { Equivalent } from './explain/catalogue.js';
 export type { Normalizer, PatternSettings, SizedPattern } from './explain/subject.js';
 export { equivalent, type Difference, type Verdict } from './explain/equivalent.js';
-export { load, save } from './io/io.js';
+export { load, save, type FileSource, type LoadOptions, type SafetensorsOptions } from './io/io.js';

@@ -1,8 +1,10 @@
 // How files store elements: the formats of one element, and their way to and from the four dtypes.
-// May import errors and tensor.
+// May import errors, tensor and create.
 
+import { empty } from '../create.js';
 import { KeelError } from '../errors.js';
 import type { Tensor } from '../tensor.js';
+import { widenBfloat16, widenFloat16 } from './half.js';
 
 type DType = Tensor['dtype'];
 type Data = Tensor['data'];
@@ -33,38 +35,23 @@ export const formats: Readonly<Record<Format, { readonly width: number; readonly
   BOOL: { width: 1, dtype: 'bool' },
 };
 
-/** The elements in little-endian `bytes` as the typed array of the format's dtype; `label` names them in errors. */
-export function decode(format: Format, bytes: Uint8Array, label: string): Data {
-  // A copy of its own, because a file's elements need not be aligned. JavaScript's platforms are little-endian.
-  const { buffer } = new Uint8Array(bytes);
-  switch (format) {
-    case 'F64':
-      return new Float64Array(buffer);
-    case 'F32':
-      return new Float32Array(buffer);
-    case 'F16':
-      return Float32Array.from(new Uint16Array(buffer), fromHalf);
-    case 'BF16':
-      // bfloat16 is the upper half of a float32.
-      return new Float32Array(Uint32Array.from(new Uint16Array(buffer), (bits) => bits << 16).buffer);
-    case 'I64':
-      return new BigInt64Array(buffer);
-    case 'I32':
-      return BigInt64Array.from(new Int32Array(buffer), BigInt);
-    case 'I16':
-      return BigInt64Array.from(new Int16Array(buffer), BigInt);
-    case 'I8':
-      return BigInt64Array.from(new Int8Array(buffer), BigInt);
-    case 'U32':
-      return BigInt64Array.from(new Uint32Array(buffer), BigInt);
-    case 'U16':
-      return BigInt64Array.from(new Uint16Array(buffer), BigInt);
-    case 'U8':
-      return BigInt64Array.from(new Uint8Array(buffer), BigInt);
-    case 'BOOL':
-      return checkBools(new Uint8Array(buffer), label);
-  }
+/**
+ * A tensor of the elements in little-endian `bytes`: where the format is the dtype's own, one copy of them, straight into
+ * the tensor's storage. `label` names them in errors.
+ */
+export function decode(format: Format, bytes: Uint8Array, shape: readonly number[], label: string): Tensor {
+  if (format === 'BOOL') checkBools(bytes, label);
+  const x = empty(shape, formats[format].dtype);
+  const { kernels, handle } = x.storage;
+  const view = kernels.view(handle);
+  const out = view ?? new (typedArrays[ownFormats[x.dtype]])(x.size);
+  fill(out, format, bytes);
+  if (view === null) kernels.write(handle, out);
+  return x;
 }
+
+/** The format that is each dtype's own. */
+export const ownFormats = { int64: 'I64', float64: 'F64', float32: 'F32', bool: 'BOOL' } as const;
 
 /** The bytes of a typed array, without a copy. */
 export function bytesOf(data: Data): Uint8Array {
@@ -76,18 +63,53 @@ export function fileError(message: string, data: Readonly<Record<string, unknown
   return new KeelError('file', message, data);
 }
 
-/** IEEE 754 binary16: 1 sign, 5 exponent and 10 fraction bits. */
-function fromHalf(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 31;
-  const fraction = bits & 1023;
-  if (exponent === 31) return fraction === 0 ? sign * Infinity : NaN;
-  return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1024 + fraction) * 2 ** (exponent - 25);
+/** How a file keeps the elements of each format. */
+const typedArrays = {
+  F64: Float64Array, F32: Float32Array, F16: Uint16Array, BF16: Uint16Array,
+  I64: BigInt64Array, I32: Int32Array, I16: Int16Array, I8: Int8Array,
+  U32: Uint32Array, U16: Uint16Array, U8: Uint8Array, BOOL: Uint8Array,
+} as const;
+
+function fill(out: Data, format: Format, bytes: Uint8Array): void {
+  switch (format) {
+    case 'F64':
+    case 'F32':
+    case 'I64':
+    case 'BOOL':
+      // JavaScript's platforms are little-endian, and a copy of bytes may begin anywhere.
+      bytesOf(out).set(bytes);
+      return;
+    case 'F16':
+      widenFloat16(new Uint16Array(...aligned(bytes, 2)), new Uint32Array(out.buffer, out.byteOffset, out.length));
+      return;
+    case 'BF16':
+      widenBfloat16(new Uint16Array(...aligned(bytes, 2)), new Uint32Array(out.buffer, out.byteOffset, out.length));
+      return;
+    default:
+      widenIntegers(new typedArrays[format](...aligned(bytes, formats[format].width)), out);
+  }
 }
 
-function checkBools(data: Uint8Array, label: string): Uint8Array {
+/** What a typed array over these bytes takes: they themselves, or a copy if they begin between two elements. */
+function aligned(bytes: Uint8Array, width: number): [buffer: ArrayBuffer, byteOffset: number, length: number] {
+  // Not slice(), which for Node's Buffers makes no copy.
+  const { buffer, byteOffset } = bytes.byteOffset % width === 0 ? bytes : new Uint8Array(bytes);
+  // Typed arrays take shared memory as well; only their types tell the two apart.
+  return [buffer as ArrayBuffer, byteOffset, bytes.length / width];
+}
+
+/** int64s of shorter integers, by halves: bigints would be made one by one. */
+function widenIntegers(values: ArrayLike<number>, { buffer, byteOffset }: Data): void {
+  const halves = new Int32Array(buffer, byteOffset, 2 * values.length);
+  for (let i = 0; i < values.length; i++) {
+    halves[2 * i] = values[i]!;
+    halves[2 * i + 1] = values[i]! < 0 ? -1 : 0;
+  }
+}
+
+function checkBools(data: Uint8Array, label: string): void {
   const at = data.findIndex((byte) => byte > 1);
-  if (at < 0) return data;
+  if (at < 0) return;
   throw fileError(`${label} has dtype bool, but element ${at} is the byte ${data[at]}: a bool is 0 or 1`, {
     label,
     index: at,

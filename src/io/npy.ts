@@ -1,6 +1,5 @@
 // NumPy's .npy format: a magic number, a header that is a Python dict, then the elements. May import errors and tensor.
 
-import { fromData } from '../create.js';
 import type { Tensor } from '../tensor.js';
 import { bytesOf, decode, type Elements, fileError, type Format, formats } from './elements.js';
 
@@ -22,7 +21,7 @@ export function isNpy(bytes: Uint8Array): boolean {
 export function readNpy(bytes: Uint8Array): Tensor {
   const { header, start } = split(bytes);
   const { format, bigEndian, fortran, shape } = parseHeader(header);
-  const { width, dtype } = formats[format];
+  const { width } = formats[format];
   const needed = shape.reduce((product, extent) => product * extent, width);
   const given = bytes.length - start;
   if (needed !== given) {
@@ -35,7 +34,7 @@ export function readNpy(bytes: Uint8Array): Tensor {
   let data = bytes.subarray(start);
   if (bigEndian) data = reversed(data, width);
   if (fortran) data = rowMajor(data, shape, width);
-  return fromData(decode(format, data, 'the array'), shape, dtype);
+  return decode(format, data, shape, 'the array');
 }
 
 /**

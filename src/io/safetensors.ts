@@ -1,9 +1,11 @@
-// The safetensors format: 8 bytes of header length, a JSON header, then the elements. May import errors and tensor.
+// The safetensors format: 8 bytes of header length, a JSON header, then the elements. Reading; writing is beside.
+// May import errors and tensor.
 
-import { fromData } from '../create.js';
-import { KeelError } from '../errors.js';
+import type { KeelError } from '../errors.js';
 import type { Tensor } from '../tensor.js';
-import { bytesOf, decode, type Elements, fileError, type Format, formats } from './elements.js';
+import type { ByteSource } from './bytesource.js';
+import type { Contents } from './contents.js';
+import { decode, fileError, type Format, formats } from './elements.js';
 
 /** Whether a file begins as safetensors files do: after the length comes a JSON object. */
 export function isSafetensors(bytes: Uint8Array): boolean {
@@ -11,8 +13,8 @@ export function isSafetensors(bytes: Uint8Array): boolean {
 }
 
 /**
- * Reads a safetensors file. F32, F64, I64 and BOOL come bit for bit; F16 and BF16 become float32, and integers of up to
- * 32 bits int64, all exactly. The order is the header's.
+ * Reads a safetensors file. F32, F64, I64 and BOOL come bit for bit, by one copy into the tensor's storage; F16 and BF16
+ * become float32, and integers of up to 32 bits int64, all exactly. The order is the header's.
  *
  * @throws KeelError [file] for whatever the format forbids: a header that is cut, no JSON or longer than the file;
  *   duplicate keys; an unknown dtype, a bad shape; elements that overlap, leave a gap, or run past the end of the file.
@@ -22,57 +24,29 @@ export function isSafetensors(bytes: Uint8Array): boolean {
  * tensors.get('weight')?.toArray(); // [1, 1, 1]
  */
 export function readSafetensors(bytes: Uint8Array): Map<string, Tensor> {
-  const { header, data } = split(bytes);
-  const entries = outerKeys(header.text)
-    .filter((name) => name !== '__metadata__')
-    .map((name) => entry(name, header.json[name], data.length));
-  checkLayout(entries, data.length);
+  const start = startOfData(bytes, bytes.length);
+  const { entries } = parse(bytes.subarray(8, start), bytes.length - start);
+  const data = bytes.subarray(start);
   return new Map(
-    entries.map(({ name, format, shape, begin, end }) => {
-      const elements = decode(format, data.subarray(begin, end), `'${name}'`);
-      return [name, fromData(elements, shape, formats[format].dtype)];
+    [...entries].map(([name, { format, shape, begin, end }]) => {
+      return [name, decode(format, data.subarray(begin, end), shape, `'${name}'`)];
     }),
   );
 }
 
-/**
- * A safetensors file of these tensors, byte for byte as the reference writer's: wider dtypes first, then by name.
- *
- * @throws KeelError [name] for a tensor named `__metadata__`, which the format reserves.
- * @example
- * writeSafetensors(model.stateDict());
- */
-export function writeSafetensors(tensors: ReadonlyMap<string, Elements>): Uint8Array {
-  if (tensors.has('__metadata__')) {
-    throw new KeelError('name', "'__metadata__' is reserved in safetensors files: rename that tensor", {});
-  }
-  const sorted = [...tensors].sort(([a, x], [b, y]) => ranks[y.dtype] - ranks[x.dtype] || (a < b ? -1 : 1));
-  const header: [string, Readonly<Record<string, unknown>>][] = [];
-  let end = 0;
-  for (const [name, { dtype, shape, data }] of sorted) {
-    const begin = end;
-    end += data.byteLength;
-    header.push([name, { dtype: names[dtype], shape, data_offsets: [begin, end] }]);
-  }
-  // Written entry by entry: an object would move names that look like integers to the front.
-  const json = `{${header.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`).join(',')}}`;
-  const text = new TextEncoder().encode(json);
-  const start = 8 + Math.ceil(text.length / 8) * 8;
-  const file = new Uint8Array(start + end).fill(0x20, 8, start);
-  new DataView(file.buffer).setBigUint64(0, BigInt(start - 8), true);
-  file.set(text, 8);
-  let at = start;
-  for (const [, { data }] of sorted) {
-    file.set(bytesOf(data), at);
-    at += data.byteLength;
-  }
-  return file;
+/** The tensors of a safetensors file by range: the header is read now, elements when they are asked for. */
+export async function openSafetensors(source: ByteSource): Promise<Contents> {
+  const start = startOfData(await source.read(0, Math.min(8, source.bytes)), source.bytes);
+  const { entries, metadata } = parse(await source.read(8, start), source.bytes - start);
+  return {
+    entries,
+    metadata,
+    read: async (name) => {
+      const { format, shape, begin, end } = described(entries, name);
+      return decode(format, await source.read(start + begin, start + end), shape, `'${name}'`);
+    },
+  };
 }
-
-const names = { int64: 'I64', float64: 'F64', float32: 'F32', bool: 'BOOL' } as const;
-
-/** The reference writer's order of dtypes. */
-const ranks = { int64: 3, float64: 2, float32: 1, bool: 0 } as const;
 
 /** Dtypes of the format that none of ours holds exactly. */
 const unsupported = ['U64', 'C64', 'F8_E4M3', 'F8_E5M2', 'F8_E8M0', 'F6_E2M3', 'F6_E3M2', 'F4'];
@@ -80,26 +54,59 @@ const unsupported = ['U64', 'C64', 'F8_E4M3', 'F8_E5M2', 'F8_E8M0', 'F6_E2M3', '
 interface Entry {
   readonly name: string;
   readonly format: Format;
+  readonly dtype: Tensor['dtype'];
   readonly shape: readonly number[];
   readonly begin: number;
   readonly end: number;
 }
 
-function split(bytes: Uint8Array) {
+function described(entries: ReadonlyMap<string, Entry>, name: string): Entry {
+  const found = entries.get(name);
+  if (found !== undefined) return found;
+  throw fileError(`no tensor is called '${name}'`, { tensor: name });
+}
+
+/** As the reference reader has it. */
+const MOST_HEADER_BYTES = 100_000_000;
+
+/** Where the elements begin in a file of so many bytes. */
+function startOfData(bytes: Uint8Array, fileBytes: number): number {
   if (bytes.length < 8) {
-    throw fileError(`a safetensors file begins with 8 bytes of header length; this one has ${bytes.length} bytes`, {
-      bytes: bytes.length,
+    throw fileError(`a safetensors file begins with 8 bytes of header length; this one has ${fileBytes} bytes`, {
+      bytes: fileBytes,
     });
   }
   const length = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
-  if (length > BigInt(bytes.length - 8)) {
-    throw fileError(`header length exceeds the file: ${length} bytes of header in a file of ${bytes.length} bytes`, {
+  if (length > BigInt(fileBytes - 8)) {
+    throw fileError(`header length exceeds the file: ${length} bytes of header in a file of ${fileBytes} bytes`, {
       header: length,
-      bytes: bytes.length,
+      bytes: fileBytes,
     });
   }
-  const start = 8 + Number(length);
-  return { header: parseHeader(bytes.subarray(8, start)), data: bytes.subarray(start) };
+  if (length > MOST_HEADER_BYTES) {
+    const message = `header length exceeds the format's limit: ${length} bytes of header, ${MOST_HEADER_BYTES} at most`;
+    throw fileError(message, { header: length, limit: MOST_HEADER_BYTES });
+  }
+  return 8 + Number(length);
+}
+
+/** What the header says, checked against the bytes of data that follow it. */
+function parse(header: Uint8Array, dataLength: number) {
+  const { text, json } = parseHeader(header);
+  const entries = outerKeys(text)
+    .filter((name) => name !== '__metadata__')
+    .map((name) => entry(name, json[name], dataLength));
+  checkLayout(entries, dataLength);
+  return { entries: new Map(entries.map((each) => [each.name, each])), metadata: metadataOf(json['__metadata__']) };
+}
+
+function metadataOf(value: unknown): Readonly<Record<string, string>> {
+  if (value === undefined) return {};
+  if (isRecord(value) && Object.values(value).every((text) => typeof text === 'string')) {
+    // Every value was just seen to be a string.
+    return value as Readonly<Record<string, string>>;
+  }
+  throw fileError(`__metadata__ is not an object of strings: ${JSON.stringify(value)}`, { metadata: value });
 }
 
 function parseHeader(bytes: Uint8Array) {
@@ -169,7 +176,7 @@ function entry(name: string, value: unknown, dataLength: number): Entry {
       { ...facts, needed, given: end - begin },
     );
   }
-  return { name, format, shape, begin, end };
+  return { name, format, dtype: formats[format].dtype, shape, begin, end };
 }
 
 function formatOf(name: string, dtype: unknown): Format {

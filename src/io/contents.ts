@@ -1,0 +1,23 @@
+// What every format's reader gives: which tensors there are, and each of them when it is asked for. May import tensor.
+
+import type { Tensor } from '../tensor.js';
+import type { Format } from './elements.js';
+
+/** A tensor in a file, not read yet. */
+export interface TensorEntry {
+  readonly shape: readonly number[];
+  /** Of the tensor that is read. */
+  readonly dtype: Tensor['dtype'];
+  /** How the file keeps an element: `BF16`, say, which is read as float32. */
+  readonly format: Format;
+}
+
+/** The tensors of a file, described; reading one touches no other. */
+export interface Contents {
+  /** By name, in the file's order. */
+  readonly entries: ReadonlyMap<string, TensorEntry>;
+  /** What the file says of itself. */
+  readonly metadata: Readonly<Record<string, string>>;
+  /** `name` is one of the entries. */
+  readonly read: (name: string) => Promise<Tensor>;
+}

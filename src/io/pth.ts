@@ -1,0 +1,126 @@
+// PyTorch's .pth and .pt files since 1.6: a zip archive of a pickle and the storages that it refers to.
+// May import errors and tensor.
+
+import type { Tensor } from '../tensor.js';
+import { type ByteSource, inMemory } from './bytesource.js';
+import type { Contents, TensorEntry } from './contents.js';
+import { decode, fileError, type Format, formats } from './elements.js';
+import { chooseState } from './statedict.js';
+import { gather, type Layout, layoutOf } from './strided.js';
+import { type PickledTensor, unpickleTorch } from './torchpickle.js';
+import { openZip, type Zip } from './zip.js';
+
+/** What {@link readPth} reads of a checkpoint. */
+export interface PthOptions {
+  /**
+   * Which dict of tensors, where a checkpoint holds several: its keys joined by dots (`'model'`, `'ema.model'`), '' for
+   * the outermost. Default: the only one.
+   */
+  readonly entry?: string;
+}
+
+/**
+ * Reads what `torch.save(model.state_dict(), path)` wrote, without running anything: the tensors of the only dict that
+ * holds some, or of the one that `entry` names, in the file's order. Views come out by their strides. float16 and bfloat16
+ * become float32, and integers of up to 32 bits int64, exactly. A lone tensor is called `tensor`.
+ *
+ * @throws KeelError [file] for an archive that is cut, damaged or malformed, by its name for whatever a pickle asks for that
+ *   is no tensor or plain container, and for a storage too short for its tensor; [argument] for an `entry` that is none.
+ * @see https://docs.pytorch.org/docs/stable/notes/serialization.html
+ * @example
+ * model.loadStateDict(await readPth(bytes));
+ */
+export async function readPth(bytes: Uint8Array, options: PthOptions = {}): Promise<Map<string, Tensor>> {
+  const { entries, read } = await openPth(inMemory(bytes), options);
+  const tensors = new Map<string, Tensor>();
+  for (const name of entries.keys()) tensors.set(name, await read(name));
+  return tensors;
+}
+
+/** The tensors of a .pth file by range: its directory and pickle are read now, storages when their tensors are asked for. */
+export async function openPth(source: ByteSource, { entry }: PthOptions): Promise<Contents> {
+  const zip = await openZip(source);
+  const prefix = await findPickle(zip);
+  const state = chooseState(unpickleTorch(await zip.read(`${prefix}data.pkl`)), entry);
+  const entries = new Map([...state].map(([name, tensor]) => [name, entryOf(name, tensor, zip, prefix)]));
+  checkTotal([...entries.values()], source.bytes);
+  return {
+    entries,
+    metadata: {},
+    read: async (name) => {
+      const found = entries.get(name);
+      if (found === undefined) throw fileError(`no tensor is called '${name}'`, { tensor: name });
+      const { layout, record, format, shape } = found;
+      const bytes = layout.bytes === 0 ? new Uint8Array(0) : await zip.read(record, layout.begin, layout.end);
+      return decode(format, gather(bytes, layout), shape, `'${name}'`);
+    },
+  };
+}
+
+interface Entry extends TensorEntry {
+  readonly layout: Layout;
+  readonly record: string;
+  /** Bytes to be read for it, or those that it has, whichever are more. */
+  readonly cost: number;
+}
+
+/** The newest format of archives that this was written for, as PyTorch 2 has it. */
+const NEWEST_VERSION = 10;
+
+/** The folder that `data.pkl` lies in, of an archive of tensors in the byte order of this machine. */
+async function findPickle(zip: Zip): Promise<string> {
+  const names = [...zip.records.keys()];
+  const [pickle] = names.filter((name) => /^([^/]+\/)?data\.pkl$/.test(name));
+  if (pickle === undefined) throw notTorch(names);
+  const prefix = pickle.slice(0, -'data.pkl'.length);
+  if (names.some((name) => name === `${prefix}constants.pkl` || name.startsWith(`${prefix}code/`))) {
+    throw fileError('it is a TorchScript archive, which holds code: save torch.jit.load(path).state_dict()', {});
+  }
+  const order = await smallRecord(zip, `${prefix}byteorder`);
+  if (order !== null && order !== 'little') {
+    throw fileError(`its byteorder is '${order}', and only 'little' is read: save it again on another machine`, { order });
+  }
+  const version = await smallRecord(zip, `${prefix}version`);
+  if (version !== null && !(/^\d+$/.test(version) && Number(version) <= NEWEST_VERSION)) {
+    throw fileError(`its version is '${version}', and versions up to ${NEWEST_VERSION} are read`, { version });
+  }
+  return prefix;
+}
+
+/** Text of a record that says something of the archive; null where there is none. */
+async function smallRecord(zip: Zip, name: string): Promise<string | null> {
+  const record = zip.records.get(name);
+  if (record === undefined) return null;
+  if (record.size > 100) throw fileError(`record '${name}' has ${record.size} bytes, a word at most`, { size: record.size });
+  return new TextDecoder().decode(await zip.read(name)).trim();
+}
+
+function notTorch(names: readonly string[]) {
+  const isNpz = names.length > 0 && names.every((name) => name.endsWith('.npy'));
+  const what = isNpz ? 'a .npz archive, which is not read: save its arrays as .npy or .safetensors' : 'a zip archive without data.pkl: PyTorch did not write it';
+  return fileError(`it is ${what}`, { records: names.slice(0, 8) });
+}
+
+function entryOf(name: string, tensor: PickledTensor, zip: Zip, prefix: string): Entry {
+  const { format, storage, offset, size, stride } = tensor;
+  const record = `${prefix}data/${storage.key}`;
+  const held = zip.records.get(record);
+  if (held === undefined) {
+    throw fileError(`'${name}' lies in record '${record}', which the archive does not have`, { tensor: name, record });
+  }
+  const { width, dtype } = formats[format satisfies Format];
+  const layout = layoutOf(name, { offset, size: size.items, stride: stride.items, width }, held.size);
+  const read = held.isDeflated && layout.bytes > 0 ? held.size : layout.end - layout.begin;
+  return { shape: layout.shape, dtype, format, layout, record, cost: Math.max(read, layout.bytes) };
+}
+
+/** Tensors may share a storage, or repeat an element by a stride of 0: without a limit, a small file could fill any memory. */
+function checkTotal(entries: readonly Entry[], fileBytes: number): void {
+  const limit = 8 * fileBytes + 64 * 2 ** 20;
+  const total = entries.reduce((sum, { cost }) => sum + cost, 0);
+  if (total <= limit) return;
+  throw fileError(
+    `its tensors would take ${total} bytes, which is too much for a file of ${fileBytes}: save x.clone() of expanded views`,
+    { total, limit, fileBytes },
+  );
+}

@@ -1,0 +1,97 @@
+// Writing safetensors, byte for byte as the reference writer. May import errors and tensor.
+
+import { KeelError, showGiven } from '../errors.js';
+import { bytesOf, type Elements, ownFormats } from './elements.js';
+import { roundToBfloat16, roundToFloat16 } from './half.js';
+
+/** How {@link writeSafetensors} writes. */
+export interface SafetensorsOptions {
+  /**
+   * How to write float32 tensors: as they are (default), or rounded to the nearest number of 16 bits, ties to even;
+   * float16 ends at 65504, and what lies beyond becomes infinite, as in PyTorch. Other dtypes stay.
+   */
+  readonly floats?: 'float32' | 'float16' | 'bfloat16';
+  /** What the file says of itself. Default `{ format: 'pt' }`: Hugging Face's loaders refuse files that do not say so. */
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+/**
+ * A safetensors file of these tensors, byte for byte as the reference writer's: wider dtypes first, then by name.
+ *
+ * @throws KeelError [name] for a tensor named `__metadata__`, which the format reserves; [argument] for options that are none.
+ * @see https://huggingface.co/docs/safetensors
+ * @example
+ * writeSafetensors(model.stateDict());
+ * writeSafetensors(model.stateDict(), { floats: 'bfloat16' }); // half the size
+ */
+export function writeSafetensors(
+  tensors: ReadonlyMap<string, Elements>,
+  options: SafetensorsOptions = {},
+): Uint8Array {
+  const { floats, metadata } = checkOptions(options);
+  if (tensors.has('__metadata__')) {
+    throw new KeelError('name', "'__metadata__' is reserved in safetensors files: rename that tensor", {});
+  }
+  const records = [...tensors].map(([name, elements]) => ({ name, shape: elements.shape, ...encode(elements, floats) }));
+  records.sort((a, b) => order.indexOf(a.format) - order.indexOf(b.format) || compare(a.name, b.name));
+
+  // Written entry by entry: an object would move names that look like integers to the front.
+  const header = Object.keys(metadata).length === 0 ? [] : [`"__metadata__":${JSON.stringify(metadata)}`];
+  let end = 0;
+  for (const { name, format, shape, bytes } of records) {
+    const begin = end;
+    end += bytes.length;
+    header.push(`${JSON.stringify(name)}:${JSON.stringify({ dtype: format, shape, data_offsets: [begin, end] })}`);
+  }
+  const text = new TextEncoder().encode(`{${header.join(',')}}`);
+  const start = 8 + Math.ceil(text.length / 8) * 8;
+  const file = new Uint8Array(start + end).fill(0x20, 8, start);
+  new DataView(file.buffer).setBigUint64(0, BigInt(start - 8), true);
+  file.set(text, 8);
+  let at = start;
+  for (const { bytes } of records) {
+    file.set(bytes, at);
+    at += bytes.length;
+  }
+  return file;
+}
+
+/** The reference writer's order of dtypes. */
+const order = ['I64', 'F64', 'F32', 'BF16', 'F16', 'BOOL'];
+
+const kinds = ['float32', 'float16', 'bfloat16'] as const;
+
+function encode({ dtype, data }: Elements, floats: (typeof kinds)[number]) {
+  if (dtype !== 'float32' || floats === 'float32') return { format: ownFormats[dtype], bytes: bytesOf(data) };
+  const bits = new Uint32Array(data.buffer, data.byteOffset, data.length);
+  if (floats === 'float16') return { format: 'F16', bytes: bytesOfCodes(roundToFloat16(bits)) };
+  return { format: 'BF16', bytes: bytesOfCodes(roundToBfloat16(bits)) };
+}
+
+function bytesOfCodes({ buffer }: Uint16Array): Uint8Array {
+  return new Uint8Array(buffer);
+}
+
+/** By code points, which is the order of UTF-8: JavaScript's own is that of UTF-16. */
+function compare(a: string, b: string): number {
+  const [left, right] = [[...a], [...b]];
+  const at = left.findIndex((character, i) => character !== right[i]);
+  if (at < 0) return left.length - right.length;
+  return (left[at]?.codePointAt(0) ?? -1) - (right[at]?.codePointAt(0) ?? -1);
+}
+
+function checkOptions(options: SafetensorsOptions): Required<SafetensorsOptions> {
+  const { floats = 'float32', metadata = { format: 'pt' }, ...rest } = options;
+  const [unknown] = Object.keys(rest);
+  if (unknown !== undefined) {
+    throw new KeelError('argument', `no option is called '${unknown}': choose from floats, metadata`, { option: unknown });
+  }
+  if (!kinds.includes(floats)) {
+    const message = `floats must be one of ${kinds.join(', ')}, got ${showGiven(floats)}`;
+    throw new KeelError('argument', message, { floats });
+  }
+  const isRecord = typeof metadata === 'object' && metadata !== null && !Array.isArray(metadata);
+  const bad = isRecord ? Object.entries(metadata).find(([, text]) => typeof text !== 'string') : ['metadata', metadata];
+  if (bad === undefined) return { floats, metadata };
+  throw new KeelError('argument', `metadata takes strings by name; '${bad[0]}' is ${showGiven(bad[1])}`, { metadata });
+}

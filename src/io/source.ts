@@ -1,0 +1,120 @@
+// Where bytes come from: a place to read any range of a file from, be it in memory, on disk or on a server.
+// May import errors.
+
+import { KeelError, showGiven } from '../errors.js';
+import { type ByteSource, inMemory, readAhead } from './bytesource.js';
+import { fileError } from './elements.js';
+import { remoteSource } from './remote.js';
+
+/** Where {@link load} and {@link open} find a file. */
+export type FileSource = string | URL | Blob | ArrayBuffer | Uint8Array;
+
+/** What errors call the source: its path, its URL, or the name of a File; null for bytes. */
+export function nameOf(source: FileSource): string | null {
+  if (typeof source === 'string' || source instanceof URL) return String(source);
+  return source instanceof Blob && 'name' in source ? String(source.name) : null;
+}
+
+/** A source of which only ranges are read: `open`'s. A server must answer range requests. */
+export function rangesOf(source: FileSource): Promise<ByteSource> {
+  return sourceOf('open', source, remoteSource);
+}
+
+/** A source that is about to be read whole: `load`'s. */
+export function wholeOf(source: FileSource): Promise<ByteSource> {
+  return sourceOf('load', source, download);
+}
+
+async function sourceOf(
+  caller: string,
+  source: FileSource,
+  remote: (url: string | URL) => Promise<ByteSource>,
+): Promise<ByteSource> {
+  if (source instanceof Uint8Array) return inMemory(source);
+  if (source instanceof ArrayBuffer) return inMemory(new Uint8Array(source));
+  if (source instanceof Blob) return ofBlob(source);
+  if (typeof source !== 'string' && !(source instanceof URL)) {
+    const message = `${caller} takes a path, a URL, a Blob or bytes, got ${showGiven(source)}`;
+    throw new KeelError('argument', message, { source });
+  }
+  const onDisk = fileURL(source) ?? (isRemote(source) ? null : source);
+  return onDisk === null ? remote(source) : ofFile(onDisk);
+}
+
+function ofBlob(blob: Blob): ByteSource {
+  return {
+    bytes: blob.size,
+    read: async (begin, end) => new Uint8Array(await blob.slice(begin, end).arrayBuffer()),
+    close: () => Promise.resolve(),
+  };
+}
+
+/** Files of this size and more come from a server in parts, if it answers range requests: the rest waits there. */
+const LARGE = 64 * 2 ** 20;
+
+/** A file from a server, in one answer, or in parts of 8 MiB where it is large and the server says that it can. */
+async function download(url: string | URL): Promise<ByteSource> {
+  const response = await fetch(url);
+  if (!response.ok) {
+    throw fileError(`the server answered ${response.status} ${response.statusText}`, { status: response.status });
+  }
+  const isLarge = Number(response.headers.get('content-length')) >= LARGE;
+  if (!isLarge || response.headers.get('accept-ranges') !== 'bytes') {
+    return inMemory(new Uint8Array(await response.arrayBuffer()));
+  }
+  await response.body?.cancel();
+  return readAhead(await remoteSource(url), 8 * 2 ** 20);
+}
+
+/** The most that one call of the operating system reads, rounded down. */
+const MOST_AT_ONCE = 2 ** 30;
+
+async function ofFile(path: string | URL): Promise<ByteSource> {
+  const fs = fileSystem();
+  const file = await fs.open(path);
+  const facts = await file.stat();
+  if (!facts.isFile()) {
+    // A pipe has no size and no ranges; a directory says so when it is read.
+    try {
+      return inMemory(await file.readFile());
+    } finally {
+      await file.close();
+    }
+  }
+  return {
+    bytes: facts.size,
+    read: async (begin, end) => {
+      const bytes = new Uint8Array(end - begin);
+      for (let filled = 0; filled < bytes.length; ) {
+        const length = Math.min(bytes.length - filled, MOST_AT_ONCE);
+        const { bytesRead } = await file.read(bytes, filled, length, begin + filled);
+        if (bytesRead === 0) throw fileError(`the file became shorter while it was read: it had ${facts.size} bytes`, {});
+        filled += bytesRead;
+      }
+      return bytes;
+    },
+    close: () => file.close(),
+  };
+}
+
+/** A `file:` URL, given as such or as text; null for anything else. */
+export function fileURL(source: string | URL): URL | null {
+  const text = String(source);
+  return text.startsWith('file:') ? new URL(text) : null;
+}
+
+function isRemote(source: string | URL): boolean {
+  return source instanceof URL || /^https?:/.test(source) || builtins() === null;
+}
+
+/** Node's own modules, or null elsewhere. Not an import: a bundler for browsers would look for the module. */
+function builtins(): typeof process.getBuiltinModule | null {
+  return typeof process === 'undefined' ? null : (process.getBuiltinModule ?? null);
+}
+
+/** Node's file system. */
+export function fileSystem() {
+  const fs = builtins()?.('node:fs/promises');
+  if (fs !== undefined) return fs;
+  throw fileError('there is no file system here: load from a URL, write with writeSafetensors or writeNpy', {});
+}

@@ -1,0 +1,79 @@
+// Which of a checkpoint's dicts is meant. May import errors.
+
+import { KeelError } from '../errors.js';
+import { fileError } from './elements.js';
+import { Tuple } from './pickle.js';
+import { PickledTensor } from './torchpickle.js';
+
+/**
+ * The tensors of the one dict that holds some, or of the dict that `entry` names: keys joined by dots, '' for the
+ * outermost. Numbers, strings and the like beside the tensors are left out. Tensors under numbers, as optimizers keep them,
+ * make no dict of tensors. A lone tensor is called `tensor`.
+ *
+ * @throws KeelError [file] where no dict holds tensors, or several do; [argument] for an entry that is none of them.
+ */
+export function chooseState(root: unknown, entry: string | undefined): ReadonlyMap<string, PickledTensor> {
+  if (root instanceof PickledTensor && entry === undefined) return new Map([['tensor', root]]);
+  const found = candidates(root);
+  // The state dict of a module without parameters.
+  if (found.length === 0 && root instanceof Map && root.size === 0) return new Map();
+
+  const paths = found.map(([path]) => path);
+  const named = entry === undefined ? found : found.filter(([path]) => path === entry);
+  const [only, another] = named;
+  if (only !== undefined && another === undefined) return only[1];
+  if (found.length === 0) {
+    throw fileError(`no state dict is in it, but ${describe(root)}: save model.state_dict()`, { holds: describe(root) });
+  }
+  if (entry !== undefined) {
+    const what = only === undefined ? 'no' : 'more than one';
+    throw new KeelError('argument', `${what} dict of tensors is called '${entry}': there are ${list(paths)}`, { entry, paths });
+  }
+  const choice = paths.find((path) => path !== '') ?? '';
+  throw fileError(`several dicts of tensors are in it, ${list(paths)}: choose with { entry: '${choice}' }`, { entries: paths });
+}
+
+type Candidate = readonly [path: string, tensors: ReadonlyMap<string, PickledTensor>];
+
+/** Every dict that holds tensors itself and is reached by names alone, each once, from the outermost. */
+function candidates(root: unknown): Candidate[] {
+  const found: Candidate[] = [];
+  const seen = new Set<unknown>([root]);
+  const queue: [path: string, value: unknown][] = [['', root]];
+  for (const [path, value] of queue) {
+    if (!(value instanceof Map)) continue;
+    const tensors = new Map<string, PickledTensor>();
+    for (const [key, item] of value) {
+      if (typeof key !== 'string') continue;
+      if (item instanceof PickledTensor) tensors.set(key, item);
+      else if (item instanceof Map && !seen.has(item)) {
+        seen.add(item);
+        // Long paths are hostile: each dict in a chain would make one as long as the chain.
+        if (path.length < 1000) queue.push([path === '' ? key : `${path}.${key}`, item]);
+      }
+    }
+    if (tensors.size > 0) found.push([path, tensors]);
+  }
+  return found;
+}
+
+function describe(value: unknown): string {
+  if (!(value instanceof Map)) return kind(value);
+  const parts = [...value].slice(0, 8).map(([key, item]) => `${typeof key === 'string' ? `'${key}'` : kind(key)} (${kind(item)})`);
+  return `a dict of ${parts.join(', ')}${value.size > parts.length ? ', ...' : ''}`;
+}
+
+function kind(value: unknown): string {
+  if (value === null) return 'None';
+  if (value instanceof PickledTensor) return 'a tensor';
+  if (value instanceof Map) return `a dict of ${value.size}`;
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  if (value instanceof Tuple) return `a tuple of ${value.items.length}`;
+  if (typeof value === 'object') return `a ${value.constructor.name}`;
+  return typeof value === 'string' ? 'a string' : `the ${typeof value} ${String(value)}`;
+}
+
+function list(paths: readonly string[]): string {
+  const names = paths.slice(0, 8).map((path) => (path === '' ? 'the outermost' : `'${path}'`));
+  return `${names.join(', ')}${paths.length > names.length ? ', ...' : ''}`;
+}

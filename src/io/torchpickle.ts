@@ -1,0 +1,142 @@
+// What a pickle of PyTorch may name: tensors as descriptions of where they lie, and nothing that runs. May import errors.
+
+import type { KeelError } from '../errors.js';
+import { fileError, type Format } from './elements.js';
+import { Global, type Host, Tuple, unpickle } from './pickle.js';
+
+/** A tensor as a pickle describes it: elements of a storage by offset, sizes and strides, none of which is checked yet. */
+export class PickledTensor {
+  constructor(
+    readonly storage: PickledStorage,
+    readonly format: Format,
+    readonly offset: unknown,
+    readonly size: Tuple,
+    readonly stride: Tuple,
+  ) {}
+}
+
+/**
+ * The value of an archive's `data.pkl`, tensors in it as {@link PickledTensor}s.
+ *
+ * @throws KeelError [file] for what is malformed, and by its name for everything else that a pickle can ask for.
+ * @see https://docs.pytorch.org/docs/stable/notes/serialization.html
+ */
+export function unpickleTorch(bytes: Uint8Array): unknown {
+  return unpickle(bytes, host);
+}
+
+/** A record of elements: `key` names it in the archive, `format` is null for bytes of no dtype. */
+class PickledStorage {
+  constructor(
+    readonly key: string,
+    readonly format: Format | null,
+  ) {}
+}
+
+type Call = (args: readonly unknown[]) => unknown;
+
+const storages: Readonly<Record<string, Format | null>> = {
+  'torch.DoubleStorage': 'F64',
+  'torch.FloatStorage': 'F32',
+  'torch.HalfStorage': 'F16',
+  'torch.BFloat16Storage': 'BF16',
+  'torch.LongStorage': 'I64',
+  'torch.IntStorage': 'I32',
+  'torch.ShortStorage': 'I16',
+  'torch.CharStorage': 'I8',
+  'torch.ByteStorage': 'U8',
+  'torch.BoolStorage': 'BOOL',
+  'torch.storage.UntypedStorage': null,
+  'torch.storage.TypedStorage': null,
+};
+
+const dtypes: Readonly<Record<string, Format>> = {
+  'torch.float64': 'F64',
+  'torch.float32': 'F32',
+  'torch.float16': 'F16',
+  'torch.bfloat16': 'BF16',
+  'torch.int64': 'I64',
+  'torch.int32': 'I32',
+  'torch.int16': 'I16',
+  'torch.int8': 'I8',
+  'torch.uint32': 'U32',
+  'torch.uint16': 'U16',
+  'torch.uint8': 'U8',
+  'torch.bool': 'BOOL',
+};
+
+const calls: Readonly<Record<string, Call>> = {
+  'collections.OrderedDict': ([items = []]) => new Map(pairs(items)),
+  'torch._utils._rebuild_tensor': ([storage, offset, size, stride]) => tensorOf(storage, offset, size, stride),
+  // Also whether it requires grad, and hooks, which are always empty here.
+  'torch._utils._rebuild_tensor_v2': ([storage, offset, size, stride]) => tensorOf(storage, offset, size, stride),
+  'torch._utils._rebuild_tensor_v3': ([storage, offset, size, stride, , , dtype]) => tensorOf(storage, offset, size, stride, dtype),
+  'torch._utils._rebuild_parameter': ([data]) => parameterOf(data),
+  'torch._utils._rebuild_parameter_with_state': ([data]) => parameterOf(data),
+  'torch.Size': ([sizes]) => sizes,
+  'torch.device': (args) => args.join(':'),
+  'builtins.set': ([items = []]) => new Set(list(items)),
+  'builtins.frozenset': ([items = []]) => new Set(list(items)),
+  '__builtin__.set': ([items = []]) => new Set(list(items)),
+  '__builtin__.frozenset': ([items = []]) => new Set(list(items)),
+  // How protocol 2 writes bytes: as text, and the name of an encoding.
+  '_codecs.encode': ([text]) => text,
+};
+
+const host: Host = {
+  global: (name) => {
+    if (Object.hasOwn(calls, name)) return new Global(name, calls[name] ?? null);
+    if (Object.hasOwn(storages, name) || Object.hasOwn(dtypes, name)) return new Global(name, null);
+    throw refused(name);
+  },
+  persistent: (id) => {
+    // ('storage', class, record, device, number of elements)
+    const [kind, type, key] = id instanceof Tuple ? id.items : [];
+    if (kind === 'storage' && type instanceof Global && Object.hasOwn(storages, type.name) && typeof key === 'string') {
+      return new PickledStorage(key, storages[type.name] ?? null);
+    }
+    throw fileError('malformed pickle: a persistent id names no storage', { kind, key });
+  },
+};
+
+/** Why a name is refused, by how it begins. */
+const reasons: readonly (readonly [RegExp, string])[] = [
+  [/^torch\.(Complex|complex)/, 'complex numbers are not read: save torch.view_as_real(x)'],
+  [/^torch\.(Q|q)|_rebuild_qtensor$/, 'quantized tensors are not read: save x.dequantize()'],
+  [/^torch\._utils\._rebuild_sparse/, 'sparse tensors are not read: save x.to_dense()'],
+  [/^torch\.(uint64|float8|float4)/, 'this dtype is not read: convert with x.to(torch.float32)'],
+  [/^numpy\./, 'numbers and arrays of NumPy are not read: save x.item() or torch.from_numpy(x)'],
+];
+
+function refused(name: string): KeelError {
+  const known = reasons.find(([pattern]) => pattern.test(name));
+  const reason =
+    known?.[1] ?? 'nothing but tensors and plain containers is read, and nothing is run: save model.state_dict()';
+  return fileError(`the pickle asks for '${name}', which is refused: ${reason}`, { global: name });
+}
+
+function tensorOf(storage: unknown, offset: unknown, size: unknown, stride: unknown, dtype?: unknown): PickledTensor {
+  if (storage instanceof PickledStorage && size instanceof Tuple && stride instanceof Tuple) {
+    const format = dtype instanceof Global ? dtypes[dtype.name] : storage.format;
+    if (format !== null && format !== undefined) return new PickledTensor(storage, format, offset, size, stride);
+  }
+  throw fileError('malformed pickle: a tensor is no storage, offset, sizes and strides', {});
+}
+
+function parameterOf(data: unknown): PickledTensor {
+  if (data instanceof PickledTensor) return data;
+  throw fileError('malformed pickle: a parameter is no tensor', {});
+}
+
+function pairs(items: unknown): (readonly [unknown, unknown])[] {
+  return list(items).map((pair) => {
+    const [key, value] = pair instanceof Tuple ? pair.items : list(pair);
+    return [key, value];
+  });
+}
+
+function list(items: unknown): readonly unknown[] {
+  if (Array.isArray(items)) return items;
+  if (items instanceof Tuple) return items.items;
+  throw fileError('malformed pickle: a container is made of no list', {});
+}
