@@ -107,6 +107,7 @@ export class SinusoidalPositions extends Module {
   private tableShape(): number[] {
     return this.batchFirst ? [1, this.maxLength, this.dim] : [this.maxLength, 1, this.dim];
   }
+}
 
 /** Options of {@link TransformerEmbedding}. */
 export interface TransformerEmbeddingOptions extends PositionsOptions {
