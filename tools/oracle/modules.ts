@@ -1,6 +1,7 @@
 // Modules from Python text and from Python's arguments as JSON, and the ops named after them. May import 'evenkeel'.
 
 import * as evenkeel from 'evenkeel';
+import * as blocks from 'evenkeel/nn';
 import type { Op } from './case.js';
 import { isList, type Fields, type Json } from './fields.js';
 import { runPasses } from './passes.js';
@@ -21,7 +22,7 @@ export function buildModule(text: string): evenkeel.Module {
 /** The module that the class of PyTorch's name makes of Python's arguments, positional and by name. */
 export function construct(name: string, args: readonly Argument[], keywords: Arguments = {}): evenkeel.Module {
   // Which classes there are is known only at run time; constructors check what they are given.
-  const Class: unknown = Reflect.get(evenkeel, name);
+  const Class: unknown = Reflect.get(evenkeel, name) ?? Reflect.get(blocks, name);
   if (typeof Class !== 'function') throw new Error(`evenkeel has no class ${name}`);
   const made: unknown = Reflect.construct(Class, name === 'Sequential' ? args : ourArguments(name, args, keywords));
   if (made instanceof evenkeel.Module) return made;
@@ -72,7 +73,8 @@ export function keywordsOf(fields: Fields, but: readonly string[] = []): Record<
 /** A JSON value as an argument. Constructors take lists, numbers, flags, texts and null. */
 export function argument(json: Json): Argument {
   if (isList(json)) return json.map(argument);
-  if (typeof json === 'string') return baseName(json);
+  // A text such as `nn.GELU()` makes a module, another is a name: `torch.relu`.
+  if (typeof json === 'string') return json.endsWith(')') ? buildModule(json) : baseName(json);
   if (typeof json !== 'object' || json === null) return json;
   throw new Error(`a constructor takes no object: ${JSON.stringify(json)}`);
 }
@@ -119,6 +121,18 @@ const signatures: Readonly<Record<string, readonly [positional: string, options:
   LeakyReLU: ['', 'negative_slope inplace'],
   Softplus: ['', 'beta threshold'],
   ...sameFor(['Softmax', 'LogSoftmax'], ['dim', '']),
+  MultiheadAttention: ['embed_dim num_heads', 'dropout bias add_bias_kv add_zero_attn kdim vdim batch_first device dtype'],
+  ...sameFor(['TransformerEncoderLayer', 'TransformerDecoderLayer'], [
+    'd_model nhead',
+    'dim_feedforward dropout activation layer_norm_eps batch_first norm_first bias device dtype',
+  ]),
+  TransformerEncoder: ['encoder_layer num_layers', 'norm enable_nested_tensor mask_check'],
+  TransformerDecoder: ['decoder_layer num_layers', 'norm'],
+  Transformer: [
+    '',
+    'd_model nhead num_encoder_layers num_decoder_layers dim_feedforward dropout activation custom_encoder custom_decoder ' +
+      'layer_norm_eps batch_first norm_first bias device dtype',
+  ],
 };
 
 /** An op for each class: construct, load the parameters, set the mode, call, differentiate. */
@@ -162,8 +176,9 @@ function ourArguments(name: string, args: readonly Argument[], keywords: Argumen
   if (signature === undefined) throw new Error(`the runner does not know the arguments of ${name}`);
   const [positional = [], options = []] = signature.map((names) => names.split(' ').filter(Boolean));
   const given = arranged(name, [...positional, ...options], args, keywords);
-  const placement = ['device', 'dtype'];
-  const named = options.filter((option) => given[option] !== undefined && !placement.includes(option));
+  // Where a module lies, and how it may be fast, changes no number.
+  const unused = ['device', 'dtype', 'enable_nested_tensor', 'mask_check'];
+  const named = options.filter((option) => given[option] !== undefined && !unused.includes(option));
   const sizes = positional.map((size) => given[size]);
   if (named.length === 0) return sizes;
   return [...sizes, Object.fromEntries(named.map((option) => [camelCase(option), given[option]]))];
@@ -183,7 +198,8 @@ function arranged(
   return { ...Object.fromEntries(args.map((value, i) => [names[i], value])), ...keywords };
 }
 
-function camelCase(name: string): string {
+/** `key_padding_mask` is `keyPaddingMask`. */
+export function camelCase(name: string): string {
   return name.replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
 }
 

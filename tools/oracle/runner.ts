@@ -9,8 +9,10 @@ import { onnx, webnn } from './foreign.js';
 import { layers } from './layers.js';
 import { describe, judgeMeta } from './meta.js';
 import { modules } from './modules.js';
+import { residual } from './residual.js';
 import { random } from './rng.js';
 import type { Case } from './suite.js';
+import { transformer } from './transformer.js';
 import { weights } from './weights.js';
 
 /** What fails a case: an output, how far off it is, and how far it may be. */
@@ -31,13 +33,12 @@ export interface Verdict {
   readonly facts: Readonly<Record<string, unknown>>;
 }
 
-const ops: Readonly<Record<string, Op>> = { ...layers, ...weights, ...modules, ...onnx, ...webnn, ...random };
+const ops: Readonly<Record<string, Op>> = { ...layers, ...weights, ...modules, ...onnx, ...webnn, ...random, ...residual, ...transformer };
 
 /** Ops on classes that evenkeel does not have yet. */
 const laterOps = [
-  'TransformerEncoderLayer', 'TransformerDecoderLayer', 'TransformerEncoder', 'TransformerDecoder', 'Transformer',
-  'MultiheadAttention', 'CNBlock', 'ConvNeXt', 'ConvNeXtBlock', 'EncoderBlock', 'VisionTransformer', 'BasicBlock',
-  'Bottleneck', 'ResNet', 'HybridBlock',
+  'CNBlock', 'ConvNeXt', 'ConvNeXtBlock', 'EncoderBlock', 'VisionTransformer', 'BasicBlock',
+  'Bottleneck', 'ResNet',
 ] as const;
 
 /** Whether a case is about one of {@link laterOps}, by its op or by the module it makes. */
