@@ -21,6 +21,7 @@ import { rewrites } from '../examples/claims/layer-norm-2d-rewrite.js';
 import { spreads } from '../examples/claims/layer-norm-erases-differences.js';
 import { batchNorm as batchNormOfWords, changes, layerNorm as layerNormOfWords } from '../examples/claims/padding.js';
 import { pass } from '../examples/claims/recurrent.js';
+import { firstToLast, gradients as gradientsByDepth } from '../examples/claims/residual.js';
 import { loadSuites, type Case } from '../tools/oracle/suite.js';
 import { closeness } from './closeness.js';
 
@@ -304,6 +305,15 @@ describe('what the examples claim', () => {
     expect(weak.growth).toBeLessThan(0.05);
     expect(strong.deviation).toBeGreaterThan(3);
     expect(strong.growth).toBeGreaterThan(1e6);
+  });
+
+  test.each([0, 1, 2])('a residual carries the gradient, with seed %i', (seed) => {
+    const { residual, plain } = gradientsByDepth(seed);
+    expect(firstToLast(residual)).toBeGreaterThan(1);
+    expect(firstToLast(residual)).toBeLessThan(10);
+    expect(firstToLast(plain)).toBeLessThan(1e-6);
+    // It is shorter at every block than at the next.
+    expect(plain.filter((length, i) => length >= (plain[i + 1] ?? Infinity))).toEqual([]);
   });
 
   test('the rewrite of LayerNorm2d fails, and its mends agree', () => {
