@@ -8,7 +8,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { compare } from '../tools/oracle/compare.js';
 import { missingFacts } from '../tools/oracle/errors.js';
 import { parsePython } from '../tools/oracle/python.js';
-import { isLater, runCase } from '../tools/oracle/runner.js';
+import { runCase } from '../tools/oracle/runner.js';
 import { loadSuites } from '../tools/oracle/suite.js';
 
 const suites = await loadSuites(fileURLToPath(new URL('oracle', import.meta.url)));
@@ -20,7 +20,7 @@ describe.each(backends())('%s', (backend) => {
   });
 
   for (const { name, cases } of suites) {
-    const rows = cases.filter((stored) => !isLater(stored)).map((stored) => ({ id: stored.id, stored }));
+    const rows = cases.map((stored) => ({ id: stored.id, stored }));
     if (rows.length === 0) continue;
     test.each(rows)(`${name} $id`, async ({ stored }) => {
       const { strictFailure } = await runCase(stored);

@@ -48,3 +48,19 @@ export {
   type EncoderLayerPass,
   type TransformerLayerOptions,
 } from './blocks/transformerlayer.js';
+export {
+  BasicBlock,
+  Bottleneck,
+  ResNet,
+  resnet18,
+  resnet34,
+  resnet50,
+  type ResNetBlock,
+  type ResNetBlockOptions,
+  type ResNetOptions,
+  type ResNetStem,
+} from './blocks/resnet.js';
+export { ConvNeXt, ConvNeXtBlock, type ConvNeXtBlockOptions, type ConvNeXtOptions } from './blocks/convnext.js';
+export { PatchEmbed, VisionTransformer, type VisionTransformerOptions } from './blocks/vit.js';
+export { convertKeys, layoutOf, type ConvertKeysOptions, type KeyLayout } from './blocks/layouts.js';
+export type { LayoutModel, LayoutName } from './blocks/layouttables.js';

@@ -164,7 +164,8 @@ export abstract class Module {
     state: ReadonlyMap<string, Tensor> | Readonly<Record<string, Tensor>>,
     { strict = true }: { readonly strict?: boolean } = {},
   ): LoadReport {
-    const loading: Loading = { state: entriesOf(state), undo: [], complaints: [], reshapedKeys: [], layout: null };
+    const found = { reshapedKeys: [], aliases: new Map<string, string>(), layout: null };
+    const loading: Loading = { state: entriesOf(state), undo: [], complaints: [], ...found };
     try {
       return scope(() => this.load(loading, strict));
     } catch (error) {

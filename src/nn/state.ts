@@ -15,6 +15,8 @@ export interface Loading {
   readonly complaints: string[];
   /** Keys of entries that modules gave another shape. */
   readonly reshapedKeys: string[];
+  /** What a checkpoint of another layout calls the module's own keys. */
+  readonly aliases: Map<string, string>;
   /** The key layout that was recognized, where it is not the module's own. */
   layout: string | null;
 }
@@ -44,7 +46,7 @@ export function entriesOf(state: unknown): Map<string, Tensor> {
 /** Finds a source for every entry of a module's own; `optional` keys may be missing. */
 export function match(
   own: readonly (readonly [key: string, target: Tensor])[],
-  { state: given, complaints: found, reshapedKeys, layout }: Loading,
+  { state: given, complaints: found, reshapedKeys, aliases, layout }: Loading,
   optional: ReadonlySet<string>,
   strict: boolean,
 ): Match {
@@ -61,7 +63,7 @@ export function match(
   });
   const mismatches = copies.filter(({ target, source }) => !sameShape(target.shape, source.shape));
   const complaints = [
-    ...(strict && missingKeys.length > 0 ? [`Missing key(s) in state_dict: ${quoted(missingKeys)}. `] : []),
+    ...(strict && missingKeys.length > 0 ? [`Missing key(s) in state_dict: ${quoted(missingKeys, aliases)}. `] : []),
     ...(strict && unexpectedKeys.length > 0 ? [`Unexpected key(s) in state_dict: ${quoted(unexpectedKeys)}. `] : []),
     ...found,
     ...strangers.map(
@@ -69,7 +71,7 @@ export function match(
     ),
     ...mismatches.map(
       ({ key, target, source }) =>
-        `size mismatch for ${key}: copying a param with shape torch.Size([${source.shape.join(', ')}]) from ` +
+        `size mismatch for ${key}${aliasOf(key, aliases)}: copying a param with shape torch.Size([${source.shape.join(', ')}]) from ` +
         `checkpoint, the shape in current model is torch.Size([${target.shape.join(', ')}]).`,
     ),
   ];
@@ -77,8 +79,14 @@ export function match(
   return { missingKeys, unexpectedKeys, reshapedKeys, layout, mismatched, copies, complaints };
 }
 
-function quoted(keys: readonly string[]): string {
-  return keys.map((key) => `"${key}"`).join(', ');
+function quoted(keys: readonly string[], aliases: ReadonlyMap<string, string> = new Map()): string {
+  return keys.map((key) => `"${key}"${aliasOf(key, aliases)}`).join(', ');
+}
+
+/** The name that the checkpoint's writer would look for. */
+function aliasOf(key: string, aliases: ReadonlyMap<string, string>): string {
+  const alias = aliases.get(key);
+  return alias === undefined || alias === key ? '' : ` ("${alias}" in the checkpoint's layout)`;
 }
 
 /** A checkpoint may hold a scalar as one element of rank 1. */

@@ -39,7 +39,8 @@ export function embedding(index: Tensor, weight: Tensor): Tensor {
   return pick(weight, near, width);
 }
 
-function pick(table: Tensor, index: Tensor, width: number): Tensor {
+/** Rows of a table of `width` at an int64 index that is known to be within it; gradients of equal indices add up. */
+export function pick(table: Tensor, index: Tensor, width: number): Tensor {
   const y = empty([...index.shape, width], table.dtype, table);
   denseOf(y.storage.kernels).gather(table.storage.handle, index.storage.handle, width, y.storage.handle);
   const shape = table.shape;
@@ -54,7 +55,7 @@ function pick(table: Tensor, index: Tensor, width: number): Tensor {
 }
 
 /** Zeros of the table's shape with each row of dy added at its index. */
-function addRows(rows: Tensor, index: Tensor, width: number, shape: readonly number[]): Tensor {
+export function addRows(rows: Tensor, index: Tensor, width: number, shape: readonly number[]): Tensor {
   const table = empty(shape, rows.dtype, rows);
   fill(table, 0);
   denseOf(table.storage.kernels).scatterAdd(rows.storage.handle, index.storage.handle, width, table.storage.handle);

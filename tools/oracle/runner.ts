@@ -4,7 +4,6 @@ import type { Elements } from 'evenkeel/io';
 import { Run, type Op, type Outputs } from './case.js';
 import { compare } from './compare.js';
 import { callAndCatch, judge } from './errors.js';
-import type { Json } from './fields.js';
 import { onnx, webnn } from './foreign.js';
 import { layers } from './layers.js';
 import { describe, judgeMeta } from './meta.js';
@@ -13,6 +12,7 @@ import { residual } from './residual.js';
 import { random } from './rng.js';
 import type { Case } from './suite.js';
 import { transformer } from './transformer.js';
+import { vision } from './vision.js';
 import { weights } from './weights.js';
 
 /** What fails a case: an output, how far off it is, and how far it may be. */
@@ -33,20 +33,9 @@ export interface Verdict {
   readonly facts: Readonly<Record<string, unknown>>;
 }
 
-const ops: Readonly<Record<string, Op>> = { ...layers, ...weights, ...modules, ...onnx, ...webnn, ...random, ...residual, ...transformer };
-
-/** Ops on classes that evenkeel does not have yet. */
-const laterOps = [
-  'CNBlock', 'ConvNeXt', 'ConvNeXtBlock', 'EncoderBlock', 'VisionTransformer', 'BasicBlock',
-  'Bottleneck', 'ResNet',
-] as const;
-
-/** Whether a case is about one of {@link laterOps}, by its op or by the module it makes. */
-export function isLater({ id, json }: Case): boolean {
-  const made: (Json | undefined)[] = json.has('op') ? [json.get('op'), json.fields('args', {}).get('module')] : [id];
-  const names = new Set(made.flatMap((text) => String(text).match(/\w+/g) ?? []));
-  return laterOps.some((name) => names.has(name));
-}
+const ops: Readonly<Record<string, Op>> = {
+  ...layers, ...weights, ...modules, ...residual, ...transformer, ...vision, ...onnx, ...webnn, ...random,
+};
 
 /** Runs a case on the backend in use. Whatever is thrown is a failure of the case. */
 export async function runCase(stored: Case): Promise<Verdict> {
