@@ -7,6 +7,7 @@ export {
   backends,
   register,
   useBackend,
+  type AdamUpdate,
   type BinaryOp,
   type ConvPart,
   type ConvSizes,
@@ -20,9 +21,11 @@ export {
   type PointwiseOp,
   type Reals,
   type ReduceOp,
+  type SGDUpdate,
   type Statistics,
   type Strided,
   type UnaryOp,
+  type UpdateCall,
 } from './kernels/kernels.js';
 export type { AxisNames } from './notation.js';
 export type { Plan, Runs } from './plan.js';
@@ -179,6 +182,44 @@ export type { Hook, PreHook } from './nn/hooks.js';
 export type { Loading } from './nn/state.js';
 export { removeWeightNorm, weightNorm, type WeightKeys, type WeightNormOptions } from './nn/weightnorm.js';
 export { removeSpectralNorm, spectralNorm, type SpectralNormOptions } from './nn/spectralnorm.js';
+export {
+  crossEntropy,
+  CrossEntropyLoss,
+  mseLoss,
+  MSELoss,
+  type CrossEntropyOptions,
+  type MSELossOptions,
+  type Reduction,
+} from './nn/loss.js';
+export { noDecay, type DecayGroups } from './nn/decay.js';
+export {
+  Optimizer,
+  type GroupOptions,
+  type GroupSettings,
+  type OptimizerState,
+  type ParamGroup,
+  type Params,
+  type SavedState,
+} from './optim/optimizer.js';
+export { SGD, type SGDOptions, type SGDSettings } from './optim/sgd.js';
+export { Adam, AdamW, type AdamOptions, type AdamSettings } from './optim/adam.js';
+export { clipGradNorm_, clipGradValue_, type ClipGradNormOptions } from './optim/clip.js';
+export {
+  CosineAnnealingLR,
+  LinearLR,
+  LRScheduler,
+  StepLR,
+  type CosineAnnealingLROptions,
+  type LinearLROptions,
+  type Scheduled,
+  type ScheduledGroup,
+  type ScheduleState,
+  type StepLROptions,
+} from './optim/schedule.js';
+export { OneCycleLR, type OneCycleLROptions } from './optim/onecycle.js';
+export { DataLoader, type Batch, type DataLoaderOptions } from './data/loader.js';
+export { shiftImages } from './data/shift.js';
+export { Progress, type ProgressOptions } from './data/progress.js';
 export { explain, type ExplainData, type Explanation, type PatternSizes } from './explain.js';
 export type { Equivalent } from './explain/catalogue.js';
 export type { Normalizer, PatternSettings, SizedPattern } from './explain/subject.js';

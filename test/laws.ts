@@ -31,8 +31,9 @@ const buildsOn: Readonly<Record<string, readonly string[]>> = {
   'nn/index': ['nn/blocks'],
   explain: ['nn'],
   adapters: ['nn'],
-  optim: ['autograd'],
-  index: ['explain', 'optim', 'init', 'io'],
+  optim: ['nn'],
+  data: ['nn'],
+  index: ['explain', 'optim', 'data', 'init', 'io'],
   cli: [],
 };
 

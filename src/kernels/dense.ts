@@ -5,6 +5,7 @@ import type { Core, Data, Dense, Reals } from './kernels.js';
 import { conv, matmul } from './reference/dense.js';
 import { reference } from './reference/reference.js';
 import { gather, scatterAdd, softmax } from './reference/softmax.js';
+import { update } from './reference/update.js';
 import { isTracing, traced } from './trace.js';
 import { wasmDense } from './wasm/dense.js';
 import { wasm } from './wasm/wasm.js';
@@ -17,6 +18,7 @@ const referenceDense: Dense<Data> = {
   gather: (table, index, width, out) => gather(table as Reals, index as BigInt64Array, width, out as Reals),
   scatterAdd: (rows, index, width, table) =>
     scatterAdd(rows as Reals, index as BigInt64Array, width, table as Reals),
+  update: (call) => update(call as Parameters<typeof update>[0]),
 };
 
 const own = new Map<string, unknown>([[reference.name, referenceDense], [wasm.name, wasmDense]]);

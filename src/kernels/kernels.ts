@@ -148,7 +148,49 @@ export interface Core<S> {
   reduce(op: ReduceOp, x: S, runs: Runs, out: S): void;
 }
 
-/** What matrix products, convolutions, softmax and embeddings need: apart, so that a page that only normalizes loads none. */
+/** One step of stochastic gradient descent on one parameter x with the gradient dx; x and `buffer` are written in place. */
+export interface SGDUpdate<S> {
+  readonly rule: 'sgd';
+  readonly length: number;
+  readonly x: S;
+  readonly dx: S;
+  readonly lr: number;
+  readonly weightDecay: number;
+  readonly momentum: number;
+  readonly dampening: number;
+  readonly nesterov: boolean;
+  readonly maximize: boolean;
+  /** The momentum of the steps before; null where there is none. */
+  readonly buffer: S | null;
+  /** Nothing was written to `buffer` yet. */
+  readonly isFirst: boolean;
+}
+
+/** One step of Adam or AdamW on one parameter x with the gradient dx; x and the averages are written in place. */
+export interface AdamUpdate<S> {
+  readonly rule: 'adam';
+  readonly length: number;
+  readonly x: S;
+  readonly dx: S;
+  /** Averages of the gradient and of its square. */
+  readonly m: S;
+  readonly v: S;
+  /** The largest `v` so far, for AMSGrad. */
+  readonly peak: S | null;
+  /** Counted from 1. */
+  readonly step: number;
+  readonly lr: number;
+  readonly betas: readonly [number, number];
+  readonly eps: number;
+  readonly weightDecay: number;
+  /** The decay shrinks x by itself, as in AdamW; else it is part of the gradient. */
+  readonly decoupled: boolean;
+  readonly maximize: boolean;
+}
+
+export type UpdateCall<S> = SGDUpdate<S> | AdamUpdate<S>;
+
+/** What matrix products, convolutions, softmax, embeddings and optimizers need: apart, so that a page that only normalizes loads none. */
 export interface Dense<S> {
   matmul(call: MatmulCall<S>): void;
   conv(part: ConvPart, sizes: ConvSizes, a: S, b: S, out: S): void;
@@ -157,6 +199,8 @@ export interface Dense<S> {
   /** `out[i] = table[index[i]]` for rows of `width`; and its adjoint, `table[index[i]] += rows[i]`. */
   gather(table: S, index: S, width: number, out: S): void;
   scatterAdd(rows: S, index: S, width: number, table: S): void;
+  /** One step of an optimizer on one parameter. Computed in float64, and rounded once to the storage's dtype. */
+  update(call: UpdateCall<S>): void;
 }
 
 /** A backend, whole. */

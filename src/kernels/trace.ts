@@ -50,6 +50,9 @@ const kernels: Readonly<Record<string, Tell>> = {
     `${op} ${shape.join('×')}`, 4 * (inputs.length + 1) * size(shape),
   ],
   reduce: (op: string, _: unknown, runs: Runs) => [`${op} ${spell(runs)}`, 4 * (elements(runs) + runs.k0 * runs.k1)],
+  update: ({ rule, length }: { readonly rule: string; readonly length: number }) => [
+    `${rule} of ${length}`, (rule === 'adam' ? 28 : 12) * length,
+  ],
   softmax: (_: unknown, runs: Runs) => [spell(runs), 8 * elements(runs)],
   matmul: ({ batch, m, n, k }: { readonly batch: number; readonly m: number; readonly n: number; readonly k: number }) => [
     `${batch}×${m}×${k}×${n}`, 4 * batch * (m * k + k * n + m * n),

@@ -1,10 +1,12 @@
-// The dense half of the WASM backend. May import kernels, operands and the dense kernels' drivers.
+// The dense half of the WASM backend. May import kernels, operands, the dense kernels' drivers and
+// the reference backend.
 
-import type { Dense } from '../kernels.js';
+import type { Dense, Reals, UpdateCall } from '../kernels.js';
+import { update } from '../reference/update.js';
 import { conv } from './conv.js';
 import { gather, scatterAdd } from './gather.js';
 import { matmul } from './matmul.js';
-import { withOperands, type Block } from './operands.js';
+import { view, withOperands, type Block } from './operands.js';
 import { pointwise } from './pointwise.js';
 import { reduce } from './reduce.js';
 import { softmax } from './softmax.js';
@@ -43,9 +45,23 @@ export const wasmDense: Dense<Block> = {
       scatterAdd(operands.machine, { table: into, index: at, width, rows: from, ...heightOf(table, index, width) });
     });
   },
+  // The plain loop: bound by the memory, and by a root and a division in float64 for each element.
+  update: (call) => update(opened(call)),
 };
+
+/** The call on views of the blocks. Nothing allocates before it is done. */
+function opened(call: UpdateCall<Block>): UpdateCall<Reals> {
+  const [x, dx] = [reals(call.x), reals(call.dx)];
+  if (call.rule === 'sgd') return { ...call, x, dx, buffer: call.buffer && reals(call.buffer) };
+  return { ...call, x, dx, m: reals(call.m), v: reals(call.v), peak: call.peak && reals(call.peak) };
+}
 
 /** Rows of the table, and how many are picked. */
 function heightOf(table: Block, index: Block, width: number): { readonly height: number; readonly count: number } {
   return { height: table.length / width, count: index.length };
+}
+
+function reals(block: Block): Reals {
+  // What has a gradient is of a float dtype, and its state too.
+  return view(block) as Reals;
 }

@@ -1,0 +1,315 @@
+// Optimizer: parameter groups, the state of each parameter, and saving both. May import errors, create, tensor, autograd,
+// ops and nn.
+
+import { detach, noGrad } from '../autograd.js';
+import { empty } from '../create.js';
+import { KeelError, showGiven, showShape } from '../errors.js';
+import { optionsOf } from '../nn/check.js';
+import { snakeCase } from '../nn/module.js';
+import { checkBackend } from '../ops/check.js';
+import { fill, toBackend } from '../ops/movement.js';
+import { keep, sameShape, Tensor } from '../tensor.js';
+
+/** What every optimizer lets its groups set. */
+export interface GroupSettings {
+  lr: number;
+  weightDecay: number;
+  maximize: boolean;
+}
+
+/** Parameters that are updated alike. All but the parameters may be written to between steps. */
+export type ParamGroup<S> = S & {
+  readonly params: Tensor[];
+  /** What a schedule started from; it is set by the first one. */
+  initialLr?: number;
+};
+
+/** A group as it is given: what it leaves out is as the optimizer's own options say. */
+export type GroupOptions<S> = Readonly<Partial<S>> & { readonly params: Tensor | Iterable<Tensor> };
+
+/** Tensors to update, or groups of them. */
+export type Params<S> = Iterable<Tensor> | Iterable<GroupOptions<S>>;
+
+/** What an optimizer knows of one parameter: tensors by PyTorch's names, and `step` where it counts them. */
+export type SavedState = Readonly<Record<string, Tensor | number>>;
+
+/** State and groups under PyTorch's keys; parameters are numbered through all groups in order. */
+export interface OptimizerState {
+  readonly state: Readonly<Record<string, SavedState>>;
+  readonly param_groups: readonly Readonly<Record<string, unknown>>[];
+}
+
+/** The state of one parameter. */
+export interface ParamState {
+  step: number;
+  readonly tensors: Map<string, Tensor>;
+}
+
+/**
+ * Base of {@link SGD}, {@link Adam} and {@link AdamW}: `step()` moves every parameter that has a gradient and writes in
+ * place, outside the tape. The arithmetic is float64, each result is rounded once to the parameter's dtype, which its
+ * state has too; state belongs to the optimizer and outlives every scope.
+ *
+ * @see https://docs.pytorch.org/docs/stable/optim.html
+ * @example
+ * const optimizer = new SGD(model.parameters(), { lr: 0.1 });
+ * optimizer.zeroGrad();
+ * model.forward(x).mean().backward();
+ * optimizer.step();
+ */
+export abstract class Optimizer<S extends GroupSettings = GroupSettings> {
+  /** The groups in order; `lr` and all other settings are writable. */
+  readonly paramGroups: ParamGroup<S>[] = [];
+  /** What a group has where it says nothing. */
+  readonly defaults: Readonly<S>;
+  readonly #states = new Map<Tensor, ParamState>();
+
+  /** @throws KeelError [argument], [graph], [disposed] as {@link addParamGroup}, and for no parameters. */
+  constructor(params: Params<S>, defaults: S) {
+    this.defaults = defaults;
+    this.check(defaults);
+    // Which of the two it is, each element says.
+    const given = listOf<Tensor | GroupOptions<S>>(params as Iterable<Tensor | GroupOptions<S>>);
+    if (given.length === 0) throw new KeelError('argument', 'optimizer got an empty parameter list: give model.parameters()');
+    if (!given.some(isGroup)) {
+      // No setting is required, and whatever is no tensor among them is refused by name.
+      this.addParamGroup({ params: given } as unknown as GroupOptions<S>);
+      return;
+    }
+    for (const group of given) {
+      if (!isGroup<S>(group)) throw mixed(group);
+      this.addParamGroup(group);
+    }
+  }
+
+  /** Whether the state of a parameter counts its steps. */
+  protected abstract readonly countsSteps: boolean;
+
+  /** Refuses settings outside their range, in PyTorch's words. */
+  protected abstract check(settings: S): void;
+
+  /** One step of one parameter. */
+  protected abstract update(x: Tensor, dx: Tensor, settings: S, state: ParamState): void;
+
+  /**
+   * Adds parameters, as layers that thaw during training.
+   *
+   * @throws KeelError [argument] for settings out of range or unknown, what is no tensor, and a parameter that some group
+   *   has already; [graph] for the result of an operation; [disposed].
+   * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.Optimizer.add_param_group.html
+   * @example
+   * optimizer.addParamGroup({ params: head.parameters(), lr: 0.01 });
+   */
+  addParamGroup(group: GroupOptions<S>): void {
+    const { params: given, ...own } = group;
+    const params = given instanceof Tensor ? [given] : listOf(given);
+    // All settings have defaults, and options name no others.
+    const settings = optionsOf<object>(this.constructor.name, own, this.defaults) as S;
+    this.check(settings);
+    const held = new Set(this.paramGroups.flatMap((each) => each.params.map(({ variable }) => variable)));
+    const fresh = new Set<unknown>();
+    const checked = params.map((param, i) => {
+      checkParameter(param, i);
+      if (held.has(param.variable)) {
+        throw new KeelError('argument', `some parameters appear in more than one parameter group: ${describe(param, i)}`, { index: i });
+      }
+      if (fresh.has(param.variable)) {
+        const message = `optimizer contains a parameter group with duplicate parameters: ${describe(param, i)} is there twice`;
+        throw new KeelError('argument', message, { index: i });
+      }
+      fresh.add(param.variable);
+      return param;
+    });
+    this.paramGroups.push({ ...settings, params: checked });
+  }
+
+  /**
+   * Moves every parameter by its gradient; those without one, and their state, stay as they are.
+   *
+   * @throws KeelError [disposed] for a parameter or gradient that is gone, [backend] for a gradient from elsewhere,
+   *   [argument] for a setting that was made one out of range; nothing has been moved then.
+   * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.Optimizer.step.html
+   */
+  step(): void {
+    const moves = this.paramGroups.flatMap((group) => {
+      this.check(group);
+      return group.params.flatMap((x) => {
+        const { grad: dx } = x;
+        if (dx === null) return [];
+        // Either is refused if it was disposed.
+        if (x.storage.kernels !== dx.storage.kernels) checkBackend('step', [x, dx]);
+        return [{ group, x, dx }];
+      });
+    });
+    for (const { group, x, dx } of moves) {
+      const state = this.#stateOf(x);
+      state.step += 1;
+      this.update(x, dx, group, state);
+      x.storage.version++;
+    }
+  }
+
+  /** Sets the gradient of every parameter to null. */
+  zeroGrad(): void {
+    for (const { params } of this.paramGroups) for (const param of params) param.grad = null;
+  }
+
+  /**
+   * Groups and state under PyTorch's keys, to resume from: `{ state: { 0: { step, exp_avg, ... } }, param_groups }`. The
+   * tensors share the optimizer's elements, as those of {@link Module.stateDict} share the module's.
+   *
+   * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.Optimizer.state_dict.html
+   * @example
+   * fresh.loadStateDict(optimizer.stateDict());
+   */
+  stateDict(): OptimizerState {
+    let count = 0;
+    const groups = this.paramGroups.map(({ params, ...settings }) => {
+      const saved = Object.entries(settings).map(([name, value]) => [snakeCase(name), value] as const);
+      return { ...Object.fromEntries(saved), params: params.map(() => count++) };
+    });
+    const all = this.paramGroups.flatMap(({ params }) => params);
+    const states = all.flatMap((param, i) => {
+      const state = this.#states.get(param);
+      return state === undefined || state.tensors.size + Number(this.countsSteps) === 0 ? [] : [[i, this.#saved(state)] as const];
+    });
+    return { state: Object.fromEntries(states), param_groups: groups };
+  }
+
+  #saved({ step, tensors }: ParamState): SavedState {
+    const shared = Object.fromEntries([...tensors].map(([name, held]) => [name, detach(held)] as const));
+    return this.countsSteps ? { step, ...shared } : shared;
+  }
+
+  /**
+   * Takes over settings and state: copies, in the dtype of each parameter. Settings that PyTorch has and this optimizer
+   * does not (`foreach`, `fused`) are left out.
+   *
+   * @throws KeelError [state_dict] for other numbers of groups or parameters, tensors of another shape, settings of
+   *   another type; [argument] for settings out of range. Nothing has been taken over then.
+   * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.Optimizer.load_state_dict.html
+   */
+  loadStateDict({ state, param_groups: saved }: OptimizerState): void {
+    checkGroups(this.paramGroups.map(({ params }) => params.length), saved);
+    const groups = this.paramGroups.map((group, i) => this.#merged(group, saved[i] ?? {}));
+    const all = this.paramGroups.flatMap(({ params }) => params);
+    // PyTorch's numbers may be any: they stand for parameters by their order.
+    const order = saved.flatMap(({ params }) => (Array.isArray(params) ? params.map(String) : []));
+    const named = Object.entries(state).flatMap(([key, held]) => {
+      const param = all[order.indexOf(key)];
+      return param === undefined ? [] : [[param, checkedState(key, held, param)] as const];
+    });
+    const states = named.map(([param, held]) => [param, copyOf(held, param)] as const);
+    for (const { tensors } of this.#states.values()) for (const old of tensors.values()) old.dispose();
+    this.#states.clear();
+    for (const [param, copy] of states) this.#states.set(param, copy);
+    groups.forEach((group, i) => Object.assign(this.paramGroups[i] ?? {}, group));
+  }
+
+  #merged(group: ParamGroup<S>, saved: Readonly<Record<string, unknown>>): ParamGroup<S> {
+    const names = [...Object.keys(this.defaults), 'initialLr'];
+    const found = names.flatMap((name) => {
+      const value = saved[snakeCase(name)];
+      if (value === undefined) return [];
+      checkKind(name, value, Reflect.get(this.defaults, name) ?? 0);
+      return [[name, value] as const];
+    });
+    const merged = { ...group, ...Object.fromEntries(found) };
+    this.check(merged);
+    return merged;
+  }
+
+  #stateOf(param: Tensor): ParamState {
+    const held = this.#states.get(param);
+    if (held !== undefined) return held;
+    const made = { step: 0, tensors: new Map<string, Tensor>() };
+    this.#states.set(param, made);
+    return made;
+  }
+}
+
+/** A tensor of the state by its name: zeros like the parameter, at first. */
+export function stateTensor(state: ParamState, name: string, param: Tensor): Tensor {
+  const found = state.tensors.get(name);
+  if (found !== undefined) return found;
+  const made = keep(empty(param.shape, param.dtype, param));
+  fill(made, 0);
+  state.tensors.set(name, made);
+  return made;
+}
+
+/** Refuses a number below 0. `what` is PyTorch's name of it: `learning rate`. */
+export function checkNotNegative(what: string, value: number): void {
+  if (typeof value === 'number' && value >= 0) return;
+  throw new KeelError('argument', `Invalid ${what}: ${String(value)}; it is a number from 0`, { [what]: value });
+}
+
+function listOf<T>(given: Iterable<T>): T[] {
+  if (typeof given === 'object' && given !== null && !(given instanceof Tensor) && Symbol.iterator in given) return [...given];
+  const message = 'params argument given to the optimizer should be an iterable of Tensors or dicts, but got';
+  throw new KeelError('argument', `${message} ${showGiven(given)}: give model.parameters()`, { given });
+}
+
+function isGroup<S>(given: unknown): given is GroupOptions<S> {
+  return typeof given === 'object' && given !== null && !(given instanceof Tensor) && 'params' in given;
+}
+
+function mixed(given: unknown): KeelError {
+  const message = `some of params are groups, so all must be: got ${showGiven(given)}; put it as { params: [...] }`;
+  return new KeelError('argument', message, { given });
+}
+
+function checkParameter(param: unknown, i: number): asserts param is Tensor {
+  if (!(param instanceof Tensor)) {
+    const message = `optimizer can only optimize Tensors, but one of the params is ${showGiven(param)}, at ${i}`;
+    throw new KeelError('argument', message, { index: i, given: param });
+  }
+  if (param.isDisposed) throw new KeelError('disposed', `${describe(param, i)} was disposed: keep it`, { index: i });
+  if (param.variable.node === null) return;
+  throw new KeelError('graph', `can't optimize a non-leaf Tensor: ${describe(param, i)} is the result of ${param.variable.node.name}`, {
+    index: i,
+    node: param.variable.node.name,
+  });
+}
+
+function describe({ shape }: Tensor, i: number): string {
+  return `parameter ${i} of its group, ${showShape(shape)}`;
+}
+
+function checkGroups(counts: readonly number[], saved: OptimizerState['param_groups']): void {
+  if (!Array.isArray(saved) || saved.length !== counts.length) {
+    const got = Array.isArray(saved) ? saved.length : showGiven(saved);
+    const message = `loaded state dict has a different number of parameter groups: ${got}, and the optimizer ${counts.length}`;
+    throw new KeelError('state_dict', message, { expected: counts.length, got });
+  }
+  saved.forEach(({ params }, i) => {
+    const got = Array.isArray(params) ? params.length : 0;
+    if (got === counts[i]) return;
+    const message = `loaded state dict contains a parameter group that doesn't match the size of optimizer's group: group ${i} has`;
+    throw new KeelError('state_dict', `${message} ${got} parameters, and the optimizer's ${counts[i]}`, { group: i, expected: counts[i], got });
+  });
+}
+
+function checkKind(name: string, value: unknown, model: unknown): void {
+  const isList = Array.isArray(model);
+  if (isList ? Array.isArray(value) && value.length === model.length : typeof value === typeof model) return;
+  const expected = isList ? `a list of ${model.length} numbers` : `a ${typeof model}`;
+  throw new KeelError('state_dict', `${snakeCase(name)} of a loaded group is ${showGiven(value)}, not ${expected}`, { name, value });
+}
+
+function checkedState(key: string, saved: SavedState, param: Tensor): SavedState {
+  for (const [name, value] of Object.entries(saved)) {
+    if (!(value instanceof Tensor) || name === 'step' || sameShape(value.shape, param.shape)) continue;
+    const message = `${name} of parameter ${key} has shape ${showShape(value.shape)} in the loaded state dict, the parameter`;
+    throw new KeelError('state_dict', `${message} ${showShape(param.shape)}`, { name, expected: param.shape, got: value.shape });
+  }
+  return saved;
+}
+
+/** Where nothing was saved, a checkpoint may have null: a momentum buffer before the first step. */
+function copyOf({ step = 0, ...rest }: SavedState, param: Tensor): ParamState {
+  const tensors = Object.entries(rest).flatMap(([name, value]) =>
+    value instanceof Tensor ? [[name, keep(noGrad(() => toBackend(value, param.dtype, param)))] as const] : [],
+  );
+  return { step: step instanceof Tensor ? step.item() : step, tensors: new Map(tensors) };
+}
