@@ -79,7 +79,7 @@ export function gradientByDepth(options: GradientByDepthOptions = {}): number[] 
     y.requiresGrad = true;
     const inputs = layers.map((F, i) => {
       const x = y;
-      y = checkedShape(i, x, step(x, F, norms[i] ?? null, placement, residual));
+      y = step(x, (h) => keepingShape(i, F, h), norms[i] ?? null, placement, residual);
       return x;
     });
     const w = toBackend(randn(y.shape), y.dtype, y);
@@ -89,10 +89,15 @@ export function gradientByDepth(options: GradientByDepthOptions = {}): number[] 
 }
 
 /** One block: F, its norm, and the residual. */
-function step(x: Tensor, F: Layer, norm: Layer | null, placement: DepthPlacement, residual: boolean): Tensor {
-  if (norm !== null && placement === 'post' && residual) return addNorm(norm, F.forward(x), x).y;
-  const h = norm !== null && placement === 'pre' ? norm.forward(x) : x;
-  const f = F.forward(h);
+function step(
+  x: Tensor,
+  F: (h: Tensor) => Tensor,
+  norm: Layer | null,
+  placement: DepthPlacement,
+  residual: boolean,
+): Tensor {
+  if (norm !== null && placement === 'post' && residual) return addNorm(norm, F(x), x).y;
+  const f = F(norm !== null && placement === 'pre' ? norm.forward(x) : x);
   const y = norm !== null && placement !== 'pre' ? norm.forward(f) : f;
   return residual ? add(x, y) : y;
 }
@@ -121,11 +126,15 @@ function blockAt(i: number, block: (i: number) => Layer): Layer {
   return made;
 }
 
-function checkedShape(i: number, x: Tensor, y: Tensor): Tensor {
-  if (sameShape(x.shape, y.shape)) return y;
-  const shapes = `[${y.shape.join(', ')}] of [${x.shape.join(', ')}]`;
-  const message = `gradientByDepth: block ${i} made ${shapes}: blocks keep the shape`;
-  throw new KeelError('shape', message, { block: i, input: x.shape, output: y.shape });
+/** What block i makes of h: the sum would broadcast another shape. */
+function keepingShape(i: number, block: Layer, h: Tensor): Tensor {
+  const f = block.forward(h);
+  if (sameShape(h.shape, f.shape)) return f;
+  throw new KeelError(
+    'shape',
+    `gradientByDepth: block ${i} made [${f.shape.join(', ')}] of [${h.shape.join(', ')}]: blocks keep the shape`,
+    { block: i, input: h.shape, output: f.shape },
+  );
 }
 
 function checkPlacement(placement: DepthPlacement): void {
