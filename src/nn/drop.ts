@@ -3,10 +3,11 @@
 
 import { KeelError } from '../errors.js';
 import { div, mul } from '../ops/elementwise.js';
-import { reshape, toBackend } from '../ops/movement.js';
+import { toBackend } from '../ops/movement.js';
 import { bernoulli } from '../random.js';
 import { scope, type Tensor } from '../tensor.js';
 import { checkOperands, optionsOf, pythonNumber } from './check.js';
+import { same } from './layers.js';
 import { Module } from './module.js';
 
 /** The one option of {@link DropPath}. */
@@ -120,9 +121,4 @@ function threeDecimals(p: number): string {
   const floor = Math.floor(p * 1000);
   const isTie = Number.isInteger(p * 16) && p * 1000 !== floor;
   return (isTie ? (floor + (floor % 2)) / 1000 : p).toFixed(3);
-}
-
-/** The same elements under a handle of its own, so that disposing one leaves the other. */
-function same(x: Tensor): Tensor {
-  return reshape(x, x.shape);
 }

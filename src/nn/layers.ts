@@ -250,6 +250,6 @@ function dropoutMask(x: Tensor, q: number): Tensor {
 }
 
 /** The same elements under a handle of its own, so that disposing one leaves the other. */
-function same(x: Tensor): Tensor {
+export function same(x: Tensor): Tensor {
   return reshape(x, x.shape);
 }
