@@ -4,7 +4,7 @@ import {
   type CrossEntropyOptions, type DType, type Tensor,
 } from 'evenkeel';
 import { afterEach, describe, expect, test } from 'vitest';
-import { expected, expectNear, numbers } from './optim/stored.js';
+import { expected, expectNear, singles } from './optim/stored.js';
 import { refusal } from './refusal.js';
 
 const inUse = useBackend('reference');
@@ -18,7 +18,7 @@ const int64 = (labels: readonly number[], shape?: readonly number[]): Tensor => 
 
 describe.each(places)('%s %s', (backend, dtype) => {
   const make = (text: string, shape: readonly number[], requiresGrad = false): Tensor =>
-    tensor(numbers(text), shape, { dtype, requiresGrad });
+    tensor(singles(text), shape, { dtype, requiresGrad });
 
   test.each(expected.losses.map((row) => ({ ...row, title: JSON.stringify(row.options) })))('$shape $target $title', (row) => {
     useBackend(backend);

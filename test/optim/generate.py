@@ -147,7 +147,7 @@ def loss(shape, target, **options):
     classes = shape[0] if len(shape) == 1 else shape[1]
     places = [extent for i, extent in enumerate(shape) if i != (0 if len(shape) == 1 else 1)]
     x = drawn(shape, 2.0).requires_grad_()
-    weight = torch.rand(classes).double().float().double() + 0.25 if options.pop("weight", False) else None
+    weight = (torch.rand(classes) + 0.25).float().double() if options.pop("weight", False) else None
     if target == "probabilities":
         t = torch.softmax(drawn(shape), 0 if len(shape) == 1 else 1).float().double().requires_grad_()
     else:
