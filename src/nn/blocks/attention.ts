@@ -182,7 +182,7 @@ export class MultiheadAttention extends Module {
       return this.byHeads(linear(x, weight, biases[i] ?? null), parts);
     });
     // The parts of all groups are three, and there is a weight for each group.
-    return heads as unknown as readonly [Tensor, Tensor, Tensor];
+    return heads as [Tensor, Tensor, Tensor];
   }
 
   private byHeads(x: Tensor, parts: number): Tensor[] {
@@ -270,10 +270,11 @@ export class Attention extends Module {
     const { attnMask } = optionsOf('forward', options, { attnMask: null });
     checkTokens(x, this.dim);
     return scope(() => {
-      const [q, k, v] = splitHeads(this.qkv.forward(x), { heads: this.numHeads, parts: 3, batchFirst: true });
-      const dropoutP = this.training ? this.attnDrop.p : 0;
-      const queries = this.qNorm?.forward(q!) ?? q!;
-      const y = scaledDotProductAttention(queries, this.kNorm?.forward(k!) ?? k!, v!, { attnMask, dropoutP });
+      const layout = { heads: this.numHeads, parts: 3, batchFirst: true };
+      // As many pieces as parts.
+      const [q, k, v] = splitHeads(this.qkv.forward(x), layout) as [Tensor, Tensor, Tensor];
+      const [queries, keys] = [this.qNorm?.forward(q) ?? q, this.kNorm?.forward(k) ?? k];
+      const y = scaledDotProductAttention(queries, keys, v, { attnMask, dropoutP: this.training ? this.attnDrop.p : 0 });
       const joined = joinHeads([y], y.shape, { heads: this.numHeads, parts: 1, batchFirst: true });
       return this.projDrop.forward(this.proj.forward(joined));
     });
