@@ -298,7 +298,8 @@ function adaptiveSizes(outputSize: number | null | readonly (number | null)[], x
   if (filled.length === 2 && isCount(height, 0) && isCount(width, 0)) return [height, width];
   throw new KeelError(
     'argument',
-    `adaptive_avg_pool2d: output_size must be 2 whole numbers, each greater than or equal to 0, but received {${filled.join(', ')}}`,
+    'adaptive_avg_pool2d: output_size must be 2 whole numbers: elements of output_size must be greater than or equal to 0 but ' +
+      `received {${filled.join(', ')}}`,
     { outputSize },
   );
 }

@@ -62,13 +62,13 @@ export function convertKeys(
   const { model, layout, prefix } = found;
   const table = layoutTables[model];
   checkLayout(table, model, to);
-  const converted = new Map<string, { readonly tensor: Tensor; readonly source: string }>();
+  const converted = new Map<string, Tensor>();
   const strangers: string[] = [];
   for (const [source, tensor] of entries) {
     const placed = place(table, layout, source.slice(prefix.length));
     const name = placed === null ? null : nameOf(to, placed);
     if (placed === null || name === null || converted.has(name) || !(tensor instanceof Tensor)) strangers.push(source);
-    else converted.set(name, { source, tensor: reshaped(tensor, shapeIn(to, placed, tensor.shape)) });
+    else converted.set(name, reshaped(tensor, shapeIn(to, placed, tensor.shape)));
   }
   if (strangers.length > 0) {
     throw new KeelError(
@@ -78,7 +78,7 @@ export function convertKeys(
       { model, from: layout, to, keys: strangers },
     );
   }
-  return new Map(inOrder(table, to, [...converted.keys()]).map((name) => [name, converted.get(name)!.tensor]));
+  return new Map(inOrder(table, to, [...converted]));
 }
 
 /**

@@ -47,15 +47,16 @@ export function shapeIn(
 }
 
 /**
- * Keys of a layout in the order of a state dict: at every module own parameters before children, children by number or as
- * the table has them.
+ * Entries under keys of a layout in the order of a state dict: at every module own parameters before children, children by
+ * number or as the table has them.
  */
-export function inOrder(table: LayoutTable, layout: LayoutName, keys: readonly string[]): string[] {
+export function inOrder<T>(table: LayoutTable, layout: LayoutName, entries: readonly (readonly [string, T])[]): (readonly [string, T])[] {
   const rows = table.rows.flatMap((row, rank) => templatesOf(row, layout).slice(0, 1).map((template) => ({ row, rank, template })));
-  const parts = keys.map((key, at) => {
+  const parts = entries.map((entry, at) => {
+    const [key] = entry;
     const { row, rest = '' } = place(table, layout, key) ?? {};
     const { rank = rows.length, template = key } = rows.find((each) => each.row === row) ?? {};
-    return { key, at, rest, rank, path: key.split('.'), holes: template.split('.') };
+    return { entry, at, rest, rank, path: key.split('.'), holes: template.split('.') };
   });
   type Part = (typeof parts)[number];
   /** The first row below the same module as this one. */
@@ -76,7 +77,7 @@ export function inOrder(table: LayoutTable, layout: LayoutName, keys: readonly s
       a.at - b.at
     );
   };
-  return parts.sort(compare).map(({ key }) => key);
+  return parts.sort(compare).map(({ entry }) => entry);
 }
 
 const leaves = ['weight', 'bias', 'running_mean', 'running_var', 'num_batches_tracked'];
