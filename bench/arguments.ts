@@ -1,10 +1,11 @@
-// The bench's command line as values. May import 'evenkeel', rows.
+// The bench's command line as values. May import 'evenkeel', row, rows.
 
 import { closeSync, existsSync, openSync, rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { KeelError } from 'evenkeel';
 import { passesOf } from './contestant.js';
-import { rows, type Row } from './rows.js';
+import type { Row } from './row.js';
+import { rows } from './rows.js';
 
 /** Whom evenkeel is compared with. */
 export const peerNames = ['PyTorch', 'onnxruntime-node', 'onnxruntime-web', 'TF.js', 'jax-js', 'reference'] as const;

@@ -1,9 +1,9 @@
-// jax-js on its WebAssembly backend as a peer: each row one compiled function. May import rows.
+// jax-js on its WebAssembly backend as a peer: each row one compiled function. May import row.
 
-import { lengthOf, timeAwaited, type Contestant, type Missing, type Numbers, type Pass, type Peer } from './contestant.js';
+import { timeAwaited, type Contestant, type Missing, type Numbers, type Pass, type Peer } from './contestant.js';
 import type { Jax, JaxArray } from './jaxapi.js';
 import { loadPeer } from './load.js';
-import type { Row } from './rows.js';
+import { count, type Row } from './row.js';
 
 interface JaxModule extends Jax {
   init(device: string): Promise<string[]>;
@@ -45,7 +45,7 @@ function enterJax(module: JaxModule, row: Row, pass: Pass, numbers: Numbers): Co
   const { jax: call } = row;
   if (call === null || pass !== 'forward') return null;
   const inputs = Object.entries(row.inputs).map(([name, shape]) =>
-    module.numpy.array(numbers(name).subarray(0, lengthOf(shape)), { shape }));
+    module.numpy.array(numbers(name).subarray(0, count(shape)), { shape }));
   const compiled = module.jit((...traced) => call(module, ...traced));
   const run = (): JaxArray => compiled(...inputs.map((input) => input.ref));
   return {

@@ -5,9 +5,10 @@ export interface JaxArray {
   readonly ref: JaxArray;
   add(other: JaxArray | number): JaxArray;
   sub(other: JaxArray): JaxArray;
-  mul(other: JaxArray): JaxArray;
+  mul(other: JaxArray | number): JaxArray;
   div(other: JaxArray): JaxArray;
   reshape(shape: readonly number[]): JaxArray;
+  transpose(axes: readonly number[]): JaxArray;
   blockUntilReady(): Promise<JaxArray>;
   data(): Promise<Float32Array>;
   dispose(): void;
@@ -27,6 +28,8 @@ export interface Jax {
     mean(x: JaxArray, axis: Axis, options: { keepdims: boolean }): JaxArray;
     sqrt(x: JaxArray): JaxArray;
     matmul(a: JaxArray, b: JaxArray): JaxArray;
+    /** The parts along the first axis. */
+    unstack(x: JaxArray): JaxArray[];
   };
   readonly lax: {
     convGeneralDilated(

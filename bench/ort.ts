@@ -1,9 +1,9 @@
-// onnxruntime as two peers: its native library and its WebAssembly. Models are made here, as bytes. May import rows.
+// onnxruntime as two peers: its native library and its WebAssembly. Models are made here, as bytes. May import row.
 
-import { lengthOf, timeAwaited, type Contestant, type Missing, type Numbers, type Pass, type Peer } from './contestant.js';
+import { timeAwaited, type Contestant, type Missing, type Numbers, type Pass, type Peer } from './contestant.js';
 import { loadPeer } from './load.js';
 import { onnxModel } from './onnx.js';
-import { constants, type Row } from './rows.js';
+import { count, isStored, type Row } from './row.js';
 
 interface OrtTensor {
   readonly data: Float32Array;
@@ -43,8 +43,8 @@ export async function onnxruntime(name: 'onnxruntime-node' | 'onnxruntime-web', 
 async function enterOrt(ort: Ort, options: object, row: Row, pass: Pass, numbers: Numbers): Promise<Contestant | null> {
   if (row.onnx === null || pass !== 'forward') return null;
   const named = Object.entries(row.inputs).map(([name, shape]) => ({ name, shape }));
-  const stored = named.filter(({ name }) => constants.includes(name));
-  const given = named.filter(({ name }) => !constants.includes(name));
+  const stored = named.filter(({ name }) => isStored(row, name));
+  const given = named.filter(({ name }) => !isStored(row, name));
   const used = new Set(row.onnx.flatMap(({ inputs }) => inputs));
   const model = onnxModel(
     row.onnx,
@@ -54,7 +54,7 @@ async function enterOrt(ort: Ort, options: object, row: Row, pass: Pass, numbers
   );
   const session = await ort.InferenceSession.create(model, options);
   const feeds = Object.fromEntries(
-    given.map(({ name, shape }) => [name, new ort.Tensor('float32', numbers(name).subarray(0, lengthOf(shape)), shape)]),
+    given.map(({ name, shape }) => [name, new ort.Tensor('float32', numbers(name).subarray(0, count(shape)), shape)]),
   );
   const run = () => session.run(feeds, ['y']);
   return {

@@ -1,8 +1,8 @@
-// One line of the bench: what was measured of a row's pass, and what follows from it. May import rows, statistics.
+// One line of the bench: what was measured of a row's pass, and what follows from it. May import row, statistics.
 
-import { lengthOf, type Pass } from './contestant.js';
+import type { Pass } from './contestant.js';
 import type { Timing } from './measure.js';
-import type { Row } from './rows.js';
+import { count, type Row } from './row.js';
 import { geometricMean, type Spread } from './statistics.js';
 
 export interface PeerResult {
@@ -35,13 +35,13 @@ const LOOP_ONLY = 64e6;
 
 /** Bytes that the pass cannot do without moving, and the operations of its matrix work. */
 export function workOf(row: Row, pass: Pass): { readonly bytes: number; readonly flops: number | null } {
-  const both = pass === 'forward+backward';
-  const sweeps = row.sweeps.forward + (both ? row.sweeps.backward : 0);
-  return { bytes: sweeps * bytesOfX(row), flops: row.flops === null ? null : row.flops * (both ? 3 : 1) };
+  const learns = pass !== 'forward';
+  const sweeps = row.sweeps.forward + (learns ? row.sweeps.backward : 0);
+  return { bytes: sweeps * bytesOfX(row), flops: row.flops === null ? null : row.flops * (learns ? 3 : 1) };
 }
 
 export function bytesOfX(row: Row): number {
-  return 4 * lengthOf(row.inputs['x'] ?? []);
+  return 4 * count(row.inputs['x'] ?? []);
 }
 
 /** The time of the copy that counts: the faster one, and the loop beyond 64 MB. */

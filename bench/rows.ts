@@ -1,53 +1,14 @@
-// The rows of the bench: what evenkeel runs, and what each peer runs on the same numbers. May import 'evenkeel', onnx and the two files of types.
+// The rows of the bench: what evenkeel runs, and what each peer runs on the same numbers. May import 'evenkeel', onnx, row and blocks.
 
 import {
   addLayerNorm, addRMSNorm, batchNorm, conv2d, gelu, groupNorm, instanceNorm, layerNorm, layerNorm2d, LayerNorm, matmul,
-  noGrad, norm, rmsNorm, softmax, type AddNorm, type Tensor,
+  noGrad, norm, rmsNorm, softmax, type Tensor,
 } from 'evenkeel';
-import type { JaxFunction } from './jaxapi.js';
-import { node, type OnnxNode } from './onnx.js';
-import type { TfFunction } from './tfapi.js';
-
-type Shape = readonly number[];
-
-/** Something that evenkeel computes. */
-export interface Work {
-  readonly name: string;
-  /** In the order in which the functions take them. Every name but those of {@link states} gets a gradient. */
-  readonly inputs: Readonly<Record<string, Shape>>;
-  readonly output: Shape;
-  readonly own: (...inputs: Tensor[]) => Tensor | AddNorm;
-  /** The tape records the forward pass, and there is no backward pass: what a single call costs. */
-  readonly recorded: boolean;
-}
-
-export interface Row extends Work {
-  /** The figures of norm and rms are averaged; those of the other families stand alone. */
-  readonly family: 'norm' | 'rms' | 'add' | 'dense' | 'call';
-  /** Passes over x's bytes that the work cannot do without. */
-  readonly sweeps: { readonly forward: number; readonly backward: number };
-  /** Multiplications and additions of a forward pass; null where memory is the limit. */
-  readonly flops: number | null;
-  /** Statements that leave the result in y; F is torch.nn.functional. */
-  readonly torch: string;
-  readonly onnx: readonly OnnxNode[] | null;
-  readonly tf: TfFunction | null;
-  readonly jax: JaxFunction | null;
-  /** Other work of evenkeel's on the same numbers that this row is compared with. */
-  readonly beside: Work | null;
-}
-
-/** Inputs that are not differentiated. */
-export const states: readonly string[] = ['runningMean', 'runningVar'];
-/** Inputs that a model stores; peers that compile a model get them as constants. */
-export const constants: readonly string[] = ['w', 'b', ...states];
+import { blockRows, type BlockShapes } from './blocks.js';
+import { node } from './onnx.js';
+import { count, plain, sizes, type Row, type Shape } from './row.js';
 
 const eps = 1e-5;
-const plain = {
-  family: 'norm', sweeps: { forward: 2, backward: 3 }, flops: null, recorded: false, onnx: null, tf: null, jax: null, beside: null,
-} as const;
-const sizes = (shape: Shape): string => shape.join('×');
-const count = (shape: Shape): number => shape.reduce((n, extent) => n * extent, 1);
 
 /** The shapes that rows are made on. */
 export interface Shapes {
@@ -57,6 +18,7 @@ export interface Shapes {
   readonly images: readonly [N: number, C: number, H: number, W: number];
   readonly products: readonly Shape[];
   readonly square: Shape;
+  readonly blocks: BlockShapes;
   readonly call: Shape;
 }
 
@@ -67,10 +29,15 @@ export const rows: readonly Row[] = rowsOn({
   images: [8, 96, 56, 56],
   products: [[256, 768, 768], [1024, 1024, 1024]],
   square: [1024, 1024],
+  blocks: {
+    images: [8, 96, 56, 56],
+    tokens: { shape: [8, 128, 256], heads: 8, hidden: 1024 },
+    digits: { images: 1437, batch: 64 },
+  },
   call: [128, 768],
 });
 
-export function rowsOn({ tokens, added, batches, images, products, square, call }: Shapes): Row[] {
+export function rowsOn({ tokens, added, batches, images, products, square, blocks, call }: Shapes): Row[] {
   const [N, C, H, W] = images;
   return [
     ...each(tokens, layerNormRow),
@@ -82,6 +49,7 @@ export function rowsOn({ tokens, added, batches, images, products, square, call 
     ...each(products, matmulRow),
     ...each([images], depthwiseRow),
     ...each([square], geluRow, softmaxRow),
+    ...blockRows(blocks),
     ...each([call], callRow),
   ];
 }
@@ -352,6 +320,7 @@ function callRow(R: number, C: number): Row {
       output: [R, C],
       own: (x, weight, bias, out) => norm(x, 'b... [c], c', { weight, bias, eps, out }),
       recorded: false,
+      batch: null,
     },
   };
 }

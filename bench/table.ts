@@ -1,15 +1,18 @@
-// The bench as text. May import result, rows.
+// The bench as text. May import contestant, result, row.
 
-import type { Pass } from './contestant.js';
+import { passes, type Pass } from './contestant.js';
 import type { Timing } from './measure.js';
 import { averageOf, medianOf, type PeerResult, type Result } from './result.js';
-import type { Row } from './rows.js';
+import type { Row } from './row.js';
 
 const NAME = 36;
 const PASS = 8;
 const CELL = 10;
 const families: Readonly<Record<Exclude<Row['family'], 'call'>, string>> = {
-  norm: 'norms', rms: 'RMSNorm', add: 'Add & Norm', dense: 'dense',
+  norm: 'norms', rms: 'RMSNorm', add: 'Add & Norm', dense: 'dense', block: 'blocks', job: 'jobs',
+};
+const shortPass: Readonly<Record<Pass, string>> = {
+  forward: 'fwd', 'forward+backward': 'fwd+bwd', 'training step': 'step', epoch: 'epoch',
 };
 
 /** The two lines over the columns. */
@@ -27,9 +30,8 @@ export function resultLine(result: Result): string {
   const times = 'error' in own ? ['failed', '-'] : [number(own.median), number((own.q3 - own.q1) / 2)];
   const share = result.copyShare === null ? '-' : `${(100 * result.copyShare).toFixed(0)}`;
   const rates = [number(result.gigabytesPerSecond), number(result.gigaflops), share];
-  const pass = result.pass === 'forward' ? 'fwd' : 'fwd+bwd';
-  const name = result.row.length < NAME ? result.row : `${result.row.slice(0, NAME - 2)}…`;
-  return `${name.padEnd(NAME)}${pass.padEnd(PASS)}${cells([...times, ...rates])}  ${cells(result.peers.map(ratioCell))}`;
+    const name = result.row.length < NAME ? result.row : `${result.row.slice(0, NAME - 2)}…`;
+  return `${name.padEnd(NAME)}${shortPass[result.pass].padEnd(PASS)}${cells([...times, ...rates])}  ${cells(result.peers.map(ratioCell))}`;
 }
 
 /** What does not fit into a column: failures, results that differ, and what stands beside the row. */
@@ -53,11 +55,11 @@ export function remarks(result: Result): string[] {
 export function summaryLine(peer: string, version: string, results: readonly Result[]): string | null {
   const parts = Object.entries(families).flatMap(([family, label]) => {
     // The keys are the families.
-    const passes = (['forward', 'forward+backward'] as const).flatMap((pass) => {
+    const found = passes.flatMap((pass) => {
       const text = averageText(results, peer, family as Row['family'], pass);
       return text === null ? [] : [text];
     });
-    return passes.length > 0 ? [`${label} ${passes.join(', ')}`] : [];
+    return found.length > 0 ? [`${label} ${found.join(', ')}`] : [];
   });
   return parts.length > 0 ? `${peer} ${version}: ${parts.join('; ')}` : null;
 }

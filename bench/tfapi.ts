@@ -13,9 +13,19 @@ export interface Tf {
   tidy<T>(run: () => T): T;
   moments(x: TfTensor, axes: readonly number[]): { mean: TfTensor; variance: TfTensor };
   batchNorm(x: TfTensor, mean: TfTensor, variance: TfTensor, b: TfTensor, w: TfTensor, eps: number): TfTensor;
-  matMul(a: TfTensor, b: TfTensor): TfTensor;
+  matMul(a: TfTensor, b: TfTensor, transposeA?: boolean, transposeB?: boolean): TfTensor;
   softmax(x: TfTensor): TfTensor;
-  /** One of its layers, made at the row's first call. */
+  scalar(value: number): TfTensor;
+  add(a: TfTensor, b: TfTensor): TfTensor;
+  mul(a: TfTensor, b: TfTensor): TfTensor;
+  erf(x: TfTensor): TfTensor;
+  reshape(x: TfTensor, shape: readonly number[]): TfTensor;
+  transpose(x: TfTensor, axes: readonly number[]): TfTensor;
+  /** The parts along the first axis. */
+  unstack(x: TfTensor): TfTensor[];
+  /** Of (N, H, W, C) with a kernel (height, width, C, 1). */
+  depthwiseConv2d(x: TfTensor, kernel: TfTensor, strides: number, pad: 'same'): TfTensor;
+  /** One of its layers, made at the first call with these weights. */
   layer(name: 'layerNormalization', options: object, weights: readonly TfTensor[], x: TfTensor): TfTensor;
 }
 

@@ -1,9 +1,9 @@
-// TensorFlow.js on its WebAssembly backend as a peer. May import rows.
+// TensorFlow.js on its WebAssembly backend as a peer. May import row.
 
 import { fileURLToPath } from 'node:url';
 import { timeCalls, type Contestant, type Missing, type Numbers, type Pass, type Peer } from './contestant.js';
 import { loadPeer, peerFile } from './load.js';
-import type { Row } from './rows.js';
+import type { Row } from './row.js';
 import type { Tf, TfTensor } from './tfapi.js';
 
 interface TfLayer {
@@ -50,19 +50,16 @@ function enterTf(tf: TfModule, row: Row, pass: Pass, numbers: Numbers): Contesta
   const { tf: call } = row;
   if (call === null || pass !== 'forward') return null;
   const inputs = Object.entries(row.inputs).map(([name, shape]) => tf.tensor(numbers(name), shape));
-  let made: TfLayer | null = null;
+  const layers = new Map<TfTensor | undefined, TfLayer>();
   const names: Tf = {
-    tensor: tf.tensor,
-    tidy: tf.tidy,
-    moments: tf.moments,
-    batchNorm: tf.batchNorm,
-    matMul: tf.matMul,
-    softmax: tf.softmax,
+    ...tf,
     layer: (name, options, weights, x) => {
-      if (made !== null) return made.apply(x);
-      made = tf.layers[name](options);
-      made.build(x.shape);
-      made.setWeights(weights);
+      const made = layers.get(weights[0]) ?? tf.layers[name](options);
+      if (!layers.has(weights[0])) {
+        made.build(x.shape);
+        made.setWeights(weights);
+        layers.set(weights[0], made);
+      }
       return made.apply(x);
     },
   };
@@ -80,7 +77,7 @@ function enterTf(tf: TfModule, row: Row, pass: Pass, numbers: Numbers): Contesta
     close: () => {
       for (const input of inputs) input.dispose();
       // Its own dispose refuses a layer that was built by hand.
-      for (const weight of made?.weights ?? []) weight.dispose();
+      for (const { weights } of layers.values()) for (const weight of weights) weight.dispose();
     },
   };
 }

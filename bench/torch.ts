@@ -1,10 +1,10 @@
-// PyTorch as a peer: a Python process that is kept alive and driven one sample at a time. May import rows.
+// PyTorch as a peer: a Python process that is kept alive and driven one sample at a time. May import row.
 
 import { spawn, spawnSync, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { seedOf, valuesOf, type Contestant, type Missing, type Pass, type Peer } from './contestant.js';
-import { states, type Row } from './rows.js';
+import { states, type Row } from './row.js';
 
 /** build/bench/torch.js runs the script that stays in bench. */
 const script = fileURLToPath(new URL('../../bench/torch_peer.py', import.meta.url));
@@ -85,6 +85,7 @@ function environment(threads: number): NodeJS.ProcessEnv {
   return {
     ...process.env,
     OMP_NUM_THREADS: String(threads),
+    PYTHONDONTWRITEBYTECODE: '1',
     MALLOC_MMAP_MAX_: '0',
     MALLOC_MMAP_THRESHOLD_: keep,
     MALLOC_TRIM_THRESHOLD_: keep,
@@ -118,15 +119,17 @@ function conversation(child: ChildProcessWithoutNullStreams): { readonly greetin
 }
 
 async function enterTorch(ask: Ask, row: Row, pass: Pass): Promise<Contestant> {
-  const spec = (name: string, shape: readonly number[]) => ({ shape, seed: seedOf(row, name), ...valuesOf(name) });
+  const spec = (name: string, shape: readonly number[]) => ({ shape, seed: seedOf(row, name), ...valuesOf(row, name) });
   const names = Object.keys(row.inputs);
-  const learns = pass === 'forward+backward' || row.recorded;
+  const learns = pass !== 'forward' || row.recorded;
   await ask({
     what: 'enter',
-    run: row.torch,
+    pass,
+    [typeof row.own === 'function' ? 'run' : 'module']: row.torch,
     inputs: Object.fromEntries(Object.entries(row.inputs).map(([name, shape]) => [name, spec(name, shape)])),
     leaves: learns ? names.filter((name) => !states.includes(name)) : [],
-    dy: pass === 'forward+backward' ? spec('dy', row.output) : null,
+    dy: pass === 'forward' ? null : spec('dy', row.output),
+    batch: row.batch,
   });
   return {
     sample: async (calls) => (await ask({ what: 'sample', calls })).micros ?? NaN,

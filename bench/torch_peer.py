@@ -7,29 +7,36 @@ import time
 
 import torch
 import torch.nn.functional as F
+from torch import nn
+
+from torch_blocks import ConvNeXt, ConvNeXtBlock, digits, epoch
 
 if not hasattr(F, "rms_norm"):
     # Before PyTorch 2.4 there was none: what people wrote instead.
     F.rms_norm = lambda x, shape, w, eps: x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + eps) * w
 
 
-def wave(spec):
-    """contestant.ts's wave."""
+def noise(spec):
+    """contestant.ts's noise."""
     n = 1
     for extent in spec["shape"]:
         n *= extent
     values = torch.empty(n)
+    start = spec["seed"] * 0x85EBCA77
     step = 1 << 20  # in parts: the whole in int64 and float64 would take longer than the row
     for at in range(0, n, step):
-        part = torch.arange(at, min(at + step, n)) + spec["seed"] * 1013
-        turn = ((part * 2654435769) & 0xFFFFFFFF).double() / 2**31 - 1
+        turned = (torch.arange(at, min(at + step, n)) * 0x9E3779B1 + start) & 0xFFFFFFFF
+        mixed = ((turned ^ (turned >> 15)) * 0x2C1B3C6D) & 0xFFFFFFFF
+        turn = (mixed ^ (mixed >> 12)).double() / 2**31 - 1
         values[at : at + step] = spec["scale"] * turn + spec["shift"]
     return values.reshape(spec["shape"])
 
 
 def enter(request):
-    """The function that a sample calls, and one that runs a pass and gives its result."""
-    inputs = {name: wave(spec) for name, spec in request["inputs"].items()}
+    """The function that a sample calls, one that runs a pass and gives its result, and whether the tape records."""
+    inputs = {name: noise(spec) for name, spec in request["inputs"].items()}
+    if "module" in request:
+        return enter_module(request, inputs)
     names = dict(inputs, F=F, torch=torch)
     exec(f"def forward():\n    {request['run']}\n    return y", names)  # the bench's own rows, nothing from outside
     forward = names["forward"]
@@ -38,21 +45,56 @@ def enter(request):
         leaf.requires_grad_()
     if not request["dy"]:
         return forward, forward, bool(leaves)
-    dy = wave(request["dy"])
-
-    def both():
-        forward().backward(dy)
-        for leaf in leaves:
-            leaf.grad = None
+    dy = noise(request["dy"])
 
     def gradient():
-        forward().backward(dy)
-        dx = leaves[0].grad
-        for leaf in leaves:
-            leaf.grad = None
-        return dx
+        return backward(forward, dy, leaves)
 
-    return both, gradient, True
+    return gradient, gradient, True
+
+
+def enter_module(request, inputs):
+    """As enter, of a module whose parameters are the inputs after x."""
+    module = eval(request["module"], {"nn": nn, "ConvNeXt": ConvNeXt, "ConvNeXtBlock": ConvNeXtBlock})
+    x = inputs.pop("x")
+    module.load_state_dict(inputs)
+    if request["pass"] == "forward":
+        module.eval()
+        return lambda: module(x), lambda: module(x), False
+    if request["pass"] == "epoch":
+        images, labels = digits(len(x))
+
+        def first():
+            module.load_state_dict(inputs)
+            epoch(module, images, labels, request["batch"])
+
+        return first, lambda: (first(), module(images))[1], True
+    dy = noise(request["dy"])
+    leaves = [x.requires_grad_(), *module.parameters()]
+    optimizer = torch.optim.AdamW(module.parameters())
+
+    def step():
+        backward(lambda: module(x), dy, leaves, optimizer)
+
+    def after_one():
+        nonlocal optimizer
+        module.load_state_dict(inputs)
+        optimizer = torch.optim.AdamW(module.parameters())
+        step()
+        return module(x)
+
+    return step, after_one, True
+
+
+def backward(forward, dy, leaves, optimizer=None):
+    """The gradient of the first leaf; an optimizer moves its own by theirs. None is kept."""
+    forward().backward(dy)
+    if optimizer is not None:
+        optimizer.step()
+    dx = leaves[0].grad
+    for leaf in leaves:
+        leaf.grad = None
+    return dx
 
 
 def sample(run, calls):
@@ -98,4 +140,5 @@ def main():
             answer = {"error": f"{type(error).__name__}: {error}".splitlines()[0]}
 
 
-main()
+if __name__ == "__main__":
+    main()
