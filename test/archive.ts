@@ -53,12 +53,12 @@ export function zip(records: readonly RecordOf[], end: { count?: number; size?: 
   }
   const { count = records.length, size = directory.length, begin = length, disk = 0 } = end;
   const last = numbers([0x06054b50, 4], [disk, 2], [0, 2], [count, 2], [count, 2], [size, 4], [begin, 4], [0, 2]);
-  return Uint8Array.from(Buffer.concat([...parts, Uint8Array.from(directory), Uint8Array.from(last)]));
+  return new Uint8Array(Buffer.concat([...parts, Uint8Array.from(directory), Uint8Array.from(last)]));
 }
 
 /** A .pth file of a pickle and storages by their keys. */
 export function pth(pickle: Uint8Array | string, storages: Readonly<Record<string, Uint8Array>> = {}, extra: readonly RecordOf[] = []): Uint8Array {
-  const content = typeof pickle === 'string' ? Uint8Array.from(pickle, (character) => character.charCodeAt(0)) : pickle;
+  const content = typeof pickle === 'string' ? Buffer.from(pickle, 'latin1') : pickle;
   return zip([
     { name: 'x/data.pkl', content },
     ...Object.entries(storages).map(([key, data]) => ({ name: `x/data/${key}`, content: data })),

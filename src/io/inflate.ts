@@ -13,7 +13,8 @@ export async function inflate(packed: Uint8Array, size: number, label: string): 
   const chunks: Uint8Array[] = [];
   let length = 0;
   // A part of a stream takes no memory that is shared; a Blob copies.
-  const reader = new Blob([new Uint8Array(packed)]).stream().pipeThrough(new DecompressionStream('deflate-raw')).getReader();
+  const stream = new Blob([new Uint8Array(packed)]).stream().pipeThrough(new DecompressionStream('deflate-raw'));
+  const reader = stream.getReader();
   try {
     while (length <= size) {
       const { done, value } = await reader.read();

@@ -22,7 +22,8 @@ export function kindOf(head: Uint8Array, name: string | null): 'npy' | 'pth' | '
   if (other !== undefined) throw fileError(`it is ${other.what}`, { kind: other.what });
   if (name?.endsWith('.npy') === true) throw fileError('it is not a .npy file: it does not begin with \\x93NUMPY', {});
   if (/\.(pth?|ckpt)$/.test(name ?? '') && !isSafetensors(head)) {
-    throw fileError('it is not a zip archive as torch.save writes: the file is damaged, or another kind under that name', {});
+    const message = 'it is not a zip archive as torch.save writes: the file is damaged, or of another kind';
+    throw fileError(message, {});
   }
   if (isSafetensors(head)) return 'safetensors';
   throw fileError('it is neither .npy nor safetensors nor .pth: save it as one of them', {});
@@ -36,15 +37,17 @@ interface Other {
   readonly what: string;
 }
 
+const again = 'in PyTorch, torch.save(torch.load(path), path) makes it a zip archive, which is read';
+
 const others: readonly Other[] = [
   {
     // Protocol 2, and the long 0x1950a86a20f9469cfc6c.
     bytes: /^80028a0a6cfc9c46f9206aa85019/,
-    what: 'the format of PyTorch before 1.6, a stream of pickles: in PyTorch, torch.save(torch.load(path), path) makes it a zip archive',
+    what: `the format of PyTorch before 1.6, a stream of pickles: ${again}`,
   },
   {
     text: /^[^]{257}ustar/,
-    what: "a tar archive, PyTorch's format up to 0.1.10: in PyTorch, torch.save(torch.load(path), path) makes it a zip archive",
+    what: `a tar archive, PyTorch's format up to 0.1.10: ${again}`,
   },
   {
     bytes: /^800[2-5]/,

@@ -1,6 +1,6 @@
 // Tensors from files. May import errors and tensor.
 
-import { KeelError } from '../errors.js';
+import { KeelError, showGiven } from '../errors.js';
 import type { Tensor } from '../tensor.js';
 import type { ByteSource } from './bytesource.js';
 import type { Contents, TensorEntry } from './contents.js';
@@ -56,7 +56,8 @@ export interface OpenFile {
   /**
    * One tensor; nothing else is read.
    *
-   * @throws KeelError [argument] for a name that is none of the keys; [file] where it cannot be read; [disposed] after `close`.
+   * @throws KeelError [argument] for a name that is none of the keys; [file] where it cannot be read; [disposed] once
+   *   closed.
    */
   read(name: string): Promise<Tensor>;
   /** Lets go of the file. */
@@ -81,7 +82,7 @@ export async function open(source: FileSource, options: LoadOptions = {}): Promi
     try {
       const contents = await contentsOf(bytes, name, options);
       if (contents !== null) return openFile(contents, bytes, name);
-      throw new KeelError('argument', 'a .npy file holds one array, of which there is nothing to choose: use load()', { name });
+      throw new KeelError('argument', 'a .npy file holds one array, with nothing to choose from: use load()', { name });
     } catch (error) {
       await bytes.close();
       throw error;
@@ -97,7 +98,7 @@ function openFile({ entries, metadata, read }: Contents, bytes: ByteSource, name
     metadata,
     read: (key) =>
       named(name, () => {
-        if (isClosed) throw new KeelError('disposed', `the file was closed, so '${key}' cannot be read: open it again`, { key });
+        if (isClosed) throw new KeelError('disposed', `the file is closed: open it again to read '${key}'`, { key });
         if (entries.has(key)) return read(key);
         throw new KeelError('argument', `no tensor is called '${key}': keys() are the names of all`, { key });
       }),
@@ -123,7 +124,8 @@ function checkOptions(caller: string, options: LoadOptions): void {
   const { entry, ...rest } = isRecord ? options : {};
   const [unknown] = Object.keys(rest);
   if (isRecord && unknown === undefined && (entry === undefined || typeof entry === 'string')) return;
-  throw new KeelError('argument', `${caller} has one option, { entry: 'model' }, got ${unknown ?? String(entry ?? options)}`, { options });
+  const given = unknown ?? showGiven(isRecord ? entry : options);
+  throw new KeelError('argument', `${caller} has one option, such as { entry: 'model' }, got ${given}`, { options });
 }
 
 /** Errors from within say which file they are about. */

@@ -36,6 +36,21 @@ export function unpickle(bytes: Uint8Array, host: Host): unknown {
   return new Machine(bytes, host).run();
 }
 
+/** Opcodes as pickletools spells them. */
+const letters = Array.from({ length: 256 }, (_, opcode) => {
+  return opcode < 0x80 ? String.fromCharCode(opcode) : `\\x${opcode.toString(16)}`;
+});
+
+/** Opcodes for what is outside of the pickle, or for classes. */
+const refusedOpcodes = new Map([
+  ['\\x82', 'EXT1'], ['\\x83', 'EXT2'], ['\\x84', 'EXT4'],
+  ['\\x92', 'NEWOBJ_EX'], ['\\x97', 'NEXT_BUFFER'], ['\\x98', 'READONLY_BUFFER'],
+]);
+
+/** A hundred thousand tensors have fewer containers, and fewer values in the memo: PyTorch writes eight or so for each. */
+const MOST_CONTAINERS = 2 ** 20;
+const MOST_MEMOS = 2 ** 20;
+
 /** Open marks, which is how deep containers nest while they are built. */
 const MOST_MARKS = 1000;
 
@@ -43,6 +58,7 @@ class Machine {
   readonly #in: PickleReader;
   readonly #host: Host;
   readonly #memo = new Map<number, unknown>();
+  #made = 0;
   #stack: unknown[] = [];
   /** The stacks below each open mark. */
   readonly #below: unknown[][] = [];
@@ -65,7 +81,7 @@ class Machine {
 
   /** Opcodes by family, each in the order of pickletools. */
   #step(opcode: number): void {
-    const letter = opcode < 0x80 ? String.fromCharCode(opcode) : `\\x${opcode.toString(16)}`;
+    const letter = letters[opcode] ?? '';
     if (this.#pushesScalar(letter) || this.#pushesText(letter) || this.#builds(letter) || this.#refers(letter)) return;
     throw this.#in.malformed(`no opcode is called '${letter}'`);
   }
@@ -144,35 +160,35 @@ class Machine {
       case '2':
         return this.#push(this.#top());
       case ')':
-        return this.#push(new Tuple([]));
+        return this.#make(new Tuple([]));
       case 't':
-        return this.#push(new Tuple(this.#popMark()));
+        return this.#make(new Tuple(this.#popMark()));
       case '\\x85':
       case '\\x86':
       case '\\x87':
-        return this.#push(new Tuple(this.#popSome(letter.charCodeAt(3) - 0x34)));
+        return this.#make(new Tuple(this.#popSome(letter.charCodeAt(3) - 0x34)));
       case ']':
-        return this.#push([]);
+        return this.#make([]);
       case 'l':
-        return this.#push(this.#popMark());
+        return this.#make(this.#popMark());
       case 'a':
         return this.#append(this.#popSome(1));
       case 'e':
         return this.#append(this.#popMark());
       case '}':
-        return this.#push(new Map());
+        return this.#make(new Map());
       case 'd':
-        return this.#push(this.#fill(new Map(), this.#popMark()));
+        return this.#make(this.#fill(new Map(), this.#popMark()));
       case 's':
         return this.#setItems(this.#popSome(2));
       case 'u':
         return this.#setItems(this.#popMark());
       case '\\x8f':
-        return this.#push(new Set());
+        return this.#make(new Set());
       case '\\x90':
         return this.#addItems(this.#popMark());
       case '\\x91':
-        return this.#push(new Set(this.#popMark().map((item) => this.#hashable(item))));
+        return this.#make(new Set(this.#popMark().map((item) => this.#hashable(item))));
       default:
         return false;
     }
@@ -228,6 +244,7 @@ class Machine {
   }
 
   #call(callee: unknown, args: readonly unknown[]): unknown {
+    this.#count();
     if (callee instanceof Global && callee.call !== null) return callee.call(args);
     throw this.#in.malformed(`${callee instanceof Global ? callee.name : 'a value'} is called, and is no function`);
   }
@@ -239,10 +256,7 @@ class Machine {
   }
 
   #refused(letter: string): KeelError {
-    const names: Readonly<Record<string, string>> = {
-      '\\x82': 'EXT1', '\\x83': 'EXT2', '\\x84': 'EXT4', '\\x92': 'NEWOBJ_EX', '\\x97': 'NEXT_BUFFER', '\\x98': 'READONLY_BUFFER',
-    };
-    const name = names[letter];
+    const name = refusedOpcodes.get(letter);
     if (name === undefined) return this.#in.malformed(`no opcode is called '${letter}'`);
     return fileError(`the pickle's opcode ${name} is refused: plain containers need none. Save model.state_dict()`, {
       opcode: name,
@@ -252,6 +266,17 @@ class Machine {
   #push(value: unknown): true {
     this.#stack.push(value);
     return true;
+  }
+
+  #make(container: object): true {
+    this.#count();
+    return this.#push(container);
+  }
+
+  /** A dict is one byte of a pickle, and two hundred of memory. */
+  #count(): void {
+    this.#made += 1;
+    if (this.#made > MOST_CONTAINERS) throw this.#in.malformed(`more than ${MOST_CONTAINERS} containers are made`);
   }
 
   #top(): unknown {
@@ -317,6 +342,7 @@ class Machine {
   }
 
   #remember(index: number): true {
+    if (this.#memo.size === MOST_MEMOS) throw this.#in.malformed(`more than ${MOST_MEMOS} values are in the memo`);
     this.#memo.set(index, this.#top());
     return true;
   }

@@ -35,7 +35,10 @@ export class PickleReader {
 
   /** A little-endian whole number of 1, 2 or 4 bytes. */
   uint(width: 1 | 2 | 4): number {
-    return this.bytes(width).reduceRight((value, byte) => value * 256 + byte, 0);
+    if (width > this.#bytes.length - this.#at) this.bytes(width);
+    this.#at += width;
+    if (width === 1) return this.#view.getUint8(this.#at - 1);
+    return width === 2 ? this.#view.getUint16(this.#at - 2, true) : this.#view.getUint32(this.#at - 4, true);
   }
 
   /** A length of 8 bytes. */

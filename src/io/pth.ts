@@ -4,7 +4,7 @@
 import type { Tensor } from '../tensor.js';
 import { type ByteSource, inMemory } from './bytesource.js';
 import type { Contents, TensorEntry } from './contents.js';
-import { decode, fileError, type Format, formats } from './elements.js';
+import { decode, fileError, formats } from './elements.js';
 import { chooseState } from './statedict.js';
 import { gather, type Layout, layoutOf } from './strided.js';
 import { type PickledTensor, unpickleTorch } from './torchpickle.js';
@@ -37,11 +37,11 @@ export async function readPth(bytes: Uint8Array, options: PthOptions = {}): Prom
   return tensors;
 }
 
-/** The tensors of a .pth file by range: its directory and pickle are read now, storages when their tensors are asked for. */
+/** The tensors of a .pth file by range: directory and pickle are read now, storages when tensors are asked for. */
 export async function openPth(source: ByteSource, { entry }: PthOptions): Promise<Contents> {
   const zip = await openZip(source);
   const prefix = await findPickle(zip);
-  const state = chooseState(unpickleTorch(await zip.read(`${prefix}data.pkl`)), entry);
+  const state = chooseState(unpickleTorch(await readPickle(zip, `${prefix}data.pkl`)), entry);
   const entries = new Map([...state].map(([name, tensor]) => [name, entryOf(name, tensor, zip, prefix)]));
   checkTotal([...entries.values()], source.bytes);
   return {
@@ -78,7 +78,7 @@ async function findPickle(zip: Zip): Promise<string> {
   }
   const order = await smallRecord(zip, `${prefix}byteorder`);
   if (order !== null && order !== 'little') {
-    throw fileError(`its byteorder is '${order}', and only 'little' is read: save it again on another machine`, { order });
+    throw fileError(`its byteorder is '${order}', and 'little' is read: save it again on another machine`, { order });
   }
   const version = await smallRecord(zip, `${prefix}version`);
   if (version !== null && !(/^\d+$/.test(version) && Number(version) <= NEWEST_VERSION)) {
@@ -87,17 +87,30 @@ async function findPickle(zip: Zip): Promise<string> {
   return prefix;
 }
 
+/** The names and shapes of a hundred thousand tensors. */
+const MOST_PICKLE_BYTES = 2 ** 25;
+
+async function readPickle(zip: Zip, name: string): Promise<Uint8Array> {
+  const size = zip.records.get(name)?.size ?? 0;
+  if (size <= MOST_PICKLE_BYTES) return zip.read(name);
+  const message = `its pickle has ${size} bytes, ${MOST_PICKLE_BYTES} at most: save model.state_dict() alone`;
+  throw fileError(message, { size, limit: MOST_PICKLE_BYTES });
+}
+
 /** Text of a record that says something of the archive; null where there is none. */
 async function smallRecord(zip: Zip, name: string): Promise<string | null> {
   const record = zip.records.get(name);
   if (record === undefined) return null;
-  if (record.size > 100) throw fileError(`record '${name}' has ${record.size} bytes, a word at most`, { size: record.size });
+  const { size } = record;
+  if (size > 100) throw fileError(`record '${name}' has ${size} bytes, where a word is expected`, { size });
   return new TextDecoder().decode(await zip.read(name)).trim();
 }
 
 function notTorch(names: readonly string[]) {
   const isNpz = names.length > 0 && names.every((name) => name.endsWith('.npy'));
-  const what = isNpz ? 'a .npz archive, which is not read: save its arrays as .npy or .safetensors' : 'a zip archive without data.pkl: PyTorch did not write it';
+  const what = isNpz
+    ? 'a .npz archive, which is not read: save its arrays as .npy or .safetensors'
+    : 'a zip archive without data.pkl: PyTorch did not write it';
   return fileError(`it is ${what}`, { records: names.slice(0, 8) });
 }
 
@@ -108,13 +121,13 @@ function entryOf(name: string, tensor: PickledTensor, zip: Zip, prefix: string):
   if (held === undefined) {
     throw fileError(`'${name}' lies in record '${record}', which the archive does not have`, { tensor: name, record });
   }
-  const { width, dtype } = formats[format satisfies Format];
+  const { width, dtype } = formats[format];
   const layout = layoutOf(name, { offset, size: size.items, stride: stride.items, width }, held.size);
   const read = held.isDeflated && layout.bytes > 0 ? held.size : layout.end - layout.begin;
   return { shape: layout.shape, dtype, format, layout, record, cost: Math.max(read, layout.bytes) };
 }
 
-/** Tensors may share a storage, or repeat an element by a stride of 0: without a limit, a small file could fill any memory. */
+/** Tensors may share a storage, or repeat elements by a stride of 0: without a limit a small file could fill memory. */
 function checkTotal(entries: readonly Entry[], fileBytes: number): void {
   const limit = 8 * fileBytes + 64 * 2 ** 20;
   const total = entries.reduce((sum, { cost }) => sum + cost, 0);

@@ -51,6 +51,6 @@ async function request(url: string | URL, begin: number, end: number): Promise<P
 function refusal({ status, statusText, ok }: Response, begin: number): KeelError {
   if (status === 416 && begin === 0) return fileError('the file is empty', { bytes: 0 });
   if (!ok) return fileError(`the server answered ${status} ${statusText}`, { status });
-  const what = status === 206 ? 'answers range requests without a readable Content-Range' : 'does not answer range requests';
+  const what = status === 206 ? 'answers without a readable Content-Range' : 'does not answer range requests';
   return fileError(`the server ${what}, which open() needs: load() reads the whole file`, { status });
 }

@@ -18,7 +18,8 @@ export interface SafetensorsOptions {
 /**
  * A safetensors file of these tensors, byte for byte as the reference writer's: wider dtypes first, then by name.
  *
- * @throws KeelError [name] for a tensor named `__metadata__`, which the format reserves; [argument] for options that are none.
+ * @throws KeelError [name] for a tensor named `__metadata__`, which the format reserves; [argument] for options
+ *   that are none.
  * @see https://huggingface.co/docs/safetensors
  * @example
  * writeSafetensors(model.stateDict());
@@ -80,11 +81,20 @@ function compare(a: string, b: string): number {
   return (left[at]?.codePointAt(0) ?? -1) - (right[at]?.codePointAt(0) ?? -1);
 }
 
-function checkOptions(options: SafetensorsOptions): Required<SafetensorsOptions> {
+/**
+ * The options with their defaults.
+ *
+ * @throws KeelError [argument] for unknown ones and other values.
+ */
+export function checkOptions(options: SafetensorsOptions): Required<SafetensorsOptions> {
+  if (typeof options !== 'object' || options === null) {
+    throw new KeelError('argument', `options are an object such as { floats: 'float16' }, got ${showGiven(options)}`, {});
+  }
   const { floats = 'float32', metadata = { format: 'pt' }, ...rest } = options;
   const [unknown] = Object.keys(rest);
   if (unknown !== undefined) {
-    throw new KeelError('argument', `no option is called '${unknown}': choose from floats, metadata`, { option: unknown });
+    const message = `no option is called '${unknown}': choose from floats, metadata`;
+    throw new KeelError('argument', message, { option: unknown });
   }
   if (!kinds.includes(floats)) {
     const message = `floats must be one of ${kinds.join(', ')}, got ${showGiven(floats)}`;

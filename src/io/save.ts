@@ -5,7 +5,7 @@ import { Tensor } from '../tensor.js';
 import type { Elements } from './elements.js';
 import { cannot } from './failure.js';
 import { writeNpy } from './npy.js';
-import { type SafetensorsOptions, writeSafetensors } from './safetensorswriter.js';
+import { checkOptions, type SafetensorsOptions, writeSafetensors } from './safetensorswriter.js';
 import { fileSystem, fileURL } from './source.js';
 
 /**
@@ -14,8 +14,8 @@ import { fileSystem, fileURL } from './source.js';
  *
  * `options` are those of {@link writeSafetensors}.
  *
- * @throws KeelError [argument] for another extension, options for a `.npy` file, several tensors for a `.npy` file, or what is no Map or object of
- *   tensors; [file] where it cannot be written.
+ * @throws KeelError [argument] for another extension, several tensors or options for a `.npy` file, or what is no Map or
+ *   object of tensors; [file] where it cannot be written.
  * @example
  * await save('model.safetensors', model.stateDict());
  * await save('half.safetensors', model.stateDict(), { floats: 'bfloat16' });
@@ -67,12 +67,13 @@ function encoderFor(
   count: number,
   options: SafetensorsOptions,
 ): (elements: ReadonlyMap<string, Elements>) => Uint8Array {
-  if (path.endsWith('.safetensors')) return (elements) => writeSafetensors(elements, options);
+  const checked = checkOptions(options);
+  if (path.endsWith('.safetensors')) return (elements) => writeSafetensors(elements, checked);
   if (!path.endsWith('.npy')) {
     throw new KeelError('argument', `cannot tell the format of '${path}': end it in .safetensors or .npy`, { path });
   }
   if (Object.keys(options).length > 0) {
-    throw new KeelError('argument', `a .npy file takes no options: floats and metadata are those of .safetensors`, { options });
+    throw new KeelError('argument', 'a .npy file takes no options: floats and metadata are of .safetensors', { options });
   }
   return (elements) => {
     const [only] = elements.values();

@@ -27,10 +27,12 @@ export function chooseState(root: unknown, entry: string | undefined): ReadonlyM
   }
   if (entry !== undefined) {
     const what = only === undefined ? 'no' : 'more than one';
-    throw new KeelError('argument', `${what} dict of tensors is called '${entry}': there are ${list(paths)}`, { entry, paths });
+    const message = `${what} dict of tensors is called '${entry}': there are ${list(paths)}`;
+    throw new KeelError('argument', message, { entry, paths });
   }
   const choice = paths.find((path) => path !== '') ?? '';
-  throw fileError(`several dicts of tensors are in it, ${list(paths)}: choose with { entry: '${choice}' }`, { entries: paths });
+  const message = `several dicts of tensors are in it, ${list(paths)}: choose with { entry: '${choice}' }`;
+  throw fileError(message, { entries: paths });
 }
 
 type Candidate = readonly [path: string, tensors: ReadonlyMap<string, PickledTensor>];
@@ -59,7 +61,8 @@ function candidates(root: unknown): Candidate[] {
 
 function describe(value: unknown): string {
   if (!(value instanceof Map)) return kind(value);
-  const parts = [...value].slice(0, 8).map(([key, item]) => `${typeof key === 'string' ? `'${key}'` : kind(key)} (${kind(item)})`);
+  const shown = [...value].slice(0, 8);
+  const parts = shown.map(([key, item]) => `${typeof key === 'string' ? `'${key}'` : kind(key)} (${kind(item)})`);
   return `a dict of ${parts.join(', ')}${value.size > parts.length ? ', ...' : ''}`;
 }
 

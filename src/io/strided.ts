@@ -1,5 +1,6 @@
 // Elements of a storage by offset, sizes and strides: checked, then gathered. May import errors.
 
+import { showGiven } from '../errors.js';
 import { fileError } from './elements.js';
 
 /** Where a tensor lies in its storage; `width` is the bytes of an element. */
@@ -14,6 +15,14 @@ export interface Layout {
   readonly bytes: number;
 }
 
+/** What a file says of a tensor. */
+interface Claims {
+  readonly offset: unknown;
+  readonly size: readonly unknown[];
+  readonly stride: readonly unknown[];
+  readonly width: number;
+}
+
 /** As PyTorch. */
 const MOST_AXES = 64;
 
@@ -24,24 +33,24 @@ const MOST_AXES = 64;
  */
 export function layoutOf(
   name: string,
-  { offset, size, stride, width }: { offset: unknown; size: readonly unknown[]; stride: readonly unknown[]; width: number },
+  { offset, size, stride, width }: Claims,
   held: number,
 ): Layout {
   const facts = { tensor: name, offset, size, stride };
-  if (!size.every(isSize)) throw fileError(`'${name}' has a bad dimension: its shape is [${size.map(String).join(', ')}]`, facts);
-  if (!isSize(offset) || !stride.every(isSize) || stride.length !== size.length || size.length > MOST_AXES) {
-    const text = `offset ${String(offset)}, strides [${stride.map(String).join(', ')}] for shape [${size.join(', ')}]`;
-    throw fileError(`'${name}' has bad strides: ${text}`, facts);
+  if (size.length > MOST_AXES || stride.length !== size.length) {
+    const message = `'${name}' has ${size.length} sizes and ${stride.length} strides: as many are needed, up to ${MOST_AXES}`;
+    throw fileError(message, facts);
+  }
+  if (!size.every(isSize)) throw fileError(`'${name}' has a bad dimension: its shape is [${show(size)}]`, facts);
+  if (!isSize(offset) || !stride.every(isSize)) {
+    throw fileError(`'${name}' has bad strides: offset ${show([offset])}, strides [${show(stride)}]`, facts);
   }
   const elements = size.includes(0) ? 0 : size.reduce((product, extent) => product * extent, 1);
   const last = size.reduce((at, extent, axis) => at + (extent - 1) * (stride[axis] ?? 0), offset);
   const [begin, end] = elements === 0 ? [0, 0] : [offset * width, (last + 1) * width];
   if (end > held) {
-    throw fileError(`storage too short: '${name}' of shape [${size.join(', ')}] needs ${end} bytes of it, it has ${held}`, {
-      ...facts,
-      needed: end,
-      given: held,
-    });
+    const needs = `'${name}' of shape [${show(size)}] needs ${end} bytes of it, it has ${held}`;
+    throw fileError(`storage too short: ${needs}`, { ...facts, needed: end, given: held });
   }
   return { shape: size, stride, width, begin, end, bytes: elements * width };
 }
@@ -78,4 +87,9 @@ function isContiguous(shape: readonly number[], stride: readonly number[]): bool
 
 function isSize(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+}
+
+/** Not by String(): lists that hold lists twice, twice, ... would make a text without end. */
+function show(values: readonly unknown[]): string {
+  return values.map((value) => (typeof value === 'number' || typeof value === 'bigint' ? value : showGiven(value))).join(', ');
 }

@@ -2,9 +2,9 @@
 
 import type { KeelError } from '../errors.js';
 import { fileError, type Format } from './elements.js';
-import { Global, type Host, Tuple, unpickle } from './pickle.js';
+import { Global, Tuple, unpickle } from './pickle.js';
 
-/** A tensor as a pickle describes it: elements of a storage by offset, sizes and strides, none of which is checked yet. */
+/** A tensor as a pickle describes it: elements of a storage by offset, sizes and strides, none of them checked yet. */
 export class PickledTensor {
   constructor(
     readonly storage: PickledStorage,
@@ -22,7 +22,25 @@ export class PickledTensor {
  * @see https://docs.pytorch.org/docs/stable/notes/serialization.html
  */
 export function unpickleTorch(bytes: Uint8Array): unknown {
-  return unpickle(bytes, host);
+  // An item of a list takes a byte at least, and no list is copied twice, unless to fill memory.
+  let left = bytes.length;
+  const itemsOf = (list: unknown): readonly unknown[] => {
+    const items = list instanceof Tuple ? list.items : list;
+    if (!Array.isArray(items)) throw malformed('a container is made of no list');
+    left -= items.length;
+    if (left < 0) throw malformed('lists are copied again and again');
+    return items;
+  };
+  const calls = { ...tensorCalls, ...containerCalls(itemsOf) };
+  return unpickle(bytes, {
+    global: (name) => {
+      const call = calls[name];
+      if (Object.hasOwn(calls, name) && call !== undefined) return new Global(name, call);
+      if (Object.hasOwn(storages, name) || Object.hasOwn(dtypes, name)) return new Global(name, null);
+      throw refused(name);
+    },
+    persistent: storageOf,
+  });
 }
 
 /** A record of elements: `key` names it in the archive, `format` is null for bytes of no dtype. */
@@ -65,39 +83,48 @@ const dtypes: Readonly<Record<string, Format>> = {
   'torch.bool': 'BOOL',
 };
 
-const calls: Readonly<Record<string, Call>> = {
-  'collections.OrderedDict': ([items = []]) => new Map(pairs(items)),
+const tensorCalls: Readonly<Record<string, Call>> = {
   'torch._utils._rebuild_tensor': ([storage, offset, size, stride]) => tensorOf(storage, offset, size, stride),
   // Also whether it requires grad, and hooks, which are always empty here.
   'torch._utils._rebuild_tensor_v2': ([storage, offset, size, stride]) => tensorOf(storage, offset, size, stride),
-  'torch._utils._rebuild_tensor_v3': ([storage, offset, size, stride, , , dtype]) => tensorOf(storage, offset, size, stride, dtype),
+  'torch._utils._rebuild_tensor_v3': ([storage, offset, size, stride, , , dtype]) =>
+    tensorOf(storage, offset, size, stride, dtype),
   'torch._utils._rebuild_parameter': ([data]) => parameterOf(data),
   'torch._utils._rebuild_parameter_with_state': ([data]) => parameterOf(data),
   'torch.Size': ([sizes]) => sizes,
-  'torch.device': (args) => args.join(':'),
-  'builtins.set': ([items = []]) => new Set(list(items)),
-  'builtins.frozenset': ([items = []]) => new Set(list(items)),
-  '__builtin__.set': ([items = []]) => new Set(list(items)),
-  '__builtin__.frozenset': ([items = []]) => new Set(list(items)),
+  'torch.device': ([type]) => type,
   // How protocol 2 writes bytes: as text, and the name of an encoding.
   '_codecs.encode': ([text]) => text,
 };
 
-const host: Host = {
-  global: (name) => {
-    if (Object.hasOwn(calls, name)) return new Global(name, calls[name] ?? null);
-    if (Object.hasOwn(storages, name) || Object.hasOwn(dtypes, name)) return new Global(name, null);
-    throw refused(name);
-  },
-  persistent: (id) => {
-    // ('storage', class, record, device, number of elements)
-    const [kind, type, key] = id instanceof Tuple ? id.items : [];
-    if (kind === 'storage' && type instanceof Global && Object.hasOwn(storages, type.name) && typeof key === 'string') {
-      return new PickledStorage(key, storages[type.name] ?? null);
-    }
-    throw fileError('malformed pickle: a persistent id names no storage', { kind, key });
-  },
-};
+function containerCalls(itemsOf: (list: unknown) => readonly unknown[]): Readonly<Record<string, Call>> {
+  const set: Call = ([items = []]) => new Set(itemsOf(items));
+  const dict: Call = ([items = []]) => {
+    return new Map(
+      itemsOf(items).map((pair) => {
+        const [key, value] = itemsOf(pair);
+        return [key, value];
+      }),
+    );
+  };
+  return {
+    'collections.OrderedDict': dict,
+    'builtins.set': set,
+    'builtins.frozenset': set,
+    // As Python 2 called it, and protocol 2 does.
+    '__builtin__.set': set,
+    '__builtin__.frozenset': set,
+  };
+}
+
+/** What a persistent id stands for: ('storage', class, record, device, number of elements). */
+function storageOf(id: unknown): PickledStorage {
+  const [kind, type, key] = id instanceof Tuple ? id.items : [];
+  if (kind === 'storage' && type instanceof Global && Object.hasOwn(storages, type.name) && typeof key === 'string') {
+    return new PickledStorage(key, storages[type.name] ?? null);
+  }
+  throw malformed('a persistent id names no storage');
+}
 
 /** Why a name is refused, by how it begins. */
 const reasons: readonly (readonly [RegExp, string])[] = [
@@ -120,23 +147,14 @@ function tensorOf(storage: unknown, offset: unknown, size: unknown, stride: unkn
     const format = dtype instanceof Global ? dtypes[dtype.name] : storage.format;
     if (format !== null && format !== undefined) return new PickledTensor(storage, format, offset, size, stride);
   }
-  throw fileError('malformed pickle: a tensor is no storage, offset, sizes and strides', {});
+  throw malformed('a tensor is no storage, offset, sizes and strides');
 }
 
 function parameterOf(data: unknown): PickledTensor {
   if (data instanceof PickledTensor) return data;
-  throw fileError('malformed pickle: a parameter is no tensor', {});
+  throw malformed('a parameter is no tensor');
 }
 
-function pairs(items: unknown): (readonly [unknown, unknown])[] {
-  return list(items).map((pair) => {
-    const [key, value] = pair instanceof Tuple ? pair.items : list(pair);
-    return [key, value];
-  });
-}
-
-function list(items: unknown): readonly unknown[] {
-  if (Array.isArray(items)) return items;
-  if (items instanceof Tuple) return items.items;
-  throw fileError('malformed pickle: a container is made of no list', {});
+function malformed(problem: string): KeelError {
+  return fileError(`malformed pickle: ${problem}`, { problem });
 }

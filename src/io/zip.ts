@@ -84,8 +84,9 @@ async function findDirectory(source: ByteSource): Promise<Directory> {
   // The archive ends in a record of 22 bytes and a comment of up to 65535; before it, that of zip64 may point further.
   const tailStart = Math.max(0, source.bytes - 22 - 0xffff - 20);
   const tail = viewOf(await source.read(tailStart, source.bytes));
+  const isEnd = (at: number) => tail.getUint32(at, true) === END && at + 22 + tail.getUint16(at + 20, true) === tail.byteLength;
   let at = tail.byteLength - 22;
-  while (at >= 0 && (tail.getUint32(at, true) !== END || at + 22 + tail.getUint16(at + 20, true) !== tail.byteLength)) at--;
+  while (at >= 0 && !isEnd(at)) at--;
   if (at < 0) {
     throw fileError('not a complete zip archive: its end is missing, so the download or the copy was cut: fetch it again', {
       bytes: source.bytes,
@@ -143,15 +144,18 @@ function parseDirectory(bytes: Uint8Array, { begin, count }: Directory): Readonl
   const found: Omit<Entry, 'limit'>[] = [];
   let at = 0;
   while (found.length < count) {
-    const length = at + 46 > bytes.length ? 0 : 46 + [28, 30, 32].reduce((sum, field) => sum + view.getUint16(at + field, true), 0);
-    if (length === 0 || view.getUint32(at, true) !== CENTRAL || at + length > bytes.length) {
-      throw fileError(`malformed zip archive: no entry ${found.length} of ${count} in its directory`, { entry: found.length });
+    const isEntry = at + 46 <= bytes.length && view.getUint32(at, true) === CENTRAL;
+    // Behind the fixed part: name, extra fields, comment.
+    const length = 46 + (isEntry ? [28, 30, 32].reduce((sum, field) => sum + view.getUint16(at + field, true), 0) : 0);
+    if (!isEntry || at + length > bytes.length) {
+      throw fileError(`malformed zip archive: its directory has no entry ${found.length} of ${count}`, { count });
     }
     found.push(parseEntry(bytes.subarray(at, at + length), begin));
     at += length;
   }
   if (at !== bytes.length) {
-    throw fileError(`malformed zip archive: ${bytes.length - at} bytes left over in its directory`, { left: bytes.length - at });
+    const left = bytes.length - at;
+    throw fileError(`malformed zip archive: ${left} bytes left over in its directory`, { left });
   }
   return withLimits(found, begin);
 }
@@ -168,8 +172,8 @@ function parseEntry(bytes: Uint8Array, directoryBegin: number): Omit<Entry, 'lim
     const size = view.getUint32(field, true);
     if (size !== ELSEWHERE) return size;
     at += 8;
-    if (long === null || at > long.byteLength) throw fileError(`malformed zip archive: '${name}' lacks its size`, { record: name });
-    return size64(long, at - 8, directoryBegin);
+    if (long !== null && at <= long.byteLength) return size64(long, at - 8, directoryBegin);
+    throw fileError(`malformed zip archive: record '${name}' lacks its size`, { record: name });
   };
   const [size, packed, offset] = [sizeAt(24), sizeAt(20), sizeAt(42)];
   const isDeflated = method === 8;
@@ -203,7 +207,8 @@ function zip64Field(extra: Uint8Array): DataView | null {
 /** The entries by name, each with the place where it has to end. */
 function withLimits(found: readonly Omit<Entry, 'limit'>[], directoryBegin: number): ReadonlyMap<string, Entry> {
   const begins = found.map(({ offset }) => offset).sort((a, b) => a - b);
-  const nexts = new Map(begins.map((begin, i) => [begin, begins[i + 1] ?? directoryBegin]));
+  // Of records that begin at one place, the first has no room at all.
+  const nexts = new Map(begins.map((begin, i) => [begin, begins[i + 1] ?? directoryBegin] as const).reverse());
   const entries = new Map<string, Entry>();
   for (const entry of found) {
     const { name, offset, packed } = entry;
@@ -231,14 +236,17 @@ async function startOfContent(source: ByteSource, entry: Entry): Promise<number>
   const [crc, packedHere, size] = [14, 18, 22].map((field) => view.getUint32(field, true));
   // Behind bit 3 these are written after the content, and as zeros here.
   const isLater = (flags & 8) !== 0 && crc === 0 && packedHere === 0 && size === 0;
+  const isSame =
+    crc === entry.crc &&
+    (packedHere === entry.packed || packedHere === ELSEWHERE) &&
+    (size === entry.size || size === ELSEWHERE);
   const agrees =
     view.getUint32(0, true) === LOCAL &&
     view.getUint16(6, true) === flags &&
     view.getUint16(8, true) === (entry.isDeflated ? 8 : 0) &&
     nameEnd <= bytes.length &&
     nameOf(bytes.subarray(30, nameEnd)) === name &&
-    (isLater ||
-      (crc === entry.crc && [entry.packed, ELSEWHERE].includes(packedHere ?? -1) && [entry.size, ELSEWHERE].includes(size ?? -1)));
+    (isLater || isSame);
   const start = nameEnd + offset + view.getUint16(28, true);
   if (agrees && start + packed <= limit) return start;
   throw fileError(`malformed zip archive: the header of record '${name}' contradicts the directory`, { record: name, offset });
