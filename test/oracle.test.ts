@@ -7,6 +7,7 @@ import type { Elements } from 'evenkeel/io';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { compare } from '../tools/oracle/compare.js';
 import { missingFacts } from '../tools/oracle/errors.js';
+import { sameRepr } from '../tools/oracle/meta.js';
 import { parsePython } from '../tools/oracle/python.js';
 import { runCase } from '../tools/oracle/runner.js';
 import { loadSuites } from '../tools/oracle/suite.js';
@@ -65,6 +66,13 @@ describe("PyTorch's words and numbers in a message", () => {
   ])('%s | %s', (expected, actual, missing) => {
     expect(missingFacts(expected, actual)).toEqual(missing);
   });
+});
+
+test("PyTorch's older reprs are accepted", () => {
+  const newer = 'L(\n  (0-1): 2 x S(\n    (0-2): 3 x LayerNorm((4,), eps=1e-05, bias=True)\n  )\n  (2): ReLU()\n)';
+  const norms = [0, 1, 2].map((i) => `    (${i}): LayerNorm((4,), eps=1e-05)\n`).join('');
+  const older = `L(\n${[0, 1].map((i) => `  (${i}): S(\n${norms}  )\n`).join('')}  (2): ReLU()\n)`;
+  expect([newer, older, older.replace('(2): ReLU', '(3): ReLU')].map((text) => sameRepr(text, newer))).toEqual([true, true, false]);
 });
 
 describe('Python constructor text', () => {

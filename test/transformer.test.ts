@@ -175,6 +175,14 @@ test("an activation's parameters stay the user's", () => {
   expect([...model.stateDict().keys()].filter((key) => key.includes('activation'))).toHaveLength(8);
 });
 
+test("an encoder and a decoder of one's own", () => {
+  const customEncoder = new TransformerEncoder(encoderLayer({ dropout: 0 }), 1);
+  const customDecoder = new TransformerDecoder(decoderLayer({ dropout: 0 }), 1);
+  const model = new Transformer({ dModel: 8, nhead: 2, customEncoder, customDecoder });
+  const [src, tgt] = [rand([5, 2, 8]), rand([4, 2, 8])];
+  expect(model.forward(src, tgt).data).toEqual(customDecoder.forward(tgt, customEncoder.forward(src)).data);
+});
+
 /** Refused before any work, each with PyTorch's words where PyTorch refuses too. */
 describe('refusals', () => {
   const x = zeros([5, 2, 8]);

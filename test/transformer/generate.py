@@ -9,8 +9,8 @@ numbers of -0.5..0.5 from the seed, in their order, then come the inputs and the
 
 Attention is computed by hand, by the rules of PyTorch 2.13: a mask is added, a query whose keys are all masked is NaN where
 weights are asked for and attends to nothing otherwise. Where PyTorch 1.13 has the same rules, `nn` must agree. Marked
-`by hand` below: queries and keys that are normalized, which no PyTorch has; RMSNorm, and `bias=False` of layers, which 1.13
-lacks.
+`by hand` below: normalized queries and keys, and norms other than LayerNorm, which no PyTorch has, and `bias=False` of
+layers, which 1.13 lacks.
 """
 import json
 import math
@@ -170,8 +170,17 @@ def with_norms(make, module):
     return module
 
 
+def with_qk_norms(make, module):
+    """The attention of a layer by one with norms of queries and keys."""
+    for name in ("self_attn", "multihead_attn"):
+        if hasattr(module, name):
+            setattr(module, name, MultiheadAttention(module.self_attn.embed_dim, module.self_attn.num_heads, qk_norm=make))
+    return module
+
+
 names = {**vars(nn), "nn": nn, "MultiheadAttention": MultiheadAttention, "Attention": Attention, "RMSNorm": RMSNorm,
-         "SinusoidalPositions": Positions, "without_bias": without_bias, "with_norms": with_norms}
+         "SinusoidalPositions": Positions, "without_bias": without_bias, "with_norms": with_norms,
+         "with_qk_norms": with_qk_norms}
 # Layers are made of the attention above.
 nn.modules.transformer.MultiheadAttention = MultiheadAttention
 
@@ -346,6 +355,8 @@ def layers():
         yield run(f"without_bias({decoder})", [[4, 3, 8], [5, 3, 8]])
         yield run(f"with_norms(RMSNorm, {encoder})", [[5, 3, 8]])
         yield run(f"with_norms(RMSNorm, {decoder})", [[4, 3, 8], [5, 3, 8]])
+        yield run(f"with_qk_norms(RMSNorm, {encoder})", [[5, 3, 8]], {"src_mask": causal(5)})
+        yield run(f"with_qk_norms(LayerNorm, {decoder})", [[4, 3, 8], [5, 3, 8]])
     layer = "TransformerEncoderLayer(8, 2, 16, dropout=0.0, norm_first=True)"
     yield run(f"TransformerEncoder({layer}, 2, norm=LayerNorm(8))", [[5, 3, 8]], {"src_key_padding_mask": padded(5, 3, 1)})
     yield run(f"TransformerEncoder({layer}, 3)", [[5, 8]], {"mask": square(5)})

@@ -69,6 +69,14 @@ export const modules: Readonly<Record<string, () => Module>> = {
       (made) => `with_norms(RMSNorm, TransformerDecoderLayer(8, 2, 16, ${made}))`,
       (options) => decoderLayer({ ...options, normLayer: rms }),
     ),
+    ...placed(
+      (made) => `with_qk_norms(RMSNorm, TransformerEncoderLayer(8, 2, 16, ${made}))`,
+      (options) => encoderLayer({ ...options, qkNorm: rms }),
+    ),
+    ...placed(
+      (made) => `with_qk_norms(LayerNorm, TransformerDecoderLayer(8, 2, 16, ${made}))`,
+      (options) => decoderLayer({ ...options, qkNorm: (width) => new LayerNorm(width) }),
+    ),
   ]),
   'TransformerEncoder(TransformerEncoderLayer(8, 2, 16, dropout=0.0, norm_first=True), 2, norm=LayerNorm(8))': () =>
     new TransformerEncoder(encoderLayer({ dropout: 0, normFirst: true }), 2, { norm: new LayerNorm(8) }),

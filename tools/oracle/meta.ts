@@ -43,12 +43,27 @@ export function judgeMeta(json: Fields, actual: Description): string | null {
   );
 }
 
-/** Equal line by line, where a line of PyTorch before 2.13 lacks the `bias=` that newer ones print. */
-function sameRepr(expected: string, actual: string): boolean {
+/**
+ * Equal line by line, where a line of PyTorch before 2.13 lacks the `bias=` that newer ones print, and PyTorch before 2.0
+ * prints each module of a list.
+ */
+export function sameRepr(expected: string, actual: string): boolean {
   const lines = expected.split('\n');
-  const ours = actual.split('\n');
-  const same = (line: string, i: number) => [ours[i], ours[i]?.replace(/, bias=(True|False)/, '')].includes(line);
-  return lines.length === ours.length && lines.every(same);
+  return [actual.split('\n'), spread(actual.split('\n'))].some((ours) => {
+    const same = (line: string, i: number) => [ours[i], ours[i]?.replace(/, bias=(True|False)/, '')].includes(line);
+    return lines.length === ours.length && lines.every(same);
+  });
+}
+
+/** `(0-1): 2 x Linear(...)` as the two modules that it stands for. */
+function spread([line, ...rest]: readonly string[]): string[] {
+  if (line === undefined) return [];
+  const [, indent = '', first, last, text = ''] = /^( *)\((\d+)-(\d+)\): \d+ x (.*)$/.exec(line) ?? [];
+  if (first === undefined || last === undefined) return [line, ...spread(rest)];
+  const inside = text.endsWith('(') ? rest.indexOf(`${indent})`) + 1 : 0;
+  const body = spread(rest.slice(0, inside));
+  const each = Array.from({ length: Number(last) - Number(first) + 1 }, (_, i) => Number(first) + i);
+  return [...each.flatMap((i) => [`${indent}(${i}): ${text}`, ...body]), ...spread(rest.slice(inside))];
 }
 
 /** The value that all elements have, or "random". */

@@ -137,7 +137,7 @@ export class MultiheadAttention extends Module {
   }
 
   forward(query: Tensor, key: Tensor, value: Tensor, options: AttentionPass = {}): AttentionOutput {
-    const { keyPaddingMask, needWeights, attnMask, averageAttnWeights, isCausal } = optionsOf('forward', options, {
+    const { keyPaddingMask, needWeights, attnMask, averageAttnWeights, isCausal } = optionsOf('MultiheadAttention.forward', options, {
       keyPaddingMask: null, needWeights: true, attnMask: null, averageAttnWeights: true, isCausal: false,
     });
     const seen = { query, key, value, attnMask, keyPaddingMask };
@@ -267,7 +267,7 @@ export class Attention extends Module {
   }
 
   forward(x: Tensor, options: SelfAttentionPass = {}): Tensor {
-    const { attnMask } = optionsOf('forward', options, { attnMask: null });
+    const { attnMask } = optionsOf('Attention.forward', options, { attnMask: null });
     checkTokens(x, this.dim);
     return scope(() => {
       const layout = { heads: this.numHeads, parts: 3, batchFirst: true };

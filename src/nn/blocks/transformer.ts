@@ -16,13 +16,24 @@ import { tokensOf } from './masks.js';
 import { makeNorm } from './normlayer.js';
 import { causalMask, checkMaskKind } from './sdpa.js';
 import {
-  layerDefaults, TransformerDecoderLayer, TransformerEncoderLayer, type DecoderLayerPass, type TransformerLayerOptions,
+  layerDefaults, TransformerDecoderLayer, TransformerEncoderLayer, type DecoderLayerPass, type EncoderLayerPass,
+  type TransformerLayerOptions,
 } from './transformerlayer.js';
 
 /** Options of {@link TransformerEncoder} and {@link TransformerDecoder}. */
 export interface TransformerStackOptions {
   /** What follows the last layer: a stack with normFirst needs it. Default null: nothing. */
   readonly norm?: Layer | null;
+}
+
+/** What {@link TransformerEncoder} stacks: {@link TransformerEncoderLayer}, or a module that is called as one. */
+export interface EncoderLayerModule extends Module {
+  forward(src: Tensor, options?: EncoderLayerPass): Tensor;
+}
+
+/** What {@link TransformerDecoder} stacks: {@link TransformerDecoderLayer}, or a module that is called as one. */
+export interface DecoderLayerModule extends Module {
+  forward(tgt: Tensor, memory: Tensor, options?: DecoderLayerPass): Tensor;
 }
 
 /** Masks of a pass of {@link TransformerEncoder}, the same for every layer. */
@@ -52,20 +63,20 @@ export interface DecoderPass extends Omit<DecoderLayerPass, 'tgtIsCausal'> {
  * const layer = new TransformerEncoderLayer(16, 4, { dimFeedforward: 32, normFirst: true });
  * new TransformerEncoder(layer, 2, { norm: new LayerNorm(16) }).forward(randn([5, 2, 16])).shape; // [5, 2, 16]
  */
-export class TransformerEncoder extends Module {
+export class TransformerEncoder<T extends EncoderLayerModule = TransformerEncoderLayer> extends Module {
   static readonly type = 'TransformerEncoder';
 
-  layers: ModuleList<TransformerEncoderLayer>;
+  layers: ModuleList<T>;
   norm: Layer | null;
 
-  constructor(encoderLayer: TransformerEncoderLayer, numLayers: number, options: TransformerStackOptions = {}) {
+  constructor(encoderLayer: T, numLayers: number, options: TransformerStackOptions = {}) {
     super();
     this.layers = copiesOf(encoderLayer, numLayers);
     this.norm = normOf(new.target.name, options);
   }
 
   forward(src: Tensor, options: EncoderPass = {}): Tensor {
-    const settings = optionsOf<EncoderPass>('forward', options, { mask: null, srcKeyPaddingMask: null, isCausal: null });
+    const settings = optionsOf<EncoderPass>('TransformerEncoder.forward', options, { mask: null, srcKeyPaddingMask: null, isCausal: null });
     const { mask, srcKeyPaddingMask, isCausal } = settings;
     if (mask !== null) checkMaskKind('mask', mask);
     const pass = { srcMask: mask, srcKeyPaddingMask, isCausal: isCausal ?? false };
@@ -88,20 +99,20 @@ export class TransformerEncoder extends Module {
  * const decoder = new TransformerDecoder(new TransformerDecoderLayer(16, 4, { dimFeedforward: 32 }), 2);
  * decoder.forward(randn([5, 2, 16]), randn([7, 2, 16])).shape; // [5, 2, 16]
  */
-export class TransformerDecoder extends Module {
+export class TransformerDecoder<T extends DecoderLayerModule = TransformerDecoderLayer> extends Module {
   static readonly type = 'TransformerDecoder';
 
-  layers: ModuleList<TransformerDecoderLayer>;
+  layers: ModuleList<T>;
   norm: Layer | null;
 
-  constructor(decoderLayer: TransformerDecoderLayer, numLayers: number, options: TransformerStackOptions = {}) {
+  constructor(decoderLayer: T, numLayers: number, options: TransformerStackOptions = {}) {
     super();
     this.layers = copiesOf(decoderLayer, numLayers);
     this.norm = normOf(new.target.name, options);
   }
 
   forward(tgt: Tensor, memory: Tensor, options: DecoderPass = {}): Tensor {
-    const { tgtIsCausal, ...masks } = optionsOf<DecoderPass>('forward', options, {
+    const { tgtIsCausal, ...masks } = optionsOf<DecoderPass>('TransformerDecoder.forward', options, {
       tgtMask: null, memoryMask: null, tgtKeyPaddingMask: null, memoryKeyPaddingMask: null, tgtIsCausal: null, memoryIsCausal: false,
     });
     const pass = { ...masks, tgtIsCausal: tgtIsCausal ?? false };
@@ -205,7 +216,7 @@ export class Transformer extends Module {
   }
 
   forward(src: Tensor, tgt: Tensor, options: TransformerPass = {}): Tensor {
-    const { srcMask, srcKeyPaddingMask, srcIsCausal, ...pass } = optionsOf<TransformerPass>('forward', options, {
+    const { srcMask, srcKeyPaddingMask, srcIsCausal, ...pass } = optionsOf<TransformerPass>('Transformer.forward', options, {
       srcMask: null, tgtMask: null, memoryMask: null, srcKeyPaddingMask: null, tgtKeyPaddingMask: null,
       memoryKeyPaddingMask: null, srcIsCausal: null, tgtIsCausal: null, memoryIsCausal: false,
     });

@@ -125,7 +125,7 @@ export class TransformerEncoderLayer extends Module {
   }
 
   forward(src: Tensor, options: EncoderLayerPass = {}): Tensor {
-    const { srcMask, srcKeyPaddingMask, isCausal } = optionsOf('forward', options, {
+    const { srcMask, srcKeyPaddingMask, isCausal } = optionsOf('TransformerEncoderLayer.forward', options, {
       srcMask: null, srcKeyPaddingMask: null, isCausal: false,
     });
     if (srcKeyPaddingMask !== null) checkMaskKind('src_key_padding_mask', srcKeyPaddingMask);
@@ -196,7 +196,7 @@ export class TransformerDecoderLayer extends Module {
   }
 
   forward(tgt: Tensor, memory: Tensor, options: DecoderLayerPass = {}): Tensor {
-    const masks = optionsOf('forward', options, {
+    const masks = optionsOf('TransformerDecoderLayer.forward', options, {
       tgtMask: null, memoryMask: null, tgtKeyPaddingMask: null, memoryKeyPaddingMask: null, tgtIsCausal: false, memoryIsCausal: false,
     });
     const own = { attnMask: masks.tgtMask, keyPaddingMask: masks.tgtKeyPaddingMask, isCausal: masks.tgtIsCausal, needWeights: false };
