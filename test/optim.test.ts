@@ -350,7 +350,8 @@ test.each([
     clipGradNorm_(param, 1, { errorIfNonfinite: true });
   }, 'argument', 'The total norm of order 2 for gradients from `parameters` is non-finite, so it cannot be clipped'],
   ['a norm of order 0', () => clipGradNorm_([withGradient()], 1, { normType: 0 }), 'argument', 'normType is a number above 0'],
-  ['what is no parameter', () => clipGradNorm_([1 as unknown as Tensor], 1), 'argument', 'clipGradNorm_ takes tensors'],
+  ['what is no parameter', () => clipGradNorm_([1 as unknown as Tensor], 1), 'argument', 'clipGradNorm_ takes tensors, got the number 1'],
+  ['a model for its parameters', () => clipGradValue_(new Linear(1, 1) as unknown as Tensor, 1), 'argument', 'clipGradValue_ takes tensors, got an object'],
   ['a schedule of no optimizer', () => new StepLR({ paramGroups: [] }, { stepSize: 1 }), 'argument', 'is not an Optimizer'],
   ['steps of none', () => new StepLR(new SGD([x]), { stepSize: 0 }), 'size', 'step_size must be a whole number from 1'],
   ['a cosine without its length', () => new CosineAnnealingLR(new SGD([x]), {} as { tMax: number }), 'size', 'T_max must be a whole number from 1'],

@@ -127,7 +127,10 @@ function checkRows(tensors: readonly Tensor[]): void {
   tensors.forEach((x: Tensor, i) => {
     if (x.rank > 0 && x.shape[0] === expected) return;
     const shapes = tensors.map(({ shape }: Tensor) => `[${shape.join(', ')}]`).join(', ');
-    const message = `Size mismatch between tensors: tensor ${i} has ${x.shape[0] ?? 'no'} rows, the first ${expected ?? 'none'}; of ${shapes}`;
-    throw new KeelError('shape', message, { index: i, expected, got: x.shape[0] });
+    throw new KeelError(
+      'shape',
+      `Size mismatch between tensors: tensor ${i} has ${x.shape[0] ?? 'no'} rows, the first ${expected ?? 'none'}; of ${shapes}`,
+      { index: i, expected, got: x.shape[0] },
+    );
   });
 }

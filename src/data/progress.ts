@@ -98,7 +98,8 @@ export function progressText({ label, unit, total, count, millis, note, isDone }
   const rate = millis > 0 ? (1000 * count) / millis : 0;
   const left = rate > 0 ? (1000 * Math.max(0, total - count)) / rate : null;
   const time = isDone ? `in ${clock(millis)}` : left === null ? '' : `${clock(left)} left`;
-  const parts = [label, bar, `${count}/${total}`, `${Math.floor(100 * share)}%`, rate > 0 ? `${rounded(rate)} ${unit}/s` : '', time, note];
+  const speed = rate > 0 ? `${rounded(rate)} ${unit}/s` : '';
+  const parts = [label, bar, `${count}/${total}`, `${Math.floor(100 * share)}%`, speed, time, note];
   return parts.filter((part) => part !== '').join(' ');
 }
 

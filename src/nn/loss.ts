@@ -53,7 +53,8 @@ export function crossEntropy(input: Tensor, target: Tensor, options: CrossEntrop
   checkFloats('crossEntropy', weight === null ? [input] : [input, weight]);
   checkSmoothing(labelSmoothing);
   if (input.rank === 0) {
-    throw new KeelError('rank', 'Expected 1 or more dimensions (got 0): (C), (N, C) or (N, C, d1, ...)', { shape: input.shape });
+    const message = 'Expected 1 or more dimensions (got 0): (C), (N, C) or (N, C, d1, ...)';
+    throw new KeelError('rank', message, { shape: input.shape });
   }
   const axis = input.rank === 1 ? 0 : 1;
   const classes = input.shape[axis] ?? 0;
@@ -82,14 +83,15 @@ function withProbabilities(x: Tensor, target: Tensor, axis: number, settings: Re
   if (target.dtype !== 'float32' && target.dtype !== 'float64') {
     throw new KeelError(
       'dtype',
-      `Expected floating point type for target with class probabilities, got ${target.dtype}: classes have no axis of ${list(x.shape)} ` +
-        'for them',
+      `Expected floating point type for target with class probabilities, got ${target.dtype} of the input's shape ` +
+        `${list(x.shape)}: class indices have no axis of classes`,
       { dtype: target.dtype },
     );
   }
   checkFloats('crossEntropy', [x, target]);
   if (ignoreIndex >= 0) {
-    throw new KeelError('argument', `ignore_index is not supported for floating point target: got ${ignoreIndex}`, { ignoreIndex });
+    const message = `ignore_index is not supported for floating point target: got ${ignoreIndex}`;
+    throw new KeelError('argument', message, { ignoreIndex });
   }
   const classes = x.shape[axis] ?? 0;
   return scope(() => {
@@ -151,10 +153,11 @@ function checkTargetShape(input: readonly number[], target: readonly number[], e
 
 function outOfBounds(label: bigint, i: number, shape: readonly number[], classes: number, ignoreIndex: number): KeelError {
   const place = placeOf(i, shape);
+  const where = place.length === 0 ? 'alone' : `at [${place.join(', ')}]`;
   return new KeelError(
     'dimension',
-    `Target ${label} is out of bounds. It stands ${place.length === 0 ? 'alone' : `at [${place.join(', ')}]`}, and the input has ` +
-      `${classes} classes: labels are 0..${classes - 1}, or ignoreIndex ${ignoreIndex}`,
+    `Target ${label} is out of bounds. It stands ${where}, and the input has ${classes} classes: labels are ` +
+      `0..${classes - 1}, or ignoreIndex ${ignoreIndex}`,
     { label, place, classes, ignoreIndex },
   );
 }

@@ -46,7 +46,8 @@ export function classEntropy(x: Tensor, classes: Classes): Tensor {
     const positions = batch * depth;
     const column = (values: Tensor): Tensor => reshape(values, [batch, 1, depth]);
     const across = (values: Tensor): Tensor => reshape(values, [1, count, 1]);
-    const counted = (all: Tensor, kept: Tensor): Tensor => (at === null ? all : flat(pick(reshape(all, [positions, 1]), kept, 1)));
+    const counted = (all: Tensor, kept: Tensor): Tensor =>
+      at === null ? all : flat(pick(reshape(all, [positions, 1]), kept, 1));
     const spread = (some: Tensor, kept: Tensor): Tensor =>
       at === null ? some : flat(addRows(reshape(some, [labels.length, 1]), kept, 1, [positions, 1]));
 

@@ -77,7 +77,8 @@ export function clipGradValue_(parameters: Tensor | Iterable<Tensor>, clipValue:
 }
 
 function gradientsOf(name: string, parameters: Tensor | Iterable<Tensor>): Tensor[] {
-  const given = parameters instanceof Tensor ? [parameters] : [...parameters];
+  const isList = typeof parameters === 'object' && parameters !== null && Symbol.iterator in parameters;
+  const given = isList ? [...parameters] : [parameters];
   const gradients = given.flatMap((parameter) => {
     if (parameter instanceof Tensor) return parameter.grad === null ? [] : [parameter.grad];
     const message = `${name} takes tensors, got ${showGiven(parameter)}: give model.parameters()`;

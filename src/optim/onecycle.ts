@@ -88,11 +88,7 @@ export class OneCycleLR extends LRScheduler {
     this.baseMomentums = this.#each('base_momentum', given.baseMomentum);
     this.baseLrs = this.maxLrs.map((max) => max / divFactor);
     this.minLrs = this.baseLrs.map((initial) => initial / finalDivFactor);
-    const rates = this.ratesAt(0);
-    this.groups.forEach((group, i) => {
-      group.initialLr = this.baseLrs[i] ?? group.lr;
-    });
-    this.set(rates);
+    this.begin(this.ratesAt(0));
   }
 
   protected ratesAt(step: number): number[] {
@@ -143,8 +139,12 @@ export class OneCycleLR extends LRScheduler {
     const values = typeof given === 'number' ? this.groups.map(() => given) : [...given];
     for (const value of values) checkNumber(name, value);
     if (values.length === this.groups.length) return values;
-    const message = `${name} must have the same length as optimizer.param_groups. ${name} has ${values.length} values, param_groups has`;
-    throw new KeelError('argument', `${message} ${this.groups.length}.`, { expected: this.groups.length, got: values.length });
+    throw new KeelError(
+      'argument',
+      `${name} must have the same length as optimizer.param_groups. ${name} has ${values.length} values, ` +
+        `param_groups has ${this.groups.length}.`,
+      { expected: this.groups.length, got: values.length },
+    );
   }
 }
 

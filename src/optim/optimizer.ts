@@ -111,7 +111,8 @@ export abstract class Optimizer<S extends GroupSettings = GroupSettings> {
     const checked = params.map((param, i) => {
       checkParameter(param, i);
       if (held.has(param.variable)) {
-        throw new KeelError('argument', `some parameters appear in more than one parameter group: ${describe(param, i)}`, { index: i });
+        const message = `some parameters appear in more than one parameter group: ${describe(param, i)}`;
+        throw new KeelError('argument', message, { index: i });
       }
       if (fresh.has(param.variable)) {
         const message = `optimizer contains a parameter group with duplicate parameters: ${describe(param, i)} is there twice`;
@@ -149,7 +150,7 @@ export abstract class Optimizer<S extends GroupSettings = GroupSettings> {
     }
   }
 
-  /** Sets the gradient of every parameter to null. */
+  /** Sets the gradient of every parameter to null; in a {@link scope} the memory of those that were goes with it. */
   zeroGrad(): void {
     for (const { params } of this.paramGroups) for (const param of params) param.grad = null;
   }
@@ -171,7 +172,8 @@ export abstract class Optimizer<S extends GroupSettings = GroupSettings> {
     const all = this.paramGroups.flatMap(({ params }) => params);
     const states = all.flatMap((param, i) => {
       const state = this.#states.get(param);
-      return state === undefined || state.tensors.size + Number(this.countsSteps) === 0 ? [] : [[i, this.#saved(state)] as const];
+      if (state === undefined || (state.tensors.size === 0 && !this.countsSteps)) return [];
+      return [[i, this.#saved(state)] as const];
     });
     return { state: Object.fromEntries(states), param_groups: groups };
   }
@@ -265,11 +267,10 @@ function checkParameter(param: unknown, i: number): asserts param is Tensor {
     throw new KeelError('argument', message, { index: i, given: param });
   }
   if (param.isDisposed) throw new KeelError('disposed', `${describe(param, i)} was disposed: keep it`, { index: i });
-  if (param.variable.node === null) return;
-  throw new KeelError('graph', `can't optimize a non-leaf Tensor: ${describe(param, i)} is the result of ${param.variable.node.name}`, {
-    index: i,
-    node: param.variable.node.name,
-  });
+  const { node } = param.variable;
+  if (node === null) return;
+  const message = `can't optimize a non-leaf Tensor: ${describe(param, i)} is the result of ${node.name}`;
+  throw new KeelError('graph', message, { index: i, node: node.name });
 }
 
 function describe({ shape }: Tensor, i: number): string {
@@ -285,8 +286,10 @@ function checkGroups(counts: readonly number[], saved: OptimizerState['param_gro
   saved.forEach(({ params }, i) => {
     const got = Array.isArray(params) ? params.length : 0;
     if (got === counts[i]) return;
-    const message = `loaded state dict contains a parameter group that doesn't match the size of optimizer's group: group ${i} has`;
-    throw new KeelError('state_dict', `${message} ${got} parameters, and the optimizer's ${counts[i]}`, { group: i, expected: counts[i], got });
+    const message =
+      "loaded state dict contains a parameter group that doesn't match the size of optimizer's group: " +
+      `group ${i} has ${got} parameters, and the optimizer's ${counts[i]}`;
+    throw new KeelError('state_dict', message, { group: i, expected: counts[i], got });
   });
 }
 
@@ -294,14 +297,19 @@ function checkKind(name: string, value: unknown, model: unknown): void {
   const isList = Array.isArray(model);
   if (isList ? Array.isArray(value) && value.length === model.length : typeof value === typeof model) return;
   const expected = isList ? `a list of ${model.length} numbers` : `a ${typeof model}`;
-  throw new KeelError('state_dict', `${snakeCase(name)} of a loaded group is ${showGiven(value)}, not ${expected}`, { name, value });
+  const message = `${snakeCase(name)} of a loaded group is ${showGiven(value)}, not ${expected}`;
+  throw new KeelError('state_dict', message, { name, value });
 }
 
 function checkedState(key: string, saved: SavedState, param: Tensor): SavedState {
   for (const [name, value] of Object.entries(saved)) {
     if (!(value instanceof Tensor) || name === 'step' || sameShape(value.shape, param.shape)) continue;
-    const message = `${name} of parameter ${key} has shape ${showShape(value.shape)} in the loaded state dict, the parameter`;
-    throw new KeelError('state_dict', `${message} ${showShape(param.shape)}`, { name, expected: param.shape, got: value.shape });
+    throw new KeelError(
+      'state_dict',
+      `${name} of parameter ${key} has shape ${showShape(value.shape)} in the loaded state dict, the parameter ` +
+        showShape(param.shape),
+      { name, expected: param.shape, got: value.shape },
+    );
   }
   return saved;
 }

@@ -48,7 +48,6 @@ export abstract class LRScheduler {
       throw new KeelError('argument', message, { optimizer });
     }
     this.optimizer = optimizer;
-    for (const group of this.groups) group.initialLr ??= group.lr;
     this.baseLrs = this.groups.map(({ lr, initialLr = lr }) => initialLr);
     this.lastLr = this.groups.map(({ lr }) => lr);
   }
@@ -60,13 +59,21 @@ export abstract class LRScheduler {
     return this.optimizer.paramGroups;
   }
 
+  /** Once all options are checked: the groups keep what they started from, and get the first rates. */
+  protected begin(rates: readonly number[] = this.lastLr): void {
+    this.groups.forEach((group, i) => {
+      group.initialLr = this.baseLrs[i] ?? group.lr;
+    });
+    this.set(rates);
+  }
+
   /** Sets the rates of the next epoch or batch. */
   step(): void {
     this.set(this.ratesAt(this.lastEpoch + 1));
     this.lastEpoch += 1;
   }
 
-  protected set(rates: readonly number[]): void {
+  private set(rates: readonly number[]): void {
     this.groups.forEach((group, i) => {
       group.lr = rates[i] ?? group.lr;
     });
@@ -95,8 +102,9 @@ export abstract class LRScheduler {
     const loaded = this.#fields().map(([name, own]) => {
       const value = state[keyOf(name)];
       if (typeof value === typeof own && Array.isArray(value) === Array.isArray(own)) return [name, value] as const;
-      const message = `the state dict of ${this.constructor.name} has ${showGiven(value)} for ${keyOf(name)}: it is of another schedule`;
-      throw new KeelError('state_dict', message, { key: keyOf(name), value });
+      const key = keyOf(name);
+      const message = `the state dict has ${showGiven(value)} for ${key}: it is that of another schedule`;
+      throw new KeelError('state_dict', message, { key, value });
     });
     for (const [name, value] of loaded) Reflect.set(this, name, structuredClone(value));
   }
@@ -138,6 +146,7 @@ export class StepLR extends LRScheduler {
     checkNumber('gamma', gamma);
     this.stepSize = stepSize;
     this.gamma = gamma;
+    this.begin();
   }
 
   protected ratesAt(epoch: number): number[] {
@@ -187,7 +196,7 @@ export class LinearLR extends LRScheduler {
     this.startFactor = startFactor;
     this.endFactor = endFactor;
     this.totalIters = totalIters;
-    this.set(this.groups.map(({ lr }) => lr * startFactor));
+    this.begin(this.groups.map(({ lr }) => lr * startFactor));
   }
 
   protected ratesAt(epoch: number): number[] {
@@ -227,6 +236,7 @@ export class CosineAnnealingLR extends LRScheduler {
     checkNumber('etaMin', etaMin);
     this.tMax = tMax;
     this.etaMin = etaMin;
+    this.begin();
   }
 
   protected ratesAt(epoch: number): number[] {
