@@ -171,6 +171,19 @@ test.each(Object.keys(logits))('softmax: %s', (name) => {
   }
 });
 
+test('the logarithm of what outweighs all others keeps its digits', () => {
+  for (const runs of [runsOf(40, 77, 1, 1), runsOf(40, 10, 1, 1), runsOf(1, 40, 19, 1), runsOf(2, 5, 3, 37)]) {
+    const { r0, k1, r1 } = runs;
+    const within = (e: number) => (Math.floor(e / (k1 * r1)) % r0) * r1 + (e % r1);
+    const x = fill(runs, (set, e) => (within(e) === (set * 7) % (r0 * r1) ? 9 : -4 + gauss()));
+    const want = new Float64Array(x.length);
+    reference.softmax(x, runs, true, want);
+    const got = run(machines[0]!, x, x.length, (from, to) => softmax(machines[0]!, from, runs, true, to));
+    // The sum of the others is right to its own rounding and theirs; beside 1 it would be to 6e-8 / 1e-4.
+    expectClose(got, want, (i) => 4e-6 * Math.abs(want[i]!), `sure ${JSON.stringify(runs)}`);
+  }
+});
+
 test('rows by index, and their sums', () => {
   for (const [height, width, count] of [[1, 1, 5], [7, 3, 40], [50, 33, 9], [300, 96, 5000]] as const) {
     const index = BigInt64Array.from({ length: count }, () => BigInt(Math.floor(random() * height)));

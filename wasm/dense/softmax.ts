@@ -1,4 +1,5 @@
-// Softmax and its logarithm. Sums are of float32 in blocks and of float64 across them.
+// Softmax and its logarithm. Sums are of float32 in blocks and of float64 across them. For the logarithm, terms that are 1 are
+// counted apart: where the largest outweighs all others, as in the loss of a network that is sure, it is log(1 + their sum).
 
 import { expNegative4 } from './math';
 import { log2 } from './math-scalar';
@@ -31,7 +32,7 @@ export function softmaxSets(args: usize, from: i32, to: i32, scratch: usize): vo
     for (let j = 0, p = x; j < r0; j++, p += step) largest = max(largest, largestOf(p, bytes));
     let total: f64 = 0;
     const isLog = a.log != 0;
-    for (let j = 0, at: usize = 0; j < r0; j++, at += step) total += exponentials(x + at, y + at, bytes, largest, isLog, scratch);
+    for (let j = 0, at: usize = 0; j < r0; j++, at += step) total += exponentials(x + at, y + at, bytes, largest, isLog);
     const scale = f32x4.splat(<f32>(isLog ? log2(total) * LN2 : 1 / total));
     for (let j = 0, at: usize = 0; j < r0; j++, at += step) finish(x + at, y + at, bytes, f32x4.splat(largest), scale, isLog);
   }
@@ -56,15 +57,24 @@ function largestOf(x: usize, bytes: usize): f32 {
 }
 
 /** Σ exp(x - largest), its terms in y unless only the sum is wanted. */
-function exponentials(x: usize, y: usize, bytes: usize, largest: f32, isLog: bool, scratch: usize): f64 {
-  const shift = f32x4.splat(largest), end = x + bytes;
-  // Terms that nobody wants are written to one place.
-  const step: usize = isLog ? 0 : 32;
-  if (isLog) y = scratch;
+function exponentials(x: usize, y: usize, bytes: usize, largest: f32, isLog: bool): f64 {
+  const end = x + bytes;
+  let total: f64 = isLog ? sumOfTerms(x, bytes & ~31, largest) : terms(x, y, bytes & ~31, largest);
+  y += bytes & ~31;
+  for (x += bytes & ~31; x < end; x += 4, y += 4) {
+    const e = exp(load<f32>(x) - largest);
+    if (!isLog) store<f32>(y, e);
+    total += e;
+  }
+  return total;
+}
+
+function terms(x: usize, y: usize, bytes: usize, largest: f32): f64 {
+  const shift = f32x4.splat(largest);
   let total: f64 = 0;
-  for (const whole = x + (bytes & ~31); x < whole; ) {
+  for (const end = x + bytes; x < end; ) {
     let s = f32x4.splat(0), s2 = s;
-    for (const stop = min(whole, x + (SHORT << 2)); x < stop; x += 32, y += step) {
+    for (const stop = min(end, x + (SHORT << 2)); x < stop; x += 32, y += 32) {
       const e = expNegative4(f32x4.sub(v128.load(x), shift)), e2 = expNegative4(f32x4.sub(v128.load(x, 16), shift));
       v128.store(y, e);
       v128.store(y, e2, 16);
@@ -73,12 +83,24 @@ function exponentials(x: usize, y: usize, bytes: usize, largest: f32, isLog: boo
     }
     total += sumOf(f32x4.add(s, s2));
   }
-  for (; x < end; x += 4, y += step >> 3) {
-    const e = exp(load<f32>(x) - largest);
-    store<f32>(y, e);
-    total += e;
-  }
   return total;
+}
+
+function sumOfTerms(x: usize, bytes: usize, largest: f32): f64 {
+  const shift = f32x4.splat(largest), one = f32x4.splat(1);
+  let total: f64 = 0, ones = i32x4.splat(0);
+  for (const end = x + bytes; x < end; ) {
+    let s = f32x4.splat(0), s2 = s;
+    for (const stop = min(end, x + (SHORT << 2)); x < stop; x += 32) {
+      const e = expNegative4(f32x4.sub(v128.load(x), shift)), e2 = expNegative4(f32x4.sub(v128.load(x, 16), shift));
+      const is1 = f32x4.eq(e, one), is1too = f32x4.eq(e2, one);
+      ones = i32x4.sub(i32x4.sub(ones, is1), is1too);
+      s = f32x4.add(s, v128.andnot(e, is1));
+      s2 = f32x4.add(s2, v128.andnot(e2, is1too));
+    }
+    total += sumOf(f32x4.add(s, s2));
+  }
+  return total + sumOf(f32x4.convert_i32x4_s(ones));
 }
 
 function exp(x: f32): f32 {
@@ -115,11 +137,11 @@ export function softmaxColumns(args: usize, from: i32, to: i32, scratch: usize):
     const column = item % tiles * width, columns = min(width, k1 - column);
     const start = (<usize>(item / tiles) * <usize>r0 * <usize>k1 + <usize>column) << 2;
     const end = scratch + (<usize>columns << 2);
-    // Planes of a width: the largest, float32 sums, float64 sums.
-    const sums = <usize>width << 2, totals = sums << 1;
+    // Planes of a width: the largest, float32 sums, float64 sums, and how many terms of the logarithm's sum are 1.
+    const sums = <usize>width << 2, totals = sums << 1, ones = sums << 2, one = f32x4.splat(1);
     const x = <usize>a.x + start, y = <usize>a.y + start, isLog = a.log != 0;
     memory.copy(scratch, x, <usize>columns << 2);
-    memory.fill(scratch + sums, 0, 3 * sums);
+    memory.fill(scratch + sums, 0, 4 * sums);
     for (let j = 1, row = x + step; j < r0; j++, row += step) {
       let p = scratch, q = row;
       for (; p + 16 <= end; p += 16, q += 16) v128.store(p, f32x4.pmax(v128.load(p), v128.load(q)));
@@ -128,16 +150,23 @@ export function softmaxColumns(args: usize, from: i32, to: i32, scratch: usize):
     for (let j = 0, at: usize = 0; j < r0; j++, at += step) {
       let p = scratch, q = x + at, z = y + at;
       for (; p + 16 <= end; p += 16, q += 16, z += 16) {
-        const e = expNegative4(f32x4.sub(v128.load(q), v128.load(p)));
-        if (!isLog) v128.store(z, e);
+        let e = expNegative4(f32x4.sub(v128.load(q), v128.load(p)));
+        if (isLog) {
+          const is1 = f32x4.eq(e, one);
+          v128.store(p + ones, i32x4.sub(v128.load(p + ones), is1));
+          e = v128.andnot(e, is1);
+        } else {
+          v128.store(z, e);
+        }
         v128.store(p + sums, f32x4.add(v128.load(p + sums), e));
       }
       for (; p < end; p += 4, q += 4, z += 4) {
         const e = exp(load<f32>(q) - load<f32>(p));
         if (!isLog) store<f32>(z, e);
-        store<f32>(p + sums, load<f32>(p + sums) + e);
+        if (isLog && e == 1) store<i32>(p + ones, load<i32>(p + ones) + 1);
+        else store<f32>(p + sums, load<f32>(p + sums) + e);
       }
-      if (j % ROWS == ROWS - 1 || j == r0 - 1) settle(scratch + sums, scratch + totals, columns, j == r0 - 1, isLog);
+      if (j % ROWS == ROWS - 1 || j == r0 - 1) settle(scratch + sums, scratch + totals, scratch + ones, columns, j == r0 - 1, isLog);
     }
     for (let j = 0, at: usize = 0; j < r0; j++, at += step) {
       let p = scratch, q = x + at, z = y + at;
@@ -154,10 +183,10 @@ export function softmaxColumns(args: usize, from: i32, to: i32, scratch: usize):
 }
 
 /** Moves float32 sums into float64 ones; at last puts the factors, or logarithms, in their place. */
-function settle(sums: usize, totals: usize, columns: i32, isLast: bool, isLog: bool): void {
-  for (let i = 0; i < columns; i++, sums += 4, totals += 8) {
+function settle(sums: usize, totals: usize, ones: usize, columns: i32, isLast: bool, isLog: bool): void {
+  for (let i = 0; i < columns; i++, sums += 4, totals += 8, ones += 4) {
     const total = load<f64>(totals) + <f64>load<f32>(sums);
     store<f64>(totals, total);
-    store<f32>(sums, isLast ? <f32>(isLog ? log2(total) * LN2 : 1 / total) : 0);
+    store<f32>(sums, isLast ? <f32>(isLog ? log2(total + <f64>load<i32>(ones)) * LN2 : 1 / total) : 0);
   }
 }
