@@ -108,6 +108,7 @@ test.each([
   ['a mix of dtypes', () => crossEntropy(x, ones([2, 3], { dtype: 'float64' })), 'dtype', 'float32 and float64'],
   ['too few weights', () => crossEntropy(x, int64([0, 0]), { weight: ones([2]) }), 'shape', 'weight tensor should be defined either for all 3 classes or no classes but got weight tensor of shape: [2]'],
   ['too much smoothing', () => crossEntropy(x, int64([0, 0]), { labelSmoothing: 1.5 }), 'argument', 'label_smoothing must be between 0.0 and 1.0. Got: 1.5'],
+  ['a broken label to ignore', () => new CrossEntropyLoss({ ignoreIndex: 1.5 }), 'argument', 'ignoreIndex is a whole number such as -100, got the number 1.5'],
   ['an unknown reduction', () => new MSELoss({ reduction: 'max' as 'sum' }), 'argument', 'max is not a valid value for reduction'],
   ['a scalar', () => crossEntropy(ones([]), int64([0], [])), 'rank', 'Expected 1 or more dimensions (got 0)'],
   ['an unknown option', () => crossEntropy(x, int64([0, 0]), { label_smoothing: 0.1 } as CrossEntropyOptions), 'argument', 'did you mean labelSmoothing?'],

@@ -15,8 +15,9 @@ export type DecayGroups = [{ params: Tensor[] }, { params: Tensor[]; weightDecay
  * and GRN's are of several axes), all that are called `bias`, and all of rank 0 and 1. Each parameter is there once, and
  * frozen ones (`requiresGrad` false) are left out.
  *
- * timm's `param_groups_weight_decay` goes by rank and name alone: rank ≤ 1 and `.bias` do not decay, so GRN's parameters
- * and a LayerNorm's of several axes do. PyTorch's optimizers let everything decay.
+ * timm's `param_groups_weight_decay` goes by rank and name alone: rank ≤ 1 and `.bias` do not decay, nor what the model
+ * lists (a ViT's `pos_embed` and `cls_token`), so GRN's parameters and a LayerNorm's of several axes do. PyTorch's
+ * optimizers let everything decay.
  *
  * @throws KeelError [argument] for what is no Module.
  * @see https://github.com/huggingface/pytorch-image-models/blob/main/timm/optim/_param_groups.py

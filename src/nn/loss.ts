@@ -47,11 +47,10 @@ export interface CrossEntropyOptions {
  */
 export function crossEntropy(input: Tensor, target: Tensor, options: CrossEntropyOptions = {}): Tensor {
   const settings = optionsOf('crossEntropy', options, crossEntropyDefaults);
-  const { weight, reduction, labelSmoothing } = settings;
-  checkReduction(reduction);
+  const { weight, reduction } = settings;
+  checkSettings(settings);
   checkTensors('crossEntropy', [input, target]);
   checkFloats('crossEntropy', weight === null ? [input] : [input, weight]);
-  checkSmoothing(labelSmoothing);
   if (input.rank === 0) {
     const message = 'Expected 1 or more dimensions (got 0): (C), (N, C) or (N, C, d1, ...)';
     throw new KeelError('rank', message, { shape: input.shape });
@@ -216,13 +215,13 @@ export class CrossEntropyLoss extends Module {
 
   constructor(options: CrossEntropyOptions = {}) {
     super();
-    const { weight, ...settings } = optionsOf(new.target.name, options, crossEntropyDefaults);
-    checkReduction(settings.reduction);
-    checkSmoothing(settings.labelSmoothing);
+    const settings = optionsOf(new.target.name, options, crossEntropyDefaults);
+    const { weight, ignoreIndex, reduction, labelSmoothing } = settings;
+    checkSettings(settings);
     if (weight !== null) checkFloats('CrossEntropyLoss', [weight]);
-    this.ignoreIndex = settings.ignoreIndex;
-    this.reduction = settings.reduction;
-    this.labelSmoothing = settings.labelSmoothing;
+    this.ignoreIndex = ignoreIndex;
+    this.reduction = reduction;
+    this.labelSmoothing = labelSmoothing;
     this.weight = weight === null ? null : bufferOf(reshape(weight, weight.shape));
   }
 
@@ -272,7 +271,12 @@ function checkReduction(reduction: Reduction): void {
   throw new KeelError('argument', message, { reduction });
 }
 
-function checkSmoothing(labelSmoothing: number): void {
+function checkSettings({ ignoreIndex, reduction, labelSmoothing }: Required<CrossEntropyOptions>): void {
+  checkReduction(reduction);
+  if (!Number.isInteger(ignoreIndex)) {
+    const message = `ignoreIndex is a whole number such as -100, got ${showGiven(ignoreIndex)}`;
+    throw new KeelError('argument', message, { ignoreIndex });
+  }
   if (typeof labelSmoothing === 'number' && labelSmoothing >= 0 && labelSmoothing <= 1) return;
   const given = typeof labelSmoothing === 'number' ? pythonNumber(labelSmoothing) : showGiven(labelSmoothing);
   throw new KeelError('argument', `label_smoothing must be between 0.0 and 1.0. Got: ${given}`, { labelSmoothing });
