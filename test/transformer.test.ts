@@ -166,6 +166,7 @@ test('positions of either layout load', () => {
   expect([first.pe.shape, second.pe.shape]).toEqual([[1, 3, 4], [3, 1, 4]]);
   expect(first.loadStateDict(second.stateDict()).reshapedKeys).toEqual(['pe']);
   expect(second.loadStateDict(second.stateDict()).reshapedKeys).toEqual([]);
+  expect(first.loadStateDict(new Map()).missingKeys).toEqual([]);
 });
 
 test("an activation's parameters stay the user's", () => {

@@ -23,8 +23,8 @@ function constructed(name: string, run: Run): Module {
 /** A stack is made of its layer's arguments, a number of layers and a norm's text. */
 function stack(name: string, run: Run): Module {
   const layer = construct(`${name}Layer`, [], keywordsOf(run.args.fields('layer_constructor', {})));
-  const norm = run.args.get('norm') ?? null;
-  return construct(name, [layer, run.args.number('num_layers')], { norm: norm === null ? null : buildModule(run.args.text('norm')) });
+  const norm = (run.args.get('norm') ?? null) === null ? null : buildModule(run.args.text('norm'));
+  return construct(name, [layer, run.args.number('num_layers')], { norm });
 }
 
 /** Loads the case's state strictly, sets the mode, calls with the inputs and masks, and differentiates by all of them. */

@@ -137,13 +137,15 @@ export class MultiheadAttention extends Module {
   }
 
   forward(query: Tensor, key: Tensor, value: Tensor, options: AttentionPass = {}): AttentionOutput {
-    const { keyPaddingMask, needWeights, attnMask, averageAttnWeights, isCausal } = optionsOf('MultiheadAttention.forward', options, {
+    const settings = optionsOf('MultiheadAttention.forward', options, {
       keyPaddingMask: null, needWeights: true, attnMask: null, averageAttnWeights: true, isCausal: false,
     });
+    const { keyPaddingMask, needWeights, attnMask, averageAttnWeights, isCausal } = settings;
     const seen = { query, key, value, attnMask, keyPaddingMask };
     const extents = checkAttention(seen, this);
     if (isCausal && attnMask === null) {
-      const message = 'Need attn_mask if specifying the is_causal hint: give the mask, Transformer.generateSquareSubsequentMask(n)';
+      const message =
+        'Need attn_mask if specifying the is_causal hint: give the mask too, Transformer.generateSquareSubsequentMask(n)';
       throw new KeelError('argument', message, { isCausal });
     }
     return scope(() => this.attend(seen, extents, needWeights, averageAttnWeights));
@@ -156,10 +158,11 @@ export class MultiheadAttention extends Module {
     const values = this.extended(v, this.biasV);
     const mask = addedMask(seen, extents, this.numHeads, (keys.shape[2] ?? 0) - extents.keys);
     const meeting = { mask, dropoutP: this.training ? this.dropout : 0, scale: null };
-    if (!needWeights) return { output: this.joined(attendSafely(queries, keys, values, meeting), seen.query), weights: null };
+    const { query } = seen;
+    if (!needWeights) return { output: this.joined(attendSafely(queries, keys, values, meeting), query), weights: null };
     const { y, weights } = attend(queries, keys, values, meeting);
     const shown = average ? mean(weights, 1) : weights;
-    return { output: this.joined(y, seen.query), weights: seen.query.rank === 2 ? reshape(shown, shown.shape.slice(1)) : shown };
+    return { output: this.joined(y, query), weights: query.rank === 2 ? reshape(shown, shown.shape.slice(1)) : shown };
   }
 
   /** Queries, keys and values by heads (N, heads, T, D): neighbours that are one tensor are projected by one product. */

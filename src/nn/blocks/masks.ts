@@ -70,18 +70,26 @@ export function checkAttention(seen: Seen, made: Made): Extents {
  * One mask to add to scores (N, heads, queries, keys + extra): both masks, the bool ones as 0 and −∞; `extra` keys at the
  * end are seen by all. Null where there is none.
  */
-export function addedMask({ query, attnMask, keyPaddingMask }: Seen, { batch, keys }: Extents, numHeads: number, extra: number): Tensor | null {
-  const masks = [
-    attnMask === null ? null : reshape(attnMask, attnMask.rank === 2 ? [1, 1, ...attnMask.shape] : [batch, numHeads, ...attnMask.shape.slice(1)]),
-    keyPaddingMask === null ? null : reshape(keyPaddingMask, [batch, 1, 1, keys]),
-  ].filter((mask) => mask !== null);
+export function addedMask(seen: Seen, extents: Extents, numHeads: number, extra: number): Tensor | null {
+  const { query } = seen;
   return scope(() => {
-    const [first, second] = masks;
+    const [first, second] = byScores(seen, extents, numHeads);
     if (first === undefined) return null;
-    const areBool = masks.every(({ dtype }) => dtype === 'bool');
-    if (second === undefined || areBool) return widened(asFloat(second === undefined ? first : or(first, second), query), extra);
-    return widened(add(asFloat(first, query), asFloat(second, query)), extra);
+    if (second === undefined) return widened(asFloat(first, query), extra);
+    const areBool = first.dtype === 'bool' && second.dtype === 'bool';
+    const both = areBool ? asFloat(or(first, second), query) : add(asFloat(first, query), asFloat(second, query));
+    return widened(both, extra);
   });
+}
+
+/** The masks that there are, in shapes that broadcast to the scores'. */
+function byScores({ attnMask, keyPaddingMask }: Seen, { batch, queries, keys }: Extents, numHeads: number): Tensor[] {
+  const masks: Tensor[] = [];
+  if (attnMask !== null) {
+    masks.push(reshape(attnMask, attnMask.rank === 2 ? [1, 1, queries, keys] : [batch, numHeads, queries, keys]));
+  }
+  if (keyPaddingMask !== null) masks.push(reshape(keyPaddingMask, [batch, 1, 1, keys]));
+  return masks;
 }
 
 /** Samples and tokens of each. */
@@ -109,11 +117,15 @@ function checkRanks({ query, key, value, attnMask, keyPaddingMask }: Seen): void
   }
   const given = rank === 3 ? 'For batched (3-D) `query`' : 'For unbatched (2-D) `query`';
   if (key.rank !== rank || value.rank !== rank) {
-    const message = `${given}, expected \`key\` and \`value\` to be ${rank}-D but found ${key.rank}-D and ${value.rank}-D tensors respectively`;
+    const message =
+      `${given}, expected \`key\` and \`value\` to be ${rank}-D but found ${key.rank}-D and ${value.rank}-D tensors ` +
+      'respectively';
     throw new KeelError('rank', message, { key: key.shape, value: value.shape });
   }
   if (keyPaddingMask !== null && keyPaddingMask.rank !== rank - 1) {
-    const message = `${given}, expected \`key_padding_mask\` to be \`None\` or ${rank - 1}-D but found ${keyPaddingMask.rank}-D tensor instead`;
+    const message =
+      `${given}, expected \`key_padding_mask\` to be \`None\` or ${rank - 1}-D but found ${keyPaddingMask.rank}-D tensor ` +
+      'instead';
     throw new KeelError('rank', message, { keyPaddingMask: keyPaddingMask.shape });
   }
   if (attnMask !== null && attnMask.rank !== 2 && attnMask.rank !== 3) {

@@ -28,7 +28,8 @@ export interface PositionsOptions {
  * y = drop(x + pe), pe[t, 2i] = sin(t/10000^(2i/dim)), pe[t, 2i + 1] = cos(t/10000^(2i/dim)).
  *
  * Input (N, T, dim), (T, N, dim) without batchFirst, or (T, dim), float32 or float64. State: the buffer `pe`,
- * (1, maxLength, dim), or (maxLength, 1, dim) as in PyTorch's tutorial; either loads into the other.
+ * (1, maxLength, dim), or (maxLength, 1, dim) as in PyTorch's tutorial; either loads into the other, and a checkpoint may
+ * lack it.
  *
  * @throws KeelError [shape] for a sequence beyond maxLength or another number of features; [rank]; [size].
  * @see https://arxiv.org/abs/1706.03762
@@ -88,6 +89,11 @@ export class SinusoidalPositions extends Module {
       `a sequence of ${length} tokens is beyond the ${this.maxLength} positions: make them with maxLength: ${length}, or cut ` +
       `the sequence; ${showShape(shape)} was read as ${shape.length === 2 ? `(T, ${this.dim})` : layout}`;
     throw new KeelError('shape', message, { length, maxLength: this.maxLength, shape });
+  }
+
+  /** A checkpoint may lack what can be computed. */
+  protected override optionalKeys(): string[] {
+    return ['pe'];
   }
 
   protected override adaptState({ state, reshapedKeys }: Loading, prefix: string): void {

@@ -76,7 +76,9 @@ export class TransformerEncoder<T extends EncoderLayerModule = TransformerEncode
   }
 
   forward(src: Tensor, options: EncoderPass = {}): Tensor {
-    const settings = optionsOf<EncoderPass>('TransformerEncoder.forward', options, { mask: null, srcKeyPaddingMask: null, isCausal: null });
+    const settings = optionsOf<EncoderPass>('TransformerEncoder.forward', options, {
+      mask: null, srcKeyPaddingMask: null, isCausal: null,
+    });
     const { mask, srcKeyPaddingMask, isCausal } = settings;
     if (mask !== null) checkMaskKind('mask', mask);
     const pass = { srcMask: mask, srcKeyPaddingMask, isCausal: isCausal ?? false };
@@ -113,7 +115,8 @@ export class TransformerDecoder<T extends DecoderLayerModule = TransformerDecode
 
   forward(tgt: Tensor, memory: Tensor, options: DecoderPass = {}): Tensor {
     const { tgtIsCausal, ...masks } = optionsOf<DecoderPass>('TransformerDecoder.forward', options, {
-      tgtMask: null, memoryMask: null, tgtKeyPaddingMask: null, memoryKeyPaddingMask: null, tgtIsCausal: null, memoryIsCausal: false,
+      tgtMask: null, memoryMask: null, tgtKeyPaddingMask: null, memoryKeyPaddingMask: null, tgtIsCausal: null,
+      memoryIsCausal: false,
     });
     const pass = { ...masks, tgtIsCausal: tgtIsCausal ?? false };
     return scope(() => {
@@ -199,13 +202,15 @@ export class Transformer extends Module {
       layer.normLayer === null
         ? new LayerNorm(dModel, { eps: layer.layerNormEps, bias: layer.bias })
         : makeNorm(new.target.name, layer.normLayer, dModel);
-    // The layers that the copies are made of go with the scope.
-    this.encoder =
-      customEncoder ??
-      scope(() => new TransformerEncoder(new TransformerEncoderLayer(dModel, nhead, layer), numEncoderLayers, { norm: norm() }));
-    this.decoder =
-      customDecoder ??
-      scope(() => new TransformerDecoder(new TransformerDecoderLayer(dModel, nhead, layer), numDecoderLayers, { norm: norm() }));
+    // The layers that the copies are made of go with the scopes.
+    this.encoder = customEncoder ?? scope(() => {
+      const encoderLayer = new TransformerEncoderLayer(dModel, nhead, layer);
+      return new TransformerEncoder(encoderLayer, numEncoderLayers, { norm: norm() });
+    });
+    this.decoder = customDecoder ?? scope(() => {
+      const decoderLayer = new TransformerDecoderLayer(dModel, nhead, layer);
+      return new TransformerDecoder(decoderLayer, numDecoderLayers, { norm: norm() });
+    });
     for (const parameter of this.parameters()) if (parameter.rank > 1) xavierUniform_(parameter);
   }
 

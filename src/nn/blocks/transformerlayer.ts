@@ -197,11 +197,17 @@ export class TransformerDecoderLayer extends Module {
 
   forward(tgt: Tensor, memory: Tensor, options: DecoderLayerPass = {}): Tensor {
     const masks = optionsOf('TransformerDecoderLayer.forward', options, {
-      tgtMask: null, memoryMask: null, tgtKeyPaddingMask: null, memoryKeyPaddingMask: null, tgtIsCausal: false, memoryIsCausal: false,
+      tgtMask: null, memoryMask: null, tgtKeyPaddingMask: null, memoryKeyPaddingMask: null, tgtIsCausal: false,
+      memoryIsCausal: false,
     });
-    const own = { attnMask: masks.tgtMask, keyPaddingMask: masks.tgtKeyPaddingMask, isCausal: masks.tgtIsCausal, needWeights: false };
+    const own = {
+      attnMask: masks.tgtMask, keyPaddingMask: masks.tgtKeyPaddingMask, isCausal: masks.tgtIsCausal, needWeights: false,
+    };
     const other = {
-      attnMask: masks.memoryMask, keyPaddingMask: masks.memoryKeyPaddingMask, isCausal: masks.memoryIsCausal, needWeights: false,
+      attnMask: masks.memoryMask,
+      keyPaddingMask: masks.memoryKeyPaddingMask,
+      isCausal: masks.memoryIsCausal,
+      needWeights: false,
     };
     const attend = (x: Tensor) => this.dropout1.forward(this.selfAttn.forward(x, x, x, own).output);
     const look = (x: Tensor) => this.dropout2.forward(this.multiheadAttn.forward(x, memory, memory, other).output);
