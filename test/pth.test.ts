@@ -214,9 +214,18 @@ describe('tensors that are not in their storage', () => {
     await refusesFile(() => readPth(pth(`\x80\x02}(${items}u.`, { 0: storage })), 'its tensors would take 209715200 bytes');
   });
 
-  test('one that is in it', async () => {
+  const [v2, untyped] = [tensorOps(), tensorOps({ type: 'torch.storage UntypedStorage' })];
+  const v3 = untyped.replace('tensor_v2', 'tensor_v3').replace(/tR$/, 'ctorch\nuint16\ntR');
+  const v1 = v2.replace('tensor_v2', 'tensor').replace('\x89ccollections\nOrderedDict\n)R', '');
+  test.each([
+    ['_rebuild_tensor_v2', v2, [3, 4]],
+    ['_rebuild_tensor_v3, of a dtype that has no storage class', v3, [0, 0x4040]],
+    ['_rebuild_tensor, the oldest', v1, [3, 4]],
+    ['_rebuild_parameter', `ctorch._utils\n_rebuild_parameter\n${tuple(v2, '\x88', 'N')}R`, [3, 4]],
+    ['_rebuild_parameter_with_state', `ctorch._utils\n_rebuild_parameter_with_state\n${tuple(v2, '\x88', 'N', '}')}R`, [3, 4]],
+  ])('one that is in it, by %s', async (_, ops, values) => {
     const bytes = new Uint8Array(Float32Array.of(3, 4).buffer);
-    expect((await readPth(pth(dict('w', tensorOps()), { 0: bytes }))).get('w')?.toArray()).toEqual([3, 4]);
+    expect((await readPth(pth(dict('w', ops), { 0: bytes }))).get('w')?.toArray()).toEqual(values);
   });
 });
 

@@ -16,8 +16,8 @@ export type LoadOptions = PthOptions;
 
 /**
  * Tensors of a safetensors, .pth or .npy file, told apart by their first bytes. The array of a .npy file is called `array`.
- * Tensors are read one after another: beside them, no more than one of them is in memory, but for files of other servers
- * than those that answer range requests, which come whole.
+ * Of a file no more than one tensor at a time is in memory beside the tensors already read. A server's file comes whole,
+ * unless it has 64 MiB or more and the server says that it takes range requests.
  *
  * @param source a path (Node), a URL (fetched unless it is `file:`), a Blob, or the bytes themselves. In a browser a
  *   string is a URL.
