@@ -17,6 +17,11 @@ const all = (n: number): Extent => [1, n, n];
 const rows: Readonly<Record<string, ConvSizes>> = {
   'depthwise 7×7': sizesOf({ ...depthwise(5), batch: 2, input: all(24), kernel: all(7), padding: [0, 3, 3] }),
   'depthwise 7×7 on 7×7': sizesOf({ ...depthwise(9), batch: 2, input: all(7), kernel: all(7), padding: [0, 3, 3] }),
+  'depthwise 7×7 on 4×4': sizesOf({ ...depthwise(5), batch: 6, input: all(4), kernel: all(7), padding: [0, 3, 3] }),
+  'depthwise 7×7 on 2×2': sizesOf({ ...depthwise(3), batch: 3, input: all(2), kernel: all(7), padding: [0, 3, 3] }),
+  'depthwise 7×6 on 2×3, stride 3': sizesOf({ ...depthwise(3), batch: 5, input: [1, 2, 3], kernel: [1, 7, 6], padding: [0, 3, 3], stride: [1, 3, 3] }),
+  'depthwise on one pixel': sizesOf({ ...depthwise(4), batch: 9, input: all(1), kernel: all(3), padding: [0, 1, 1] }),
+  'depthwise small volume': sizesOf({ ...depthwise(2), batch: 4, input: [2, 3, 2], kernel: [3, 5, 4], padding: [1, 2, 2] }),
   'depthwise 3×3': sizesOf({ ...depthwise(3), input: [1, 13, 17], kernel: all(3), padding: [0, 1, 1] }),
   'depthwise 5×4, no padding': sizesOf({ ...depthwise(2), input: [1, 12, 23], kernel: [1, 5, 4] }),
   'depthwise 9×3, dilated columns': sizesOf({ ...depthwise(2), input: [1, 12, 23], kernel: [1, 9, 3], padding: [0, 4, 2], dilation: [1, 1, 2] }),
@@ -122,6 +127,7 @@ test('images that are padded in several turns', () => {
 test('any number of threads gives the same bits', async () => {
   const threaded = [
     sizesOf({ ...depthwise(24), batch: 2, input: all(28), kernel: all(7), padding: [0, 3, 3] }),
+    sizesOf({ ...depthwise(70), batch: 80, input: all(4), kernel: all(7), padding: [0, 3, 3] }),
     sizesOf({ batch: 2, inChannels: 24, outChannels: 30, input: all(28), kernel: all(3), padding: [0, 1, 1] }),
     sizesOf({ batch: 4, inChannels: 3, outChannels: 40, input: all(56), kernel: all(4), stride: [1, 4, 4] }),
     sizesOf({ groups: 4, batch: 2, inChannels: 16, outChannels: 32, input: all(40), kernel: all(3), padding: [0, 1, 1], stride: [1, 2, 2] }),

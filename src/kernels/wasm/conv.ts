@@ -6,6 +6,7 @@ import { depthwise, type Operands } from './depthwise.js';
 import type { Machine } from './machine.js';
 import { blockLength, every, product, turned, type IndexMap, type Product, type Side } from './matmul.js';
 import { each, isBare, overImages, paddedInput, transposedAxes, volume, type Padded } from './padding.js';
+import { isWhole, whole } from './whole.js';
 
 /** Fewest items that the gradient of a kernel is cut into, by parts of its sums where it has no tiles. */
 const LEAST_ITEMS = 8;
@@ -16,6 +17,11 @@ export function conv(machine: Machine, part: ConvPart, sizes: ConvSizes, a: numb
   const lengths = lengthsOf(sizes);
   if (lengths[part] === 0) return;
   const operands = { a, b, out };
+  const isDepthwise = sizes.groups === sizes.inChannels && sizes.groups === sizes.outChannels;
+  if (isDepthwise && isWhole(sizes)) {
+    whole(machine, part, sizes, operands);
+    return;
+  }
   const image = part === 'dx' ? transposedAxes(sizes).dy : paddedInput(sizes);
   // Zeros around an image meet the taps: 0 · infinity is not nothing, so such taps are summed without them.
   const meetsZeros = !isBare(image);
@@ -23,7 +29,6 @@ export function conv(machine: Machine, part: ConvPart, sizes: ConvSizes, a: numb
     tapByTap(machine, part, sizes, operands);
     return;
   }
-  const isDepthwise = sizes.groups === sizes.inChannels && sizes.groups === sizes.outChannels;
   if (isDepthwise) depthwise(machine, part, sizes, operands);
   else if (part === 'y') forward(machine, sizes, operands);
   else if (part === 'dx') transposed(machine, sizes, operands);

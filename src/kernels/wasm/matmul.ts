@@ -68,13 +68,14 @@ export function matmul(machine: Machine, call: MatmulCall<number>): void {
 }
 
 /** The same products and sums with the operands exchanged: what repeats in every tile is to be the smaller one. */
-function transposed({ m, n, left, right, out, ...rest }: Product): Product {
-  return { ...rest, m: n, n: m, left: turned(right), right: turned(left), out: turned(out) };
+function transposed(job: Product): Product {
+  const { m, n, left, right, out } = job;
+  return { ...job, m: n, n: m, left: turned(right), right: turned(left), out: turned(out) };
 }
 
 /** The transpose of each matrix. */
-export function turned({ rows, columns, ...rest }: Side): Side {
-  return { ...rest, rows: columns, columns: rows };
+export function turned({ at, step, rows, columns }: Side): Side {
+  return { at, step, rows: columns, columns: rows };
 }
 
 /** Length of the blocks that a sum over k is made of. */
