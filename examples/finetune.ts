@@ -11,8 +11,8 @@ import { accuracyOf, trainNetwork } from './training/train.js';
 
 export const usage = `npm run example -- finetune [--file FILE] [--epochs N] [--lr RATE] [--seed N] [--out FILE]
   --file    checkpoint of ${modelNames.join(', ')} in test/models, .pth or .safetensors (convnext_timm.pth)
-  --epochs  passes over the training images (10)
-  --lr      rate at the start, which falls to 0 on a cosine (0.001)
+  --epochs  passes over the training images (20)
+  --lr      rate at the start, which falls to 0 on a cosine (0.002)
   --seed    of the order and the shifts (0)
   --out     checkpoint to write for PyTorch, safetensors (build/finetuned.safetensors)`;
 
@@ -21,8 +21,8 @@ export async function example(args: readonly string[] = []): Promise<string> {
     args: [...args],
     options: {
       file: { type: 'string', default: 'convnext_timm.pth' },
-      epochs: { type: 'string', default: '10' },
-      lr: { type: 'string', default: '0.001' },
+      epochs: { type: 'string', default: '20' },
+      lr: { type: 'string', default: '0.002' },
       seed: { type: 'string', default: '0' },
       out: { type: 'string', default: 'build/finetuned.safetensors' },
     },
@@ -35,7 +35,8 @@ export async function example(args: readonly string[] = []): Promise<string> {
   if (!(lr > 0)) throw new Error(`--lr is '${values.lr}': give a number above 0`);
   const { train, test } = await loadDigits();
 
-  const network = recipes[model].build(name.includes('_gn') ? 'group-norm' : recipes[model].norm);
+  const build = () => recipes[model].build(name.includes('_gn') ? 'group-norm' : recipes[model].norm);
+  const network = build();
   const path = values.file.includes('/') ? values.file : `test/models/${values.file}`;
   const { layout } = network.loadStateDict(await load(path));
   const before = accuracyOf(network.eval(), test);
@@ -58,7 +59,7 @@ export async function example(args: readonly string[] = []): Promise<string> {
   await save(values.out, network.stateDict());
 
   // What PyTorch will read: the same network from the file.
-  const again = recipes[model].build(name.includes('_gn') ? 'group-norm' : recipes[model].norm);
+  const again = build();
   again.loadStateDict(await load(values.out));
   const after = accuracyOf(again.eval(), test);
   return [

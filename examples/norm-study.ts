@@ -1,6 +1,7 @@
 // Small networks learn the digits with each norm, 32 and 2 images a step: what a batch statistic over few numbers does.
 // `npm run example -- norm-study --seeds 3`
 
+import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import {
   BatchNorm1d, BatchNorm2d, GroupNorm, Identity, InstanceNorm2d, LayerNorm, LayerNorm2d, manualSeed, SGD, type Layer,
@@ -78,7 +79,7 @@ export async function example(args: readonly string[] = []): Promise<string> {
     });
   }
   if (last !== null) await save(values.out, last.stateDict());
-  return [...table(outcomes), '', ...conclusions(outcomes), '', `saved as ${values.out}`].join('\n');
+  return [...table(outcomes, await references()), '', ...conclusions(outcomes), '', `saved as ${values.out}`].join('\n');
 }
 
 /** SGD with momentum and a constant rate that is proportional to the batch. */
@@ -104,16 +105,49 @@ function asVectors({ images, labels }: Digits): Digits {
   return { images: images.flatten(1), labels };
 }
 
-function table(outcomes: readonly Outcome[]): string[] {
-  const rows = outcomes.map(({ network, norm, batch, loss, accuracy, withBatchStatistics }) =>
-    [
-      network.padEnd(7), norm.padEnd(23), String(batch).padStart(5), mean(loss).toFixed(3).padStart(9),
-      percent(mean(accuracy)).padStart(9), `${percent(Math.min(...accuracy))}–${percent(Math.max(...accuracy))}`.padStart(13),
-      bar(mean(accuracy)), norm.startsWith('BatchNorm') ? percent(mean(withBatchStatistics)).padStart(6) : '',
-    ].join(' ').trimEnd(),
+/** What PyTorch reached with three seeds, in shares of the test images. */
+interface Reference {
+  readonly norm: string;
+  readonly batch: number;
+  readonly test_mean: number;
+  readonly test_min: number;
+  readonly test_max: number;
+}
+
+async function references(): Promise<ReadonlyMap<string, Reference>> {
+  const text = await readFile('test/models/norm_study.json', 'utf8');
+  // The file is one of our own, of this form.
+  const json = JSON.parse(text) as Readonly<Record<Setting['network'], { readonly summary_last_epoch: readonly Reference[] }>>;
+  const rows = (['resnet', 'mlp'] as const).flatMap((network) =>
+    json[network].summary_last_epoch.map((row) => [nameOf({ ...row, network }), row] as const),
   );
-  const head = `${'network'} ${'norm'.padEnd(23)} batch      loss  accuracy         range ${' '.repeat(20)} batch statistics in test`;
-  return [head, ...rows];
+  return new Map(rows);
+}
+
+function nameOf({ network, norm, batch }: Setting): string {
+  return `${network} ${norm} ${batch}`;
+}
+
+function table(outcomes: readonly Outcome[], known: ReadonlyMap<string, Reference>): string[] {
+  const rows = outcomes.map((outcome) => {
+    const { network, norm, batch, loss, accuracy, withBatchStatistics } = outcome;
+    const torch = known.get(nameOf(outcome));
+    return [
+      network.padEnd(7), norm.padEnd(22), String(batch).padStart(5), mean(loss).toFixed(3).padStart(7),
+      percent(mean(accuracy)).padStart(6), range(Math.min(...accuracy), Math.max(...accuracy)), bar(mean(accuracy)),
+      torch === undefined ? ''.padEnd(18) : `${percent(torch.test_mean).padStart(6)} ${range(torch.test_min, torch.test_max)}`,
+      norm.startsWith('BatchNorm') ? percent(mean(withBatchStatistics)).padStart(6) : '',
+    ].join(' ').trimEnd();
+  });
+  return [
+    `${''.padEnd(36)} training  test accuracy, %${''.padEnd(22)} PyTorch's          with the test`,
+    `network norm                   batch    loss   mean range       ${''.padEnd(20)}   mean range       batch's own statistics`,
+    ...rows,
+  ];
+}
+
+function range(low: number, high: number): string {
+  return `${percent(low)}–${percent(high)}`.padEnd(11);
 }
 
 /** What the table shows, each sentence with its numbers. */
