@@ -83,6 +83,19 @@ test.each([
   expect(loss().item()).toBeLessThan(before.item());
 });
 
+const small = { inChannels: 1, numClasses: 3, stem: residual.stem };
+const fresh: Readonly<Record<string, () => ResNet>> = {
+  'ResNet of BasicBlock': () => new ResNet(BasicBlock, [2, 1], { ...small, widths: [3, 4] }),
+  'ResNet of Bottleneck': () => new ResNet(Bottleneck, [2], { ...small, widths: [2] }),
+};
+
+test.each(tables.fresh)("$name begins with torchvision's numbers", ({ name, state }) => {
+  manualSeed(tables.seed);
+  const found = fresh[name]?.().stateDict() ?? new Map<string, Tensor>();
+  expect([...found.keys()]).toEqual(Object.keys(state));
+  for (const [key, entry] of Object.entries(state)) expectEntry(key, found.get(key), entry);
+});
+
 test('drop rates grow linearly over all blocks', () => {
   expect(rates(new ConvNeXt({ ...images, depths: [2, 3], dropPathRate: 0.4 }))).toEqual([0.1, 0.2, 0.3, 0.4].map((rate) => expect.closeTo(rate)));
   const vit = new VisionTransformer({ ...tokens, depth: 3, dropPathRate: 0.2 });

@@ -211,6 +211,56 @@ def modules():
     yield "ViT of the mean, with layer scale and norms of queries and keys", Vit, (2, 2, 4, 9)
 
 
+class ResidualBlock(nn.Module):
+    """BasicBlock and Bottleneck of https://github.com/pytorch/vision/blob/main/torchvision/models/resnet.py: parameters alone."""
+
+    def __init__(self, convolutions, norms, downsample):
+        super().__init__()
+        for i, (convolution, norm) in enumerate(zip(convolutions, norms), 1):
+            setattr(self, f"conv{i}", convolution())
+            setattr(self, f"bn{i}", nn.BatchNorm2d(norm))
+        self.downsample = downsample
+
+
+class ResNet(nn.Module):
+    """The same file's ResNet: the order of its draws and its initialization."""
+
+    def __init__(self, bottleneck, layers, widths):
+        super().__init__()
+        self.planes = widths[0]
+        self.conv1 = nn.Conv2d(1, widths[0], 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(widths[0])
+        for i, (depth, width) in enumerate(zip(layers, widths)):
+            setattr(self, f"layer{i + 1}", self.stage(bottleneck, width, depth, 2 if i else 1))
+        self.fc = nn.Linear(self.planes, 3)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+    def stage(self, bottleneck, width, depth, stride):
+        out = width * (4 if bottleneck else 1)
+        downsample = None
+        if stride != 1 or self.planes != out:
+            downsample = nn.Sequential(nn.Conv2d(self.planes, out, 1, stride, bias=False), nn.BatchNorm2d(out))
+        blocks = []
+        for i in range(depth):
+            conv = lambda a, b, k, s=1: lambda: nn.Conv2d(a, b, k, s, padding=k // 2, bias=False)
+            first = stride if i == 0 else 1
+            if bottleneck:
+                convolutions = conv(self.planes, width, 1), conv(width, width, 3, first), conv(width, out, 1)
+            else:
+                convolutions = conv(self.planes, width, 3, first), conv(width, width, 3)
+            norms = (width, width, out)[: len(convolutions)]
+            blocks.append(ResidualBlock(convolutions, norms, downsample if i == 0 else None))
+            self.planes = out
+        return nn.Sequential(*blocks)
+
+
+def fresh_row(name, build):
+    torch.manual_seed(SEED)
+    return {"name": name, "state": {key: entry(value) for key, value in build().state_dict().items()}}
+
+
 def pool_row(name, x, call):
     x = x.requires_grad_()
     y = call(x)
@@ -239,8 +289,13 @@ def module_row(name, build, size):
 
 table = {
     "torch": torch.__version__,
+    "seed": SEED,
     "pools": [pool_row(*case) for case in pools()],
     "modules": [module_row(*case) for case in modules()],
+    "fresh": [
+        fresh_row("ResNet of BasicBlock", lambda: ResNet(False, [2, 1], [3, 4])),
+        fresh_row("ResNet of Bottleneck", lambda: ResNet(True, [2], [2])),
+    ],
 }
 path = Path(__file__).with_name("expected.json")
 path.write_text(json.dumps(table, indent=1) + "\n")

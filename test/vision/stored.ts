@@ -21,13 +21,19 @@ export interface ModuleRow extends PoolRow {
   readonly gradients: Readonly<Record<string, Entry>>;
 }
 
-// JSON has a type for each row; all have these fields.
-export const tables = expected as unknown as { readonly pools: readonly PoolRow[]; readonly modules: readonly ModuleRow[] };
-
-export function numbers({ values }: Entry): number[] {
-  const words = values.split(' ').filter(Boolean);
-  return words.map((word) => Number(word.replace('inf', 'Infinity')));
+/** The state of a module that was just made from the seed. */
+export interface FreshRow {
+  readonly name: string;
+  readonly state: Readonly<Record<string, Entry>>;
 }
+
+// JSON has a type for each row; all have these fields.
+export const tables = expected as unknown as {
+  readonly seed: number;
+  readonly pools: readonly PoolRow[];
+  readonly modules: readonly ModuleRow[];
+  readonly fresh: readonly FreshRow[];
+};
 
 export function tensorOf(entry: Entry, requiresGrad = false): Tensor {
   return tensor(Float32Array.from(numbers(entry)), entry.shape, { requiresGrad });
@@ -46,4 +52,9 @@ export function expectEntry(name: string, actual: Tensor | null | undefined, ent
   const limit = 1e-5 * Math.max(1e-3, ...finite);
   const off = wanted.findIndex((value, i) => !(Object.is(value, got[i]) || Math.abs(value - (got[i] ?? NaN)) <= limit));
   expect([name, off, got[off]]).toEqual([name, -1, undefined]);
+}
+
+function numbers({ values }: Entry): number[] {
+  const words = values.split(' ').filter(Boolean);
+  return words.map((word) => Number(word.replace('inf', 'Infinity')));
 }
