@@ -80,8 +80,9 @@ export function avgPool2d(x: Tensor, kernelSize: PerAxis, options: AvgPoolOption
     const planes = sizeOf(x.shape.slice(0, -2));
     const image = padded(reshape(x, [planes, 1, height.input, width.input]), height, width);
     const ones = like(new Array<number>(height.kernel * width.kernel).fill(1), [1, 1, height.kernel, width.kernel]);
-    const sums = slice(slice(conv2d(image, ones, { stride: [height.stride, width.stride] }), 2, 0, height.output), 3, 0, width.output);
-    return reshape(div(sums, like(count, [height.output, width.output])), shape);
+    const sums = conv2d(image, ones, { stride: [height.stride, width.stride] });
+    const within = slice(slice(sums, 2, 0, height.output), 3, 0, width.output);
+    return reshape(div(within, like(count, [height.output, width.output])), shape);
   });
 }
 
@@ -99,9 +100,8 @@ export function adaptiveAvgPool2d(x: Tensor, outputSize: number | null | readonl
   const name = 'adaptive_avg_pool2d';
   checkFloats(name, [x]);
   if (x.rank !== 3 && x.rank !== 4) {
-    throw new KeelError('rank', `${name}(): Expected 3D or 4D tensor, but got [${x.shape.join(', ')}]: (N, C, H, W) or (C, H, W)`, {
-      shape: x.shape,
-    });
+    const message = `${name}(): Expected 3D or 4D tensor, but got [${x.shape.join(', ')}]: (N, C, H, W) or (C, H, W)`;
+    throw new KeelError('rank', message, { shape: x.shape });
   }
   const empty = x.shape.findIndex((extent, axis) => extent === 0 && axis > x.rank - 4);
   if (empty !== -1) {
@@ -136,7 +136,7 @@ function windowsOf(name: string, x: Tensor, kernelSize: PerAxis, options: MaxPoo
   const padding = pair(name, 'padding', options.padding ?? 0, 0);
   const dilation = pair(name, 'dilation', options.dilation ?? 1, 1);
   if (x.rank !== 3 && x.rank !== 4) {
-    const message = `non-empty 3D or 4D (batch mode) tensor expected for input of ${name}, but got ${showShape(x.shape)}: (N, C, H, W)`;
+    const message = `non-empty 3D or 4D (batch mode) tensor expected for input of ${name}, but got ${showShape(x.shape)}`;
     throw new KeelError('rank', message, { shape: x.shape });
   }
   if (x.shape.slice(-3).includes(0)) {
@@ -172,7 +172,8 @@ function beside(x: Tensor, data: Data, dtype: DType, shape: readonly number[]): 
 }
 
 /** How many windows there are along an axis. */
-function countOf(input: number, { kernel, stride, padding, dilation }: Omit<Windows, 'input' | 'output'>, ceilMode: boolean): number {
+function countOf(input: number, sizes: Omit<Windows, 'input' | 'output'>, ceilMode: boolean): number {
+  const { kernel, stride, padding, dilation } = sizes;
   if (padding > Math.floor(kernel / 2)) {
     throw new KeelError(
       'argument',
@@ -259,7 +260,8 @@ function countsOf({ input, kernel, stride, padding, output }: Windows, countIncl
 /** Planes with the zeros that their windows reach. */
 function padded(image: Tensor, height: Windows, width: Windows): Tensor {
   const [planes = 0] = image.shape;
-  const reach = ({ stride, kernel, padding, input, output }: Windows) => Math.max((output - 1) * stride + kernel, input + padding);
+  const reach = ({ stride, kernel, padding, input, output }: Windows) =>
+    Math.max((output - 1) * stride + kernel, input + padding);
   const shape = [planes, 1, reach(height), reach(width)];
   if (shape[2] === height.input && shape[3] === width.input) return image;
   return put(image, shape, { start: [0, 0, height.padding, width.padding], step: [1, 1, 1, 1], shape: image.shape });
@@ -283,10 +285,10 @@ function averaged(x: Tensor, axis: number, count: number): Tensor {
 function pair(owner: string, name: string, values: PerAxis, least: number): readonly [number, number] {
   const [height, width, ...more] = typeof values === 'number' ? [values, values] : values;
   if (isCount(height, least) && isCount(width, least) && more.length === 0) return [height, width];
-  const because = more.length > 0 || width === undefined ? 'a tuple of two ints' : ({ padding: 'non-negative' }[name] ?? 'greater than zero');
+  const range = least === 0 ? 'non-negative' : 'greater than zero';
   throw new KeelError(
     'argument',
-    `${owner}: ${name} must either be a single int, or a tuple of two ints from ${least} (${because}), got ${showGiven(values)}`,
+    `${owner}: ${name} must either be a single int, or a tuple of two ints, each ${range}, got ${showGiven(values)}`,
     { [name]: values, least },
   );
 }

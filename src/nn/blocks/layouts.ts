@@ -26,7 +26,9 @@ export interface KeyLayout {
  * @example
  * layoutOf(['stem.0.weight', 'stem.0.bias']); // { model: 'ConvNeXt', layout: 'timm', prefix: '' }
  */
-export function layoutOf(keys: Iterable<string> | ReadonlyMap<string, unknown> | Readonly<Record<string, unknown>>): KeyLayout | null {
+export function layoutOf(
+  keys: Iterable<string> | ReadonlyMap<string, unknown> | Readonly<Record<string, unknown>>,
+): KeyLayout | null {
   return recognize(keysOf(keys));
 }
 
@@ -163,7 +165,8 @@ function keysOf(keys: Iterable<string> | ReadonlyMap<string, unknown> | Readonly
 
 function checkLayout({ layouts }: LayoutTable, model: LayoutModel, to: LayoutName): void {
   if (layouts.includes(to)) return;
-  throw new KeelError('argument', `${model} has no layout '${String(to)}': choose from ${layouts.join(', ')}`, { model, to, layouts });
+  const message = `${model} has no layout '${String(to)}': choose from ${layouts.join(', ')}`;
+  throw new KeelError('argument', message, { model, to, layouts });
 }
 
 function unknownKeys(keys: readonly string[], from: LayoutName | null): KeelError {
@@ -171,7 +174,8 @@ function unknownKeys(keys: readonly string[], from: LayoutName | null): KeelErro
   const known = Object.entries(layoutTables).map(([model, { layouts }]) => `${model} (${layouts.join(', ')})`);
   return new KeelError(
     'state_dict',
-    `convertKeys: these are not the keys ${which}: ${quoted(keys.slice(0, 8))}${keys.length > 8 ? ', ...' : ''}: known are ${known.join('; ')}`,
+    `convertKeys: these are not the keys ${which}: ${quoted(keys.slice(0, 8))}${keys.length > 8 ? ', ...' : ''}: known are ` +
+      known.join('; '),
     { keys, from },
   );
 }

@@ -71,8 +71,11 @@ export class BasicBlock extends Module {
     const all = optionsOf(new.target.name, options, blockDefaults);
     const { stride, downsample, groups, baseWidth, normLayer } = all;
     if (groups !== 1 || baseWidth !== 64) {
-      const message = `BasicBlock only supports groups=1 and base_width=64, got groups=${groups} and base_width=${baseWidth}: use Bottleneck`;
-      throw new KeelError('argument', message, { groups, baseWidth });
+      throw new KeelError(
+        'argument',
+        `BasicBlock only supports groups=1 and base_width=64, got groups=${groups} and base_width=${baseWidth}: use Bottleneck`,
+        { groups, baseWidth },
+      );
     }
     this.conv1 = new Conv2d(inPlanes, planes, 3, { stride, padding: 1, bias: false });
     this.bn1 = makeNorm('BasicBlock', normLayer, planes);

@@ -50,8 +50,15 @@ export function shapeIn(
  * Entries under keys of a layout in the order of a state dict: at every module own parameters before children, children by
  * number or as the table has them.
  */
-export function inOrder<T>(table: LayoutTable, layout: LayoutName, entries: readonly (readonly [string, T])[]): (readonly [string, T])[] {
-  const rows = table.rows.flatMap((row, rank) => templatesOf(row, layout).slice(0, 1).map((template) => ({ row, rank, template })));
+export function inOrder<T>(
+  table: LayoutTable,
+  layout: LayoutName,
+  entries: readonly (readonly [string, T])[],
+): (readonly [string, T])[] {
+  const rows = table.rows.flatMap((row, rank) => {
+    const [template] = templatesOf(row, layout);
+    return template === undefined ? [] : [{ row, rank, template }];
+  });
   const parts = entries.map((entry, at) => {
     const [key] = entry;
     const { row, rest = '' } = place(table, layout, key) ?? {};

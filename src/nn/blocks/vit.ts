@@ -139,7 +139,8 @@ export interface VisionTransformerOptions {
  * @see https://arxiv.org/abs/2010.11929
  * @see https://github.com/huggingface/pytorch-image-models/blob/main/timm/models/vision_transformer.py
  * @example
- * const vit = new VisionTransformer({ imageSize: 8, patchSize: 2, inChannels: 1, numClasses: 10, dim: 48, depth: 3, numHeads: 4 });
+ * const sizes = { imageSize: 8, patchSize: 2, inChannels: 1, numClasses: 10 };
+ * const vit = new VisionTransformer({ ...sizes, dim: 48, depth: 3, numHeads: 4 });
  * vit.forward(randn([4, 1, 8, 8])).shape; // [4, 10]
  */
 export class VisionTransformer extends Module {
@@ -210,7 +211,9 @@ export class VisionTransformer extends Module {
   }
 }
 
-function block(options: Required<VisionTransformerOptions> & { readonly normLayer: MakeNorm }, dropPath: number): ResidualBlock {
+type BlockOptions = Required<VisionTransformerOptions> & { readonly normLayer: MakeNorm };
+
+function block(options: BlockOptions, dropPath: number): ResidualBlock {
   const { dim, numHeads, mlpRatio, qkvBias, qkNorm, layerScale, projDropRate, attnDropRate, normLayer } = options;
   return new ResidualBlock(
     dim,
