@@ -7,7 +7,10 @@ import { chromiumPath, isolation } from './test/browser/chromium.js';
 const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
 /** Rows that need nothing but files, which test/browser/files.ts fetches. */
-const shared = ['autograd', 'inplace', 'layers', 'modules', 'oracle', 'ops', 'running', 'weightnorm'].map((name) => `test/${name}.test.ts`);
+const shared = [
+  'autograd', 'data', 'hooks', 'inplace', 'layers', 'loss', 'modules', 'optim', 'oracle', 'ops', 'pool', 'residual',
+  'running', 'transformer', 'vision', 'weightnorm',
+].map((name) => `test/${name}.test.ts`);
 
 const inChromium = (name: string, own: string, headers: Readonly<Record<string, string>>) => ({
   server: { headers: { ...headers } },

@@ -79,6 +79,11 @@ describe('finetune', () => {
   });
 });
 
+function saidOf(low: number): string | undefined {
+  const outcomes = [outcome('BatchNorm1d', 32, 0.9), outcome('BatchNorm1d', 2, low), outcome('BatchNorm2d', 2, 0.9)];
+  return study.conclusions(outcomes)[0];
+}
+
 function outcome(norm: string, batch: number, accuracy: number): study.Outcome {
   return { network: 'mlp', norm, batch, loss: [1], accuracy: [accuracy], withBatchStatistics: [accuracy] };
 }
@@ -112,10 +117,8 @@ describe('norm-study', () => {
   });
 
   test('what it says follows from the numbers', () => {
-    const said = (low: number) =>
-      study.conclusions([outcome('BatchNorm1d', 32, 0.9), outcome('BatchNorm1d', 2, low), outcome('BatchNorm2d', 2, 0.9)])[0];
-    expect(said(0.5)).toContain('BatchNorm1d collapses: 90.0 to 50.0');
-    expect(said(0.9)).toContain('BatchNorm1d does not collapse: 90.0 to 90.0');
+    expect(saidOf(0.5)).toContain('BatchNorm1d collapses: 90.0 to 50.0');
+    expect(saidOf(0.9)).toContain('BatchNorm1d does not collapse: 90.0 to 90.0');
   });
 });
 

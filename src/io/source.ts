@@ -112,8 +112,23 @@ function builtins(): typeof process.getBuiltinModule | null {
   return typeof process === 'undefined' ? null : (process.getBuiltinModule ?? null);
 }
 
+/** What is asked of Node's file system: its own types are not in every project that has ours. */
+interface FileSystem {
+  open(path: string | URL): Promise<OpenedFile>;
+  writeFile(path: string | URL, bytes: Uint8Array, options: { readonly flag: string }): Promise<void>;
+  rename(from: string | URL, to: string | URL): Promise<void>;
+  rm(path: string | URL, options: { readonly force: boolean }): Promise<void>;
+}
+
+interface OpenedFile {
+  stat(): Promise<{ readonly size: number; isFile(): boolean }>;
+  read(into: Uint8Array, offset: number, length: number, position: number): Promise<{ readonly bytesRead: number }>;
+  readFile(): Promise<Uint8Array>;
+  close(): Promise<void>;
+}
+
 /** Node's file system. */
-export function fileSystem() {
+export function fileSystem(): FileSystem {
   const fs = builtins()?.('node:fs/promises');
   if (fs !== undefined) return fs;
   throw fileError('there is no file system here: load from a URL, write with writeSafetensors or writeNpy', {});

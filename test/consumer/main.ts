@@ -1,7 +1,9 @@
 // A project that uses the package with no options but `strict`: compiled, not run.
 import { LayerNorm, tensor, type Tensor } from 'evenkeel';
 import { load } from 'evenkeel/io';
+import { ConvNeXt } from 'evenkeel/nn';
 
 using x: Tensor = tensor([1, 2]);
 export const text: string = String(new LayerNorm(2).forward(x));
 export const state: Promise<ReadonlyMap<string, Tensor>> = load('model.safetensors');
+export const report: Promise<string | null> = state.then((tensors) => new ConvNeXt().loadStateDict(tensors).layout);
