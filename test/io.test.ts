@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { full, KeelError, tensor, zeros, type Tensor } from 'evenkeel';
+import { full, KeelError, memory, tensor, zeros, type Tensor } from 'evenkeel';
 import { load, open, readNpy, readSafetensors, save, writeNpy, writeSafetensors } from 'evenkeel/io';
 import { afterAll, describe, expect, test } from 'vitest';
 import { refusesFile } from './refusal.js';
@@ -64,6 +64,14 @@ describe('malformed safetensors', () => {
     ['a gap', entry('U8', '"shape":[],"data_offsets":[1,2]'), [0, 0], 'bytes 0 to 1 of the data belong to no tensor'],
     ['bytes left over', entry('U8', '"shape":[],"data_offsets":[0,1]'), [0, 0], 'bytes 1 to 2 of the data'],
     ['a bool of 2', entry('BOOL', '"shape":[2],"data_offsets":[0,2]'), [1, 2], 'element 1 is the byte 2'],
+    ['a dtype that is an object', '{"a":{"dtype":{"toString":1},"shape":[],"data_offsets":[0,0]}}', [], 'unknown dtype {"toString":1} in \'a\''],
+    ['a shape of a thousand words', `{"a":{"dtype":"U8","shape":[${'"x",'.repeat(1000)}1]}}`, [], `its shape is ["x",${'"x",'.repeat(49).slice(0, -2)}`],
+    ['65 axes', entry('U8', `"shape":[${'1,'.repeat(64)}1],"data_offsets":[0,1]`), [0], "'a' has 65 axes, 64 at most"],
+    ['lists nested a million deep', `{"a":${'['.repeat(1e6)}${']'.repeat(1e6)}}`, [], 'the header nests deeper than 16'],
+    ['a dtype nested as deep', `{"a":{"dtype":${'['.repeat(1e6)}${']'.repeat(1e6)}}}`, [], 'the header nests deeper than 16'],
+    ['a name of five million escapes', `{"${'\\n'.repeat(5e6)}":1}`, [], 'is not described by a JSON object'],
+    ['a string without an end', '{"a', [], 'header is not JSON'],
+    ['a key that is no string', '{a:1}', [], 'header is not JSON'],
     ['a repeated field', entry('U8', '"shape":[],"shape":[],"data_offsets":[0,1]'), [0], "duplicate key 'shape'"],
   ] as const;
 
@@ -74,6 +82,13 @@ describe('malformed safetensors', () => {
   test('no header length, and a header that is no UTF-8', async () => {
     await refusesFile(() => readSafetensors(new Uint8Array(3)), '8 bytes of header length; this one has 3 bytes');
     await refusesFile(() => readSafetensors(Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0, 0xff)), 'header is not JSON');
+  });
+
+  test('a tensor that is refused takes those before it along', async () => {
+    const before = memory().tensors;
+    const json = '{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"b":{"dtype":"BOOL","shape":[1],"data_offsets":[1,2]}}';
+    await refusesFile(() => readSafetensors(safetensors(json, [1, 2])), 'a bool is 0 or 1');
+    expect(memory().tensors).toBe(before);
   });
 
   test('a reserved name is not written', () => {

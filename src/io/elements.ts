@@ -35,11 +35,17 @@ export const formats: Readonly<Record<Format, { readonly width: number; readonly
   BOOL: { width: 1, dtype: 'bool' },
 };
 
+/** Axes of a tensor in a file, as in PyTorch. */
+export const MOST_AXES = 64;
+
 /**
  * A tensor of the elements in little-endian `bytes`: where the format is the dtype's own, one copy of them, straight into
  * the tensor's storage. `label` names them in errors.
  */
 export function decode(format: Format, bytes: Uint8Array, shape: readonly number[], label: string): Tensor {
+  if (shape.length > MOST_AXES) {
+    throw fileError(`${label} has ${shape.length} axes, ${MOST_AXES} at most`, { label, axes: shape.length, limit: MOST_AXES });
+  }
   if (format === 'BOOL') checkBools(bytes, label);
   const x = empty(shape, formats[format].dtype);
   const { kernels, handle } = x.storage;

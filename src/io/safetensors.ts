@@ -2,10 +2,11 @@
 // May import errors and tensor.
 
 import type { KeelError } from '../errors.js';
-import type { Tensor } from '../tensor.js';
+import { scope, type Tensor } from '../tensor.js';
 import type { ByteSource } from './bytesource.js';
 import type { Contents } from './contents.js';
 import { decode, fileError, type Format, formats } from './elements.js';
+import { isRecord, parseHeader, showJson } from './headerjson.js';
 
 /** Whether a file begins as safetensors files do: after the length comes a JSON object. */
 export function isSafetensors(bytes: Uint8Array): boolean {
@@ -27,11 +28,13 @@ export function readSafetensors(bytes: Uint8Array): Map<string, Tensor> {
   const start = startOfData(bytes, bytes.length);
   const { entries } = parse(bytes.subarray(8, start), bytes.length - start);
   const data = bytes.subarray(start);
-  return new Map(
-    [...entries].map(([name, { format, shape, begin, end }]) => {
-      return [name, decode(format, data.subarray(begin, end), shape, `'${name}'`)];
-    }),
-  );
+  // A tensor that is refused takes those before it along.
+  return scope(() => {
+    const tensors = [...entries].map(([name, { format, shape, begin, end }]) => {
+      return [name, decode(format, data.subarray(begin, end), shape, `'${name}'`)] as const;
+    });
+    return new Map(tensors);
+  });
 }
 
 /** The tensors of a safetensors file by range: the header is read now, elements when they are asked for. */
@@ -92,8 +95,8 @@ function startOfData(bytes: Uint8Array, fileBytes: number): number {
 
 /** What the header says, checked against the bytes of data that follow it. */
 function parse(header: Uint8Array, dataLength: number) {
-  const { text, json } = parseHeader(header);
-  const entries = outerKeys(text)
+  const { keys, json } = parseHeader(header);
+  const entries = keys
     .filter((name) => name !== '__metadata__')
     .map((name) => entry(name, json[name], dataLength));
   checkLayout(entries, dataLength);
@@ -106,40 +109,7 @@ function metadataOf(value: unknown): Readonly<Record<string, string>> {
     // Every value was just seen to be a string.
     return value as Readonly<Record<string, string>>;
   }
-  throw fileError(`__metadata__ is not an object of strings: ${JSON.stringify(value)}`, { metadata: value });
-}
-
-function parseHeader(bytes: Uint8Array) {
-  let text: string;
-  let json: unknown;
-  try {
-    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-    json = JSON.parse(text);
-  } catch (error) {
-    throw fileError(`header is not JSON: ${error instanceof Error ? error.message : String(error)}`, {
-      header: bytes.length,
-    });
-  }
-  if (isRecord(json)) return { text, json };
-  throw fileError('header is not a JSON object of tensors', { header: bytes.length });
-}
-
-/** Keys of the outermost object as the text has them: JSON.parse merges duplicates and reorders names like integers. */
-function outerKeys(json: string): string[] {
-  const keys: string[] = [];
-  const open: Set<string>[] = [];
-  for (const [text, string, colon] of json.matchAll(/("[^"\\]*(?:\\.[^"\\]*)*")(\s*:)?|[{}[\]]/g)) {
-    if (text === '{' || text === '[') open.push(new Set());
-    else if (text === '}' || text === ']') open.pop();
-    else if (string !== undefined && colon !== undefined) {
-      const key = String(JSON.parse(string));
-      const siblings = open.at(-1);
-      if (siblings?.has(key) === true) throw fileError(`duplicate key '${key}' in the header`, { key });
-      siblings?.add(key);
-      if (open.length === 1) keys.push(key);
-    }
-  }
-  return keys;
+  throw fileError(`__metadata__ is not an object of strings: ${showJson(value)}`, { metadata: value });
 }
 
 function entry(name: string, value: unknown, dataLength: number): Entry {
@@ -147,14 +117,14 @@ function entry(name: string, value: unknown, dataLength: number): Entry {
   const { dtype, shape, data_offsets: offsets } = value;
   const format = formatOf(name, dtype);
   if (!areSizes(shape)) {
-    throw fileError(`'${name}' has a bad dimension: its shape is ${JSON.stringify(shape)}, not whole numbers from 0`, {
+    throw fileError(`'${name}' has a bad dimension: its shape is ${showJson(shape)}, not whole numbers from 0`, {
       tensor: name,
       shape,
     });
   }
   const [begin, end] = areSizes(offsets) && offsets.length === 2 ? offsets : [];
   if (begin === undefined || end === undefined || begin > end) {
-    throw fileError(`'${name}' has bad data_offsets ${JSON.stringify(offsets)}: expected [begin, end] in bytes`, {
+    throw fileError(`'${name}' has bad data_offsets ${showJson(offsets)}: expected [begin, end] in bytes`, {
       tensor: name,
       offsets,
     });
@@ -181,7 +151,7 @@ function entry(name: string, value: unknown, dataLength: number): Entry {
 
 function formatOf(name: string, dtype: unknown): Format {
   if (isFormat(dtype)) return dtype;
-  const given = String(dtype);
+  const given = typeof dtype === 'string' ? dtype : showJson(dtype);
   const problem = unsupported.includes(given) ? `dtype ${given} is not supported` : `unknown dtype ${given}`;
   throw fileError(`${problem} in '${name}': choose from ${Object.keys(formats).join(', ')}`, { tensor: name, dtype });
 }
@@ -208,10 +178,6 @@ function checkLayout(entries: readonly Entry[], dataLength: number): void {
 
 function gap(begin: number, end: number): KeelError {
   return fileError(`bytes ${begin} to ${end} of the data belong to no tensor`, { begin, end });
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function areSizes(value: unknown): value is readonly number[] {

@@ -1,7 +1,7 @@
 // Elements of a storage by offset, sizes and strides: checked, then gathered. May import errors.
 
 import { showGiven } from '../errors.js';
-import { fileError } from './elements.js';
+import { fileError, MOST_AXES } from './elements.js';
 
 /** Where a tensor lies in its storage; `width` is the bytes of an element. */
 export interface Layout {
@@ -22,9 +22,6 @@ interface Claims {
   readonly stride: readonly unknown[];
   readonly width: number;
 }
-
-/** As PyTorch. */
-const MOST_AXES = 64;
 
 /**
  * A layout from what a file says, none of which is believed.
