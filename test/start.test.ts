@@ -229,7 +229,7 @@ const refused: [argv: string[], code: number, complaint: string][] = [
 
 function pathOf(text: string): string {
   if (text === 'photos') return join(dataFolder, 'photos_nchw.npy');
-  return /^(object|short)/.test(text) ? join(import.meta.dirname, 'data', 'broken', text) : text;
+  return /^(object|short)/.test(text) ? join(import.meta.dirname, 'models', 'broken', text) : text;
 }
 
 test.each(refused)('%j is refused', async (argv, code, complaint) => {
