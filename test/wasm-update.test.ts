@@ -26,6 +26,7 @@ const calls: Readonly<Record<string, Call<never>>> = {
   'first sgd with momentum': { rule: 'sgd', momentum: 0.9, dampening: 0.1, nesterov: false, isFirst: true, ...rate },
   'sgd with nesterov': { rule: 'sgd', momentum: 0.9, dampening: 0, nesterov: true, isFirst: false, ...rate },
   'adam': { rule: 'adam', step: 2, betas: [0.9, 0.99], eps: 1e-8, decoupled: false, ...rate },
+  'adam that climbs': { rule: 'adam', step: 1, betas: [0.9, 0.99], eps: 1e-8, decoupled: false, ...rate, maximize: true },
   'adamw': { rule: 'adam', step: 2, betas: [0.9, 0.99], eps: 1e-8, decoupled: true, ...rate },
 };
 

@@ -42,14 +42,8 @@ function descendWithMomentum(call: SGDUpdate<Reals>, buffer: Reals): void {
  * or apart as x ← (1 − lr·λ)x first; with `peak` the largest v so far stands for v.
  */
 function adam(call: AdamUpdate<Reals>): void {
-  const { x, dx, m, v, peak, step, lr, eps, weightDecay, decoupled, maximize } = call;
-  const [beta1, beta2] = call.betas;
-  const [new1, new2] = [1 - beta1, 1 - beta2];
-  const sign = maximize ? -1 : 1;
-  const coupled = decoupled ? 0 : weightDecay;
-  const kept = decoupled ? 1 - lr * weightDecay : 1;
-  const stepSize = lr / (1 - beta1 ** step);
-  const unbias = 1 / Math.sqrt(1 - beta2 ** step);
+  const { x, dx, m, v, peak } = call;
+  const { sign, coupled, kept, new1, beta2, new2, stepSize, unbias, eps } = adamFactors(call);
   for (let i = 0; i < x.length; i++) {
     const value = x[i]!;
     const before = m[i]!;
@@ -60,6 +54,22 @@ function adam(call: AdamUpdate<Reals>): void {
     v[i] = second;
     x[i] = kept * value - (stepSize * first) / (Math.sqrt(peak === null ? second : raised(peak, i, second)) * unbias + eps);
   }
+}
+
+/** What a step of Adam multiplies with: g = sign·dx + coupled·x, x ← kept·x − stepSize·m / (√v·unbias + eps). */
+export function adamFactors({ betas, step, lr, eps, weightDecay, decoupled, maximize }: AdamUpdate<unknown>) {
+  const [beta1, beta2] = betas;
+  return {
+    sign: maximize ? -1 : 1,
+    coupled: decoupled ? 0 : weightDecay,
+    kept: decoupled ? 1 - lr * weightDecay : 1,
+    new1: 1 - beta1,
+    beta2,
+    new2: 1 - beta2,
+    stepSize: lr / (1 - beta1 ** step),
+    unbias: 1 / Math.sqrt(1 - beta2 ** step),
+    eps,
+  };
 }
 
 /** The larger of what stands in the peak and what comes; a NaN stays, as in PyTorch. */

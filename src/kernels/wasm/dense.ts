@@ -1,7 +1,7 @@
 // The dense half of the WASM backend. May import kernels, operands, the dense kernels' drivers and
 // the reference backend.
 
-import type { Dense, Reals, UpdateCall } from '../kernels.js';
+import type { Dense, Reals, SGDUpdate } from '../kernels.js';
 import { update } from '../reference/update.js';
 import { conv } from './conv.js';
 import { gather, scatterAdd } from './gather.js';
@@ -10,6 +10,7 @@ import { view, withOperands, type Block } from './operands.js';
 import { pointwise } from './pointwise.js';
 import { reduce } from './reduce.js';
 import { softmax } from './softmax.js';
+import { adam } from './update.js';
 import { accelerate } from './wasm.js';
 
 // Whoever loads the dense binary has its elementwise functions and reductions too.
@@ -45,15 +46,19 @@ export const wasmDense: Dense<Block> = {
       scatterAdd(operands.machine, { table: into, index: at, width, rows: from, ...heightOf(table, index, width) });
     });
   },
-  // The plain loop: bound by the memory, and by a root and a division in float64 for each element.
-  update: (call) => update(opened(call)),
+  update(call) {
+    // The plain loop, which the memory bounds.
+    if (call.rule === 'sgd') return update(opened(call));
+    withOperands((operands) => {
+      const [x, dx, m, v] = [operands.update(call.x), operands.input(call.dx), operands.update(call.m), operands.update(call.v)];
+      adam(operands.machine, { ...call, x, dx, m, v, peak: call.peak && operands.update(call.peak) });
+    });
+  },
 };
 
 /** The call on views of the blocks. Nothing allocates before it is done. */
-function opened(call: UpdateCall<Block>): UpdateCall<Reals> {
-  const [x, dx] = [reals(call.x), reals(call.dx)];
-  if (call.rule === 'sgd') return { ...call, x, dx, buffer: call.buffer && reals(call.buffer) };
-  return { ...call, x, dx, m: reals(call.m), v: reals(call.v), peak: call.peak && reals(call.peak) };
+function opened(call: SGDUpdate<Block>): SGDUpdate<Reals> {
+  return { ...call, x: reals(call.x), dx: reals(call.dx), buffer: call.buffer && reals(call.buffer) };
 }
 
 /** Rows of the table, and how many are picked. */
