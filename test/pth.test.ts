@@ -4,6 +4,7 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { memory } from 'evenkeel';
 import { load, open, readPth } from 'evenkeel/io';
 import { describe, expect, test } from 'vitest';
 import { dict, int, numbers, pth, tensorOps, text, tuple, zip } from './archive.js';
@@ -86,6 +87,30 @@ describe("what PyTorch saves and is no state dict is refused by name", () => {
   });
 });
 
+describe('settings of classes that hold data alone stand beside a state dict, and are dropped', () => {
+  const namespace = `cargparse\nNamespace\n)\x81}${text('lr')}K\x01sb`;
+  const path = `cpathlib\nPosixPath\n${tuple(text('a'))}R`;
+  const settings = `cyacs.config\nCfgNode\n)\x81(${text('a')}Nu}${text('b')}Nsb`;
+  const model = `\x80\x02}${text('model')}}${text('w')}${tensorOps()}ss`;
+
+  test.each([
+    ['a Namespace', namespace],
+    ['a Namespace of a path', namespace.replace('K\x01', () => path)],
+    ['a dict of another class', settings],
+    ['a list of another class', 'ccollections\nCounter\n)\x81(Ne'],
+  ])('%s', async (_, ops) => {
+    expect([...(await readPth(pth(`${model}${text('args')}${ops}s.`, { 0: eight }))).keys()]).toEqual(['w']);
+  });
+
+  test.each([
+    ['in the dict that is chosen', beside(`${text('args')}${namespace}s`), "the pickle asks for 'argparse.Namespace', which is refused: nothing but tensors"],
+    ['alone', `\x80\x02${namespace}.`, 'no state dict is in it, but a value of argparse.Namespace'],
+    ['as a function of another name', `${model}${text('args')}cargparse\nArgumentParser\n)\x81s.`, "the pickle asks for 'argparse.ArgumentParser', which is refused"],
+  ])('but not %s', async (_, pickle, message) => {
+    await refusesFile(() => readPth(pth(pickle, { 0: eight })), message);
+  });
+});
+
 const eight = new Uint8Array(8);
 
 const asks = (name: string) => `the pickle asks for '${name}', which is refused`;
@@ -136,6 +161,7 @@ describe('malformed pickles', () => {
     ['a frame of 8 PiB', `\x80\x04\x95${huger}}.`, 'bytes are announced'],
     ['a number of a million digits', `I${'9'.repeat(1_000_000)}\n.`, 'a whole number that is none'],
     ['no number', 'F1e\n.', "'1e' is no number"],
+    ['a float of a million digits', `F${'9'.repeat(1_000_000)}e\n.`, 'a number of 1000001 characters'],
     ['no line', 'I12.', 'a line has no end'],
     ['no quotes', 'Sabc\n.', 'a string without quotes'],
     ['a string that is no UTF-8', '\x80\x02X\x01\x00\x00\x00\xff.', 'a string is not UTF-8'],
@@ -201,6 +227,7 @@ describe('tensors that are not in their storage', () => {
     ['65 axes', tensorOps({ size: tuple(...Array<string>(65).fill(int(1))), stride: tuple(...Array<string>(65).fill(int(1))) }), "'w' has 65 sizes and 65 strides: as many are needed, up to 64"],
     ['no record', tensorOps({ key: '7' }), "'w' lies in record 'x/data/7', which the archive does not have"],
     ['a record elsewhere', tensorOps({ key: '../version' }), "'w' lies in record 'x/data/../version'"],
+    ['elements to be negated', tensorOps().replace(/tR$/, `}${text('neg')}\x88stR`), 'whose elements are negated or conjugated is not read: save x.resolve_neg()'],
     ['a storage of no dtype', tensorOps({ type: 'torch.storage UntypedStorage' }), 'a tensor is no storage'],
   ];
   test.each(rows)('%s', async (_, ops, message) => {
@@ -212,6 +239,14 @@ describe('tensors that are not in their storage', () => {
     const view = tensorOps({ size: tuple(int(2 ** 18)) });
     const items = Array.from({ length: 200 }, (_, i) => text(`w${i}`) + view).join('');
     await refusesFile(() => readPth(pth(`\x80\x02}(${items}u.`, { 0: storage })), 'its tensors would take 209715200 bytes');
+  });
+
+  test('a tensor that is refused takes those before it along', async () => {
+    const before = memory().tensors;
+    const flags = tensorOps({ type: 'torch BoolStorage', key: '1' });
+    const bytes = pth(`\x80\x02}${text('a')}${tensorOps()}s${text('b')}${flags}s.`, { 0: eight, 1: Uint8Array.of(0, 2) });
+    await refusesFile(() => readPth(bytes), 'a bool is 0 or 1');
+    expect(memory().tensors).toBe(before);
   });
 
   const [v2, untyped] = [tensorOps(), tensorOps({ type: 'torch.storage UntypedStorage' })];
@@ -309,6 +344,7 @@ describe('archives', () => {
   test.each([
     ['stored', whole],
     ['without a folder', zip([{ ...pkl, name: 'data.pkl' }, { ...storage, name: 'data/0' }])],
+    ['without checksums, as set_crc32_options(False) leaves it', zip([{ ...pkl, crc: 0 }, { ...storage, crc: 0 }])],
     ['deflated', zip([{ ...pkl, method: 8 }, { ...storage, method: 8 }])],
     ['with zip64 sizes', zip([{ ...pkl, zip64: true }, { ...storage, zip64: true }])],
     ['little-endian, version 10', zip([pkl, storage, word('byteorder', 'little'), word('version', '10\n')])],

@@ -21,3 +21,15 @@ export interface Contents {
   /** `name` is one of the entries. */
   readonly read: (name: string) => Promise<Tensor>;
 }
+
+/** All tensors of a file, in its order; where one cannot be read, those before it are disposed. */
+export async function readAll({ entries, read }: Contents): Promise<Map<string, Tensor>> {
+  const tensors = new Map<string, Tensor>();
+  try {
+    for (const name of entries.keys()) tensors.set(name, await read(name));
+    return tensors;
+  } catch (error) {
+    for (const tensor of tensors.values()) tensor.dispose();
+    throw error;
+  }
+}

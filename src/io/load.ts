@@ -3,7 +3,7 @@
 import { KeelError, showGiven } from '../errors.js';
 import type { Tensor } from '../tensor.js';
 import type { ByteSource } from './bytesource.js';
-import type { Contents, TensorEntry } from './contents.js';
+import { type Contents, readAll, type TensorEntry } from './contents.js';
 import { cannot } from './failure.js';
 import { HEAD_BYTES, kindOf } from './kinds.js';
 import { readNpy } from './npy.js';
@@ -30,15 +30,10 @@ export async function load(source: FileSource, options: LoadOptions = {}): Promi
   checkOptions('load', options);
   return named(nameOf(source), async (name) => {
     const bytes = await wholeOf(source);
-    const tensors = new Map<string, Tensor>();
     try {
       const contents = await contentsOf(bytes, name, options);
-      if (contents === null) return new Map([['array', readNpy(await bytes.read(0, bytes.bytes))]]);
-      for (const key of contents.entries.keys()) tensors.set(key, await contents.read(key));
-      return tensors;
-    } catch (error) {
-      for (const tensor of tensors.values()) tensor.dispose();
-      throw error;
+      if (contents !== null) return await readAll(contents);
+      return new Map([['array', readNpy(await bytes.read(0, bytes.bytes))]]);
     } finally {
       await bytes.close();
     }

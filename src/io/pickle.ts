@@ -17,6 +17,11 @@ export class Global {
   ) {}
 }
 
+/** A value of a class of plain data that is not read: whatever it holds is dropped. */
+export class Opaque {
+  constructor(readonly name: string) {}
+}
+
 /** What a pickle may refer to. */
 export interface Host {
   /** The global of a dotted name; throws for what is not allowed. */
@@ -251,7 +256,8 @@ class Machine {
 
   /** Attributes of an OrderedDict (`_metadata`, the versions of modules) say nothing about tensors. */
   #takeState(state: unknown): boolean {
-    if (this.#top() instanceof Map && state instanceof Map) return true;
+    const value = this.#top();
+    if (value instanceof Opaque || (value instanceof Map && state instanceof Map)) return true;
     throw this.#in.malformed('a state is set on what has none');
   }
 
@@ -306,6 +312,7 @@ class Machine {
 
   #append(items: readonly unknown[]): true {
     const list = this.#top();
+    if (list instanceof Opaque) return true;
     if (!Array.isArray(list)) throw this.#in.malformed('items are appended to what is no list');
     for (const item of items) list.push(item);
     return true;
@@ -320,6 +327,7 @@ class Machine {
 
   #setItems(items: readonly unknown[]): true {
     const dict = this.#top();
+    if (dict instanceof Opaque) return true;
     if (!(dict instanceof Map)) throw this.#in.malformed('items are set in what is no dict');
     this.#fill(dict, items);
     return true;

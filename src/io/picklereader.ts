@@ -70,7 +70,7 @@ export class PickleReader {
   text(length: number): string {
     const bytes = this.bytes(length);
     try {
-      return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+      return utf8.decode(bytes);
     } catch {
       throw this.malformed('a string is not UTF-8');
     }
@@ -95,6 +95,8 @@ export class PickleReader {
 
   floatLine(): number {
     const text = this.line();
+    // The pattern takes the square of the length.
+    if (text.length > MOST_DIGITS) throw this.malformed(`a number of ${text.length} characters`);
     if (/^[+-]?\d*\.?\d*(e[+-]?\d+)?$/i.test(text) && /\d/.test(text)) return Number(text);
     const named = new Map([['nan', NaN], ['inf', Infinity], ['-inf', -Infinity]]).get(text);
     if (named === undefined) throw this.malformed(`'${text}' is no number`);
@@ -117,7 +119,7 @@ export class PickleReader {
   /** A string in which only backslashes and what is beyond a byte are escaped. */
   unicodeLine(): string {
     const escape = /\\u([\da-fA-F]{4})|\\U(000[\da-fA-F]{5}|0010[\da-fA-F]{4})/g;
-    const latin = Array.from(this.bytes(this.#lineLength()), (byte) => String.fromCharCode(byte)).join('');
+    const latin = latin1(this.bytes(this.#lineLength()));
     this.#at += 1;
     return latin.replaceAll(escape, (_, short?: string, long?: string) => hexCharacter(short ?? long ?? ''));
   }
@@ -132,6 +134,16 @@ export class PickleReader {
     if (/^[+-]?\d+$/.test(text) && text.length <= MOST_DIGITS) return narrow(BigInt(text.replace(/^\+/, '')));
     throw this.malformed('a whole number that is none');
   }
+}
+
+/** One for all strings: making it takes longer than decoding a name. */
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** Not a TextDecoder, whose latin1 is windows-1252. */
+function latin1(bytes: Uint8Array): string {
+  let text = '';
+  for (let at = 0; at < bytes.length; at += 4096) text += String.fromCharCode(...bytes.subarray(at, at + 4096));
+  return text;
 }
 
 const escapes = new Map([['n', '\n'], ['r', '\r'], ['t', '\t'], ['\\', '\\'], ["'", "'"], ['"', '"']]);

@@ -3,7 +3,7 @@
 
 import type { Tensor } from '../tensor.js';
 import { type ByteSource, inMemory } from './bytesource.js';
-import type { Contents, TensorEntry } from './contents.js';
+import { type Contents, readAll, type TensorEntry } from './contents.js';
 import { decode, fileError, formats } from './elements.js';
 import { chooseState } from './statedict.js';
 import { gather, type Layout, layoutOf } from './strided.js';
@@ -22,7 +22,8 @@ export interface PthOptions {
 /**
  * Reads what `torch.save(model.state_dict(), path)` wrote, without running anything: the tensors of the only dict that
  * holds some, or of the one that `entry` names, in the file's order. Views come out by their strides. float16 and bfloat16
- * become float32, and integers of up to 32 bits int64, exactly. A lone tensor is called `tensor`.
+ * become float32, and integers of up to 32 bits int64, exactly. A lone tensor is called `tensor`. What training scripts keep
+ * beside the dict is dropped: optimizer state, numbers, an `argparse.Namespace`, NumPy's arrays, paths, dates.
  *
  * @throws KeelError [file] for an archive that is cut, damaged or malformed, by its name for whatever a pickle asks for that
  *   is no tensor or plain container, and for a storage too short for its tensor; [argument] for an `entry` that is none.
@@ -31,10 +32,7 @@ export interface PthOptions {
  * model.loadStateDict(await readPth(bytes));
  */
 export async function readPth(bytes: Uint8Array, options: PthOptions = {}): Promise<Map<string, Tensor>> {
-  const { entries, read } = await openPth(inMemory(bytes), options);
-  const tensors = new Map<string, Tensor>();
-  for (const name of entries.keys()) tensors.set(name, await read(name));
-  return tensors;
+  return readAll(await openPth(inMemory(bytes), options));
 }
 
 /** The tensors of a .pth file by range: directory and pickle are read now, storages when tensors are asked for. */

@@ -2,15 +2,15 @@
 
 import { KeelError } from '../errors.js';
 import { fileError } from './elements.js';
-import { Tuple } from './pickle.js';
-import { PickledTensor } from './torchpickle.js';
+import { Opaque, Tuple } from './pickle.js';
+import { PickledTensor, refused } from './torchpickle.js';
 
 /**
  * The tensors of the one dict that holds some, or of the dict that `entry` names: keys joined by dots, '' for the
  * outermost. Numbers, strings and the like beside the tensors are left out. Tensors under numbers, as optimizers keep them,
  * make no dict of tensors. A lone tensor is called `tensor`.
  *
- * @throws KeelError [file] where no dict holds tensors, or several do; [argument] for an entry that is none of them.
+ * @throws KeelError [file] where no dict holds tensors, or several do, and for what is not read among the tensors; [argument] for an entry that is none of them.
  */
 export function chooseState(root: unknown, entry: string | undefined): ReadonlyMap<string, PickledTensor> {
   if (root instanceof PickledTensor && entry === undefined) return new Map([['tensor', root]]);
@@ -21,7 +21,7 @@ export function chooseState(root: unknown, entry: string | undefined): ReadonlyM
   const paths = found.map(([path]) => path);
   const named = entry === undefined ? found : found.filter(([path]) => path === entry);
   const [only, another] = named;
-  if (only !== undefined && another === undefined) return only[1];
+  if (only !== undefined && another === undefined) return checked(only);
   if (found.length === 0) {
     throw fileError(`no state dict is in it, but ${describe(root)}: save model.state_dict()`, { holds: describe(root) });
   }
@@ -35,7 +35,13 @@ export function chooseState(root: unknown, entry: string | undefined): ReadonlyM
   throw fileError(message, { entries: paths });
 }
 
-type Candidate = readonly [path: string, tensors: ReadonlyMap<string, PickledTensor>];
+type Candidate = readonly [path: string, tensors: ReadonlyMap<string, PickledTensor>, opaque: Opaque | null];
+
+/** Arrays of NumPy and the like may stand beside a state dict, not in it: they would be missing. */
+function checked([, tensors, opaque]: Candidate): ReadonlyMap<string, PickledTensor> {
+  if (opaque === null) return tensors;
+  throw refused(opaque.name);
+}
 
 /** Every dict that holds tensors itself and is reached by names alone, each once, from the outermost. */
 function candidates(root: unknown): Candidate[] {
@@ -45,16 +51,18 @@ function candidates(root: unknown): Candidate[] {
   for (const [path, value] of queue) {
     if (!(value instanceof Map)) continue;
     const tensors = new Map<string, PickledTensor>();
+    let opaque: Opaque | null = null;
     for (const [key, item] of value) {
       if (typeof key !== 'string') continue;
       if (item instanceof PickledTensor) tensors.set(key, item);
+      else if (item instanceof Opaque) opaque ??= item;
       else if (item instanceof Map && !seen.has(item)) {
         seen.add(item);
         // Long paths are hostile: each dict in a chain would make one as long as the chain.
         if (path.length < 1000) queue.push([path === '' ? key : `${path}.${key}`, item]);
       }
     }
-    if (tensors.size > 0) found.push([path, tensors]);
+    if (tensors.size > 0) found.push([path, tensors, opaque]);
   }
   return found;
 }
@@ -72,6 +80,7 @@ function kind(value: unknown): string {
   if (value instanceof Map) return `a dict of ${value.size}`;
   if (Array.isArray(value)) return `a list of ${value.length}`;
   if (value instanceof Tuple) return `a tuple of ${value.items.length}`;
+  if (value instanceof Opaque) return `a value of ${value.name}`;
   if (typeof value === 'object') return `a ${value.constructor.name}`;
   return typeof value === 'string' ? 'a string' : `the ${typeof value} ${String(value)}`;
 }

@@ -2,7 +2,7 @@
 
 import type { KeelError } from '../errors.js';
 import { fileError, type Format } from './elements.js';
-import { Global, Tuple, unpickle } from './pickle.js';
+import { Global, Opaque, Tuple, unpickle } from './pickle.js';
 
 /** A tensor as a pickle describes it: elements of a storage by offset, sizes and strides, none of them checked yet. */
 export class PickledTensor {
@@ -37,6 +37,7 @@ export function unpickleTorch(bytes: Uint8Array): unknown {
       const call = calls[name];
       if (Object.hasOwn(calls, name) && call !== undefined) return new Global(name, call);
       if (Object.hasOwn(storages, name) || Object.hasOwn(dtypes, name)) return new Global(name, null);
+      if (opaque.has(name)) return new Global(name, () => new Opaque(name));
       throw refused(name);
     },
     persistent: storageOf,
@@ -86,9 +87,10 @@ const dtypes: Readonly<Record<string, Format>> = {
 const tensorCalls: Readonly<Record<string, Call>> = {
   'torch._utils._rebuild_tensor': ([storage, offset, size, stride]) => tensorOf(storage, offset, size, stride),
   // Also whether it requires grad, and hooks, which are always empty here.
-  'torch._utils._rebuild_tensor_v2': ([storage, offset, size, stride]) => tensorOf(storage, offset, size, stride),
-  'torch._utils._rebuild_tensor_v3': ([storage, offset, size, stride, , , dtype]) =>
-    tensorOf(storage, offset, size, stride, dtype),
+  'torch._utils._rebuild_tensor_v2': ([storage, offset, size, stride, , , bits]) =>
+    tensorOf(storage, offset, size, stride, { bits }),
+  'torch._utils._rebuild_tensor_v3': ([storage, offset, size, stride, , , dtype, bits]) =>
+    tensorOf(storage, offset, size, stride, { dtype, bits }),
   'torch._utils._rebuild_parameter': ([data]) => parameterOf(data),
   'torch._utils._rebuild_parameter_with_state': ([data]) => parameterOf(data),
   'torch.Size': ([sizes]) => sizes,
@@ -96,6 +98,19 @@ const tensorCalls: Readonly<Record<string, Call>> = {
   // How protocol 2 writes bytes: as text, and the name of an encoding.
   '_codecs.encode': ([text]) => text,
 };
+
+/** Classes of plain data, as training scripts keep their settings beside the state dict. Nothing is made of them. */
+const opaque: ReadonlySet<string> = new Set([
+  'argparse.Namespace', 'types.SimpleNamespace', 'collections.Counter',
+  'datetime.date', 'datetime.datetime', 'datetime.timedelta', 'datetime.timezone',
+  'pathlib.Path', 'pathlib.PosixPath', 'pathlib.WindowsPath', 'pathlib._local.PosixPath', 'pathlib._local.WindowsPath',
+  'numpy.dtype', 'numpy.ndarray',
+  'numpy.core.multiarray.scalar', 'numpy.core.multiarray._reconstruct',
+  'numpy._core.multiarray.scalar', 'numpy._core.multiarray._reconstruct',
+  'yacs.config.CfgNode', 'easydict.EasyDict',
+  'pytorch_lightning.utilities.parsing.AttributeDict', 'lightning_fabric.utilities.data.AttributeDict',
+  'lightning.fabric.utilities.data.AttributeDict',
+]);
 
 function containerCalls(itemsOf: (list: unknown) => readonly unknown[]): Readonly<Record<string, Call>> {
   const set: Call = ([items = []]) => new Set(itemsOf(items));
@@ -135,14 +150,24 @@ const reasons: readonly (readonly [RegExp, string])[] = [
   [/^numpy\./, 'numbers and arrays of NumPy are not read: save x.item() or torch.from_numpy(x)'],
 ];
 
-function refused(name: string): KeelError {
+/** The error about something that is not read, by its dotted name. */
+export function refused(name: string): KeelError {
   const known = reasons.find(([pattern]) => pattern.test(name));
   const reason =
     known?.[1] ?? 'nothing but tensors and plain containers is read, and nothing is run: save model.state_dict()';
   return fileError(`the pickle asks for '${name}', which is refused: ${reason}`, { global: name });
 }
 
-function tensorOf(storage: unknown, offset: unknown, size: unknown, stride: unknown, dtype?: unknown): PickledTensor {
+interface Extras {
+  readonly dtype?: unknown;
+  /** Of a view that PyTorch negates or conjugates as it reads: `{ neg: True }`. */
+  readonly bits?: unknown;
+}
+
+function tensorOf(storage: unknown, offset: unknown, size: unknown, stride: unknown, { dtype, bits }: Extras = {}): PickledTensor {
+  if (bits instanceof Map && [...bits.values()].includes(true)) {
+    throw fileError('a tensor whose elements are negated or conjugated is not read: save x.resolve_neg()', { bits: [...bits] });
+  }
   if (storage instanceof PickledStorage && size instanceof Tuple && stride instanceof Tuple) {
     const format = dtype instanceof Global ? dtypes[dtype.name] : storage.format;
     if (format !== null && format !== undefined) return new PickledTensor(storage, format, offset, size, stride);

@@ -5,10 +5,13 @@
 Every tensor's values are in expected.json, as torch.save and safetensors wrote them; NAME.pth holds what it says there
 under 'NAME', or is one of the refused, which hold something else than a state dict.
 """
+import argparse
 import collections
+import datetime
 import io
 import json
 import os
+import pathlib
 import pickle
 import zipfile
 
@@ -71,6 +74,8 @@ keep('training', {
     'model': state, 'optimizer': optimizer.state_dict(), 'history': [1.5, 2.5], 'seen': {1, 2},
     'dtype': torch.float32, 'device': torch.device('cuda:0'), 'size': torch.Size([2, 3]),
 }, state)
+settings = argparse.Namespace(lr=0.1, output_dir=pathlib.PosixPath('/out'), started=datetime.datetime(2024, 1, 2))
+keep('settings', {'model': state, 'args': settings, 'epoch': np.int64(3), 'rng': np.random.RandomState(5).get_state(), 'best': np.float32(0.5)}, state)
 several = {'model': state, 'ema': {'model': {'w': torch.ones(2)}}, 'best': torch.tensor(76.)}
 torch.save(several, path('several.pth'))
 keep('tensor', base, {'tensor': base})
