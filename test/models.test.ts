@@ -1,6 +1,6 @@
 // Models that PyTorch trained, rebuilt from their JSON: every checkpoint on every backend computes what PyTorch does, within
 // the tolerances that lie beside it, and names as many test images right.
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -74,6 +74,17 @@ describe('npm run model', () => {
         expect(facts(written)).toEqual(facts(expected));
       }
     }
+  });
+
+  test('a model that cannot be run fails by itself', async () => {
+    const half = mkdtempSync(join(tmpdir(), 'keel-models-'));
+    for (const file of ['vit.json', 'vit.pth', 'vit.expected.safetensors', 'encoder.json']) copyFileSync(join(folder, file), join(half, file));
+    const lines: string[] = [];
+    expect(await runModels(half, null, (line) => lines.push(line))).toBe(false);
+    rmSync(half, { recursive: true });
+    expect(lines).toHaveLength(2);
+    expect(lines[0]).toMatch(/^encoder: cannot read .*encoder\.expected\.safetensors.*FAILED$/);
+    expect(lines[1]).toMatch(/^vit\.pth: .*logits \S+ %.*grad\/\* \(44\) \S+ %/);
   });
 
   test('a folder without models', async () => {

@@ -90,4 +90,5 @@ async function read(computed: ReadonlyMap<string, Tensor>, stored: Stored): Prom
   return results;
 }
 
-const inputs: ReadonlySet<string> = new Set(['input', 'labels', MASK]);
+/** What the stored file gives, to compute the rest from. */
+export const inputs: ReadonlySet<string> = new Set(['input', 'labels', MASK]);
