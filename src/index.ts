@@ -196,11 +196,10 @@ export {
   Optimizer,
   type GroupOptions,
   type GroupSettings,
-  type OptimizerState,
   type ParamGroup,
   type Params,
-  type SavedState,
 } from './optim/optimizer.js';
+export type { OptimizerState, SavedState } from './optim/state.js';
 export { SGD, type SGDOptions, type SGDSettings } from './optim/sgd.js';
 export { Adam, AdamW, type AdamOptions, type AdamSettings } from './optim/adam.js';
 export { clipGradNorm_, clipGradValue_, type ClipGradNormOptions } from './optim/clip.js';

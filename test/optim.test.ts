@@ -342,7 +342,20 @@ test.each([
   ['state of another shape', () => {
     const saved: OptimizerState = { state: { 0: { momentum_buffer: ones([3]) } }, param_groups: [{ params: [0] }] };
     new SGD([x]).loadStateDict(saved);
-  }, 'state_dict', 'momentum_buffer of parameter 0 has shape 3 in the loaded state dict, the parameter 2'],
+  }, 'state_dict', 'momentum_buffer of parameter 0, whose shape is 2, has shape 3 in the loaded state dict'],
+  ['no state', () => new SGD([x]).loadStateDict(undefined as never), 'state_dict', 'what its stateDict() gave, { state, param_groups }, got undefined'],
+  ['a state of groups alone', () => new SGD([x]).loadStateDict({ param_groups: [{ params: [0] }] } as never), 'state_dict', '{ state, param_groups }, got an object'],
+  ['a group that is none', () => new SGD([x]).loadStateDict({ state: {}, param_groups: [null] } as never), 'state_dict', 'group 0 has 0 parameters'],
+  ['no state for a parameter', () => new Adam([x]).loadStateDict({ state: { 0: null }, param_groups: [{ params: [0] }] } as never), 'state_dict', 'parameter 0 has null for its state'],
+  ['steps of text', () => new Adam([x]).loadStateDict({ state: { 0: { step: 'x' } }, param_groups: [{ params: [0] }] } as never), 'state_dict', "step of parameter 0 is the string 'x'"],
+  ['steps below none', () => new Adam([x]).loadStateDict({ state: { 0: { step: -1 } }, param_groups: [{ params: [0] }] }), 'state_dict', 'step of parameter 0 is the number -1'],
+  ['the state of no schedule', () => new StepLR(new SGD([x]), { stepSize: 1 }).loadStateDict(undefined as never), 'state_dict', 'a schedule loads what its stateDict() gave, got undefined'],
+  ['a step of parameters that the model has no more', () => {
+    const layer = new Linear(1, 1);
+    const optimizer = new SGD(layer.parameters());
+    layer.to('float64');
+    optimizer.step();
+  }, 'disposed', 'parameter 0 of its group, 1 × 1 was disposed: keep it, and make the optimizer after model.to()'],
   ['a setting of another type', () => new SGD([x]).loadStateDict({ state: {}, param_groups: [{ lr: 'high', params: [0] }] }), 'state_dict', "lr of a loaded group is the string 'high'"],
   ['a norm that is not finite', () => {
     const param = withGradient();
@@ -378,6 +391,22 @@ test('a step past the end of a cycle is refused and leaves all as it was', () =>
   const before = JSON.stringify([schedule.stateDict(), optimizer.stateDict()]);
   expect(refusal(() => schedule.step()).message).toContain('Tried to step 4 times. The specified number of total steps is 3');
   expect(JSON.stringify([schedule.stateDict(), optimizer.stateDict()])).toBe(before);
+});
+
+test('state that is refused leaves the optimizer and the memory as they were', () => {
+  const optimizer = new Adam([x], { lr: 1 });
+  const saved = { state: { 0: { step: 1, exp_avg: ones([2]), exp_avg_sq: disposed } }, param_groups: [{ lr: 2, params: [0] }] };
+  const before = memory().tensors;
+  expect(refusal(() => optimizer.loadStateDict(saved)).code).toBe('disposed');
+  expect([memory().tensors, optimizer.paramGroups[0]?.lr, optimizer.stateDict().state]).toEqual([before, 1, {}]);
+});
+
+test('a group that joins a cycle keeps its rate and momentum', () => {
+  const optimizer = new SGD([ones([1])], { lr: 1, momentum: 0.9 });
+  const cycle = new OneCycleLR(optimizer, { maxLr: 1, totalSteps: 10 });
+  optimizer.addParamGroup({ params: ones([1]), lr: 0.5, momentum: 0.75 });
+  cycle.step();
+  expect(optimizer.paramGroups[1]).toMatchObject({ lr: 0.5, momentum: 0.75 });
 });
 
 test('what is refused has moved nothing', () => {

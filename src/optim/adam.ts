@@ -1,10 +1,11 @@
-// Adam, and AdamW, whose decay stands apart. May import errors, kernels, tensor, nn and optimizer.
+// Adam, and AdamW, whose decay stands apart. May import errors, kernels, tensor, nn, optimizer and state.
 
 import { KeelError } from '../errors.js';
 import { denseOf } from '../kernels/dense.js';
 import { optionsOf } from '../nn/check.js';
 import type { Tensor } from '../tensor.js';
-import { checkNotNegative, Optimizer, stateTensor, type GroupSettings, type Params, type ParamState } from './optimizer.js';
+import { checkNotNegative, Optimizer, type GroupSettings, type Params } from './optimizer.js';
+import { stateTensor, type ParamState } from './state.js';
 
 /** Settings of a group of {@link Adam} or {@link AdamW}. */
 export interface AdamSettings extends GroupSettings {

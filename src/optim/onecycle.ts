@@ -98,10 +98,9 @@ export class OneCycleLR extends LRScheduler {
     const ends = { initial: this.baseLrs, max: this.maxLrs, min: this.minLrs };
     const sides = { base: this.baseMomentums, max: this.maxMomentums };
     return this.groups.map((group, i) => {
-      if (this.cycleMomentum) {
-        const [from, to] = phase.momentum;
-        setMomentum(group, along(sides[from][i] ?? 0, sides[to][i] ?? 0));
-      }
+      const [begin, end] = phase.momentum.map((side) => sides[side][i]);
+      // A group that came later keeps its momentum, and its rate.
+      if (this.cycleMomentum && begin !== undefined && end !== undefined) setMomentum(group, along(begin, end));
       const [from, to] = phase.rate;
       return along(ends[from][i] ?? group.lr, ends[to][i] ?? group.lr);
     });

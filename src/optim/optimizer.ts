@@ -1,14 +1,15 @@
-// Optimizer: parameter groups, the state of each parameter, and saving both. May import errors, create, tensor, autograd,
-// ops and nn.
+// Optimizer: parameter groups, steps, and saving both groups and state. May import errors, tensor, autograd, ops, nn and
+// state.
 
-import { detach, noGrad } from '../autograd.js';
-import { empty } from '../create.js';
+import { detach } from '../autograd.js';
 import { KeelError, showGiven, showShape } from '../errors.js';
 import { optionsOf } from '../nn/check.js';
 import { snakeCase } from '../nn/module.js';
 import { checkBackend } from '../ops/check.js';
-import { fill, toBackend } from '../ops/movement.js';
-import { keep, sameShape, Tensor } from '../tensor.js';
+import { Tensor } from '../tensor.js';
+import {
+  checkedState, checkGroups, checkKind, checkSaved, copyOf, type OptimizerState, type ParamState, type SavedState,
+} from './state.js';
 
 /** What every optimizer lets its groups set. */
 export interface GroupSettings {
@@ -29,21 +30,6 @@ export type GroupOptions<S> = Readonly<Partial<S>> & { readonly params: Tensor |
 
 /** Tensors to update, or groups of them. */
 export type Params<S> = Iterable<Tensor> | Iterable<GroupOptions<S>>;
-
-/** What an optimizer knows of one parameter: tensors by PyTorch's names, and `step` where it counts them. */
-export type SavedState = Readonly<Record<string, Tensor | number>>;
-
-/** State and groups under PyTorch's keys; parameters are numbered through all groups in order. */
-export interface OptimizerState {
-  readonly state: Readonly<Record<string, SavedState>>;
-  readonly param_groups: readonly Readonly<Record<string, unknown>>[];
-}
-
-/** The state of one parameter. */
-export interface ParamState {
-  step: number;
-  readonly tensors: Map<string, Tensor>;
-}
 
 /**
  * Base of {@link SGD}, {@link Adam} and {@link AdamW}: `step()` moves every parameter that has a gradient and writes in
@@ -134,10 +120,12 @@ export abstract class Optimizer<S extends GroupSettings = GroupSettings> {
   step(): void {
     const moves = this.paramGroups.flatMap((group) => {
       this.check(group);
-      return group.params.flatMap((x) => {
+      return group.params.flatMap((x, i) => {
         const { grad: dx } = x;
+        // After model.to() the gradients are those of other tensors: to pass these over would train nothing.
+        checkHeld(x, i);
         if (dx === null) return [];
-        // Either is refused if it was disposed.
+        // A gradient is refused if it was disposed.
         if (x.storage.kernels !== dx.storage.kernels) checkBackend('step', [x, dx]);
         return [{ group, x, dx }];
       });
@@ -187,18 +175,20 @@ export abstract class Optimizer<S extends GroupSettings = GroupSettings> {
    * Takes over settings and state: copies, in the dtype of each parameter. Settings that PyTorch has and this optimizer
    * does not (`foreach`, `fused`) are left out.
    *
-   * @throws KeelError [state_dict] for other numbers of groups or parameters, tensors of another shape, settings of
-   *   another type; [argument] for settings out of range. Nothing has been taken over then.
+   * @throws KeelError [state_dict] for what is no such state, other numbers of groups or parameters, tensors of another
+   *   shape, settings of another type; [argument] for settings out of range; [disposed]. Nothing has been taken over then.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.Optimizer.load_state_dict.html
    */
-  loadStateDict({ state, param_groups: saved }: OptimizerState): void {
+  loadStateDict(given: OptimizerState): void {
+    const { state, param_groups: saved } = checkSaved(given);
     checkGroups(this.paramGroups.map(({ params }) => params.length), saved);
     const groups = this.paramGroups.map((group, i) => this.#merged(group, saved[i] ?? {}));
     const all = this.paramGroups.flatMap(({ params }) => params);
     // PyTorch's numbers may be any: they stand for parameters by their order.
-    const order = saved.flatMap(({ params }) => (Array.isArray(params) ? params.map(String) : []));
+    const numbers = saved.flatMap(({ params }) => (Array.isArray(params) ? params : []));
+    const numbered = new Map(numbers.map((number, i) => [String(number), all[i]] as const));
     const named = Object.entries(state).flatMap(([key, held]) => {
-      const param = all[order.indexOf(key)];
+      const param = numbered.get(key);
       return param === undefined ? [] : [[param, checkedState(key, held, param)] as const];
     });
     const states = named.map(([param, held]) => [param, copyOf(held, param)] as const);
@@ -230,16 +220,6 @@ export abstract class Optimizer<S extends GroupSettings = GroupSettings> {
   }
 }
 
-/** A tensor of the state by its name: zeros like the parameter, at first. */
-export function stateTensor(state: ParamState, name: string, param: Tensor): Tensor {
-  const found = state.tensors.get(name);
-  if (found !== undefined) return found;
-  const made = keep(empty(param.shape, param.dtype, param));
-  fill(made, 0);
-  state.tensors.set(name, made);
-  return made;
-}
-
 /** Refuses a number below 0. `what` is PyTorch's name of it: `learning rate`. */
 export function checkNotNegative(what: string, value: number): void {
   if (typeof value === 'number' && value >= 0) return;
@@ -266,58 +246,19 @@ function checkParameter(param: unknown, i: number): asserts param is Tensor {
     const message = `optimizer can only optimize Tensors, but one of the params is ${showGiven(param)}, at ${i}`;
     throw new KeelError('argument', message, { index: i, given: param });
   }
-  if (param.isDisposed) throw new KeelError('disposed', `${describe(param, i)} was disposed: keep it`, { index: i });
+  checkHeld(param, i);
   const { node } = param.variable;
   if (node === null) return;
   const message = `can't optimize a non-leaf Tensor: ${describe(param, i)} is the result of ${node.name}`;
   throw new KeelError('graph', message, { index: i, node: node.name });
 }
 
+function checkHeld(param: Tensor, i: number): void {
+  if (!param.isDisposed) return;
+  const message = `${describe(param, i)} was disposed: keep it, and make the optimizer after model.to()`;
+  throw new KeelError('disposed', message, { index: i });
+}
+
 function describe({ shape }: Tensor, i: number): string {
   return `parameter ${i} of its group, ${showShape(shape)}`;
-}
-
-function checkGroups(counts: readonly number[], saved: OptimizerState['param_groups']): void {
-  if (!Array.isArray(saved) || saved.length !== counts.length) {
-    const got = Array.isArray(saved) ? saved.length : showGiven(saved);
-    const message = `loaded state dict has a different number of parameter groups: ${got}, and the optimizer ${counts.length}`;
-    throw new KeelError('state_dict', message, { expected: counts.length, got });
-  }
-  saved.forEach(({ params }, i) => {
-    const got = Array.isArray(params) ? params.length : 0;
-    if (got === counts[i]) return;
-    const message =
-      "loaded state dict contains a parameter group that doesn't match the size of optimizer's group: " +
-      `group ${i} has ${got} parameters, and the optimizer's ${counts[i]}`;
-    throw new KeelError('state_dict', message, { group: i, expected: counts[i], got });
-  });
-}
-
-function checkKind(name: string, value: unknown, model: unknown): void {
-  const isList = Array.isArray(model);
-  if (isList ? Array.isArray(value) && value.length === model.length : typeof value === typeof model) return;
-  const expected = isList ? `a list of ${model.length} numbers` : `a ${typeof model}`;
-  const message = `${snakeCase(name)} of a loaded group is ${showGiven(value)}, not ${expected}`;
-  throw new KeelError('state_dict', message, { name, value });
-}
-
-function checkedState(key: string, saved: SavedState, param: Tensor): SavedState {
-  for (const [name, value] of Object.entries(saved)) {
-    if (!(value instanceof Tensor) || name === 'step' || sameShape(value.shape, param.shape)) continue;
-    throw new KeelError(
-      'state_dict',
-      `${name} of parameter ${key} has shape ${showShape(value.shape)} in the loaded state dict, the parameter ` +
-        showShape(param.shape),
-      { name, expected: param.shape, got: value.shape },
-    );
-  }
-  return saved;
-}
-
-/** Where nothing was saved, a checkpoint may have null: a momentum buffer before the first step. */
-function copyOf({ step = 0, ...rest }: SavedState, param: Tensor): ParamState {
-  const tensors = Object.entries(rest).flatMap(([name, value]) =>
-    value instanceof Tensor ? [[name, keep(noGrad(() => toBackend(value, param.dtype, param)))] as const] : [],
-  );
-  return { step: step instanceof Tensor ? step.item() : step, tensors: new Map(tensors) };
 }

@@ -99,6 +99,9 @@ export abstract class LRScheduler {
    * optimizer.loadStateDict(saved.optimizer);
    */
   loadStateDict(state: ScheduleState): void {
+    if (typeof state !== 'object' || state === null) {
+      throw new KeelError('state_dict', `a schedule loads what its stateDict() gave, got ${showGiven(state)}`, { state });
+    }
     const loaded = this.#fields().map(([name, own]) => {
       const value = state[keyOf(name)];
       if (typeof value === typeof own && Array.isArray(value) === Array.isArray(own)) return [name, value] as const;
