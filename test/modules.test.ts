@@ -20,7 +20,8 @@ describe('a refused state is not loaded in part', () => {
   test.each<[string, unknown, string, RegExp]>([
     ['a later tensor is disposed', { ...state, running_var: disposed }, 'disposed', /was disposed/],
     ['NaN for the counter', { ...state, num_batches_tracked: tensor(NaN) }, 'dtype', /NaN/],
-    ['an array', { ...state, running_var: [1, 1] }, 'state_dict', /"running_var", expected .*Tensor.* got 1,1/],
+    ['an array', { ...state, running_var: [1, 1] }, 'state_dict', /"running_var", expected .*Tensor.* got a list/],
+    ['an object of no class', { ...state, running_var: Object.create(null) }, 'state_dict', /"running_var".* got an object/],
     ['null', { ...state, running_var: null }, 'state_dict', /"running_var".* got null/],
     ['no state', undefined, 'state_dict', /got undefined/],
     ['null for a state', null, 'state_dict', /got null/],
@@ -31,6 +32,20 @@ describe('a refused state is not loaded in part', () => {
     const error = refusal(() => layer.loadStateDict(bad(given)));
     expect(error).toMatchObject({ code, message: expect.stringMatching(message) });
     expect(values(layer)).toBe(before);
+  });
+
+  test('nor where a parameter is gone', () => {
+    const layer = new BatchNorm1d(2);
+    layer.runningVar?.dispose();
+    expect(refusal(() => layer.loadStateDict(state)).code).toBe('disposed');
+    expect(layer.weight?.toArray()).toEqual([1, 1]);
+  });
+
+  test.each([
+    ['false, as in Python', false, 'loadStateDict takes its options as an object, such as { strict: true }; got false'],
+    ['an unknown one', { strikt: false }, 'loadStateDict has no option strikt: choose from strict'],
+  ])('nor with options that are %s', (_, options, message) => {
+    expect(refusal(() => new BatchNorm1d(2).loadStateDict(state, bad(options)))).toMatchObject({ code: 'argument', message });
   });
 
   test('what the module lacks may be anything where it is not strict', () => {

@@ -1,10 +1,12 @@
-// Module: parameters, buffers, state dict, modes, hooks and repr. May import errors, tensor, autograd, ops, parameter, hooks
-// and state.
+// Module: parameters, buffers, state dict, modes, hooks and repr. May import errors, tensor, autograd, ops, check, parameter,
+// hooks and state.
 
 import { detach, noGrad } from '../autograd.js';
 import { KeelError } from '../errors.js';
+import { checkBackend } from '../ops/check.js';
 import { copyInto, to } from '../ops/movement.js';
 import { keep, scope, type Tensor } from '../tensor.js';
+import { optionsOf } from './check.js';
 import { hooksOf, type Hook, type PreHook } from './hooks.js';
 import { Buffer, bufferOf, Parameter, parameterOf } from './parameter.js';
 import { entriesOf, match, type Loading } from './state.js';
@@ -155,15 +157,16 @@ export abstract class Module {
   /**
    * Copies the tensors of a state dict into the parameters and buffers of the same keys, their dtype converted.
    *
-   * @param strict default true: refuse missing and unexpected keys. Shapes must always fit.
-   * @throws KeelError [state_dict] with PyTorch's report, [disposed] or [dtype] for a tensor that cannot be converted;
-   *   nothing has been copied then, and a lazy layer is still lazy.
+   * @param options `strict`, default true: refuse missing and unexpected keys. Shapes must always fit.
+   * @throws KeelError [state_dict] with PyTorch's report, [disposed] or [dtype] for a tensor that cannot be converted,
+   *   [argument] for other options; nothing has been copied then, and a lazy layer is still lazy.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.load_state_dict
    */
   loadStateDict(
     state: ReadonlyMap<string, Tensor> | Readonly<Record<string, Tensor>>,
-    { strict = true }: { readonly strict?: boolean } = {},
+    options: { readonly strict?: boolean } = {},
   ): LoadReport {
+    const { strict } = optionsOf('loadStateDict', options, { strict: true });
     const found = { reshapedKeys: [], aliases: new Map<string, string>(), layout: null };
     const loading: Loading = { state: entriesOf(state), undo: [], complaints: [], ...found };
     try {
@@ -188,6 +191,7 @@ export abstract class Module {
     }
     noGrad(() => {
       // Whatever may be refused is, before the first copy.
+      for (const { target } of copies) checkBackend('loadStateDict', [target]);
       const ready = copies.map(({ target, source }) => [target, to(source, target.dtype)] as const);
       for (const [target, source] of ready) copyInto(target, source);
     });

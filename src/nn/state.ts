@@ -1,7 +1,7 @@
 // Matching a state dict with a module's own entries, and PyTorch's report of what does not fit.
 // May import errors, tensor and movement.
 
-import { KeelError } from '../errors.js';
+import { KeelError, showGiven } from '../errors.js';
 import { reshape } from '../ops/movement.js';
 import { sameShape, Tensor } from '../tensor.js';
 
@@ -39,7 +39,7 @@ export function entriesOf(state: unknown): Map<string, Tensor> {
   if (typeof state === 'object' && state !== null && !Array.isArray(state) && !(state instanceof Tensor)) {
     return new Map(Object.entries(state));
   }
-  const message = `Expected state_dict to be a Map or an object of tensors, got ${String(state)}`;
+  const message = `Expected state_dict to be a Map or an object of tensors, got ${showGiven(state)}`;
   throw new KeelError('state_dict', message, { state });
 }
 
@@ -67,7 +67,7 @@ export function match(
     ...(strict && unexpectedKeys.length > 0 ? [`Unexpected key(s) in state_dict: ${quoted(unexpectedKeys)}. `] : []),
     ...found,
     ...strangers.map(
-      (key) => `While copying the parameter named "${key}", expected a Tensor but got ${String(given.get(key))}.`,
+      (key) => `While copying the parameter named "${key}", expected a Tensor but got ${showGiven(given.get(key))}.`,
     ),
     ...mismatches.map(
       ({ key, target, source }) =>
