@@ -228,7 +228,8 @@ export function scope<T>(f: () => T): T {
     if (result instanceof Promise) {
       throw new KeelError('argument', 'scope() takes no async function: await outside of it, or dispose by hand');
     }
-    for (const kept of tensorsIn(result, new Set())) moveOut(kept, made);
+    if (result instanceof Tensor) moveOut(result, made);
+    else for (const kept of tensorsIn(result, new Set())) moveOut(kept, made);
     return result;
   } finally {
     scopes.pop();

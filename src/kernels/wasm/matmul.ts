@@ -99,12 +99,11 @@ export function product(machine: Machine, job: Product): void {
   const packed = isPacked ? machine.temporary(lefts * panelBytes) : 0;
   const rowsInPackItem = 32;
   const blocksInPart = Math.ceil(Math.max(1, Math.ceil(k / block)) / parts);
-  const maps = [left.rows, left.columns, right.rows, right.columns, out.rows, out.columns];
   const args = [
     m, n, k, block, rowTile, columnTile, left.at, right.at, out.at, left.step, right.step, out.step,
     packed, left.step === 0 ? 0 : panelBytes, parts, blocksInPart, job.partStep ?? 0, job.accumulate === true ? 1 : 0, rowsInPackItem,
-    ...maps.flatMap(({ extents, steps }) => [...extents, ...steps]),
   ];
+  for (const { rows, columns } of [left, right, out]) args.push(...rows.extents, ...rows.steps, ...columns.extents, ...columns.steps);
   if (isPacked) {
     const items = lefts * Math.ceil(m / rowsInPackItem);
     machine.launch(dense, 'packLeft', args, { items, grain: 1, parallel, scratch: 4 * (rowsInPackItem + block) });

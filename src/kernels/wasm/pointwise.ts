@@ -43,15 +43,12 @@ export function pointwise(
   const operands = [out, ...inputs];
   const fits = operands.every(({ dtype }) => dtype === 'float32' || dtype === 'bool');
   if (!fits || shape.length > MOST_AXES || size >= 2 ** 31) return false;
-  const slots = (of: (operand: Place) => number) => padded(operands.map(of), OPERANDS);
-  const args = [
-    codes[op], shape.length, operands.length,
-    ...slots(firstOf),
-    ...slots(({ dtype }) => (dtype === 'bool' ? 1 : 0)),
-    ...slots(({ strides }) => flatStep(shape, strides)),
-    ...padded(shape, MOST_AXES),
-    ...operands.flatMap(({ strides }) => padded(strides, MOST_AXES)),
-  ];
+  const args = [codes[op], shape.length, operands.length];
+  pushPadded(args, operands.map(firstOf), OPERANDS);
+  pushPadded(args, operands.map(({ dtype }) => (dtype === 'bool' ? 1 : 0)), OPERANDS);
+  pushPadded(args, operands.map(({ strides }) => flatStep(shape, strides)), OPERANDS);
+  pushPadded(args, shape, MOST_AXES);
+  for (const { strides } of operands) pushPadded(args, strides, MOST_AXES);
   const cost = costly.has(op) ? 4 : 1;
   const work = { items: size, grain: PARALLEL / 4 / cost, parallel: size * cost >= PARALLEL, scratch: SCRATCH };
   machine.launch(dense, 'pointwise', args, work);
@@ -63,8 +60,9 @@ function ofOne(operand: Place): Place {
   return { ...operand, strides: [1] };
 }
 
-function padded(numbers: readonly number[], length: number): number[] {
-  return numbers.concat(new Array<number>(length - numbers.length).fill(0));
+/** The numbers, and zeros up to a length. */
+function pushPadded(args: number[], numbers: readonly number[], length: number): void {
+  for (let i = 0; i < length; i++) args.push(i < numbers.length ? numbers[i]! : 0);
 }
 
 const bytesOf = { float32: 4, float64: 8, int64: 8, bool: 1 };
@@ -103,11 +101,8 @@ function rearrange(machine: Machine, shape: readonly number[], x: Place, out: Pl
   const outer = shape.map((_, i) => i).filter((i) => i !== axis && i !== last);
   if (!isPossible || x.dtype !== 'float32' || outer.length > MOST_AROUND || size >= 2 ** 31) return false;
   const [rows, columns] = [isRows ? 1 : (shape[axis] ?? 0), shape[last] ?? 0];
-  const six = (numbers: readonly number[]) => padded(outer.map((i) => numbers[i] ?? 0), MOST_AROUND);
-  const args = [
-    firstOf(x), firstOf(out), rows, columns, x.strides[last] ?? 0, out.strides[axis] ?? 0, WIDTH, outer.length,
-    ...six(shape), ...six(x.strides), ...six(out.strides),
-  ];
+  const args = [firstOf(x), firstOf(out), rows, columns, x.strides[last] ?? 0, out.strides[axis] ?? 0, WIDTH, outer.length];
+  for (const numbers of [shape, x.strides, out.strides]) pushPadded(args, outer.map((i) => numbers[i]!), MOST_AROUND);
   const blocks = isRows ? 1 : Math.ceil(rows / 16) * Math.ceil(columns / WIDTH);
   const items = (size / (rows * columns)) * blocks;
   const grain = Math.ceil((PARALLEL / 4 / size) * items);

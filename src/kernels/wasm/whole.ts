@@ -49,34 +49,50 @@ export function whole(machine: Machine, part: ConvPart, sizes: ConvSizes, { a, b
 
 /** The kernel of each channel as a matrix of outputs by inputs. */
 function tapsOf({ input, output, kernel, stride, padding }: ConvSizes, at: number): Side {
-  const steps: Extent = [kernel[1] * kernel[2], kernel[2], 1];
-  const map = (extents: Extent, sign: (a: 0 | 1 | 2) => number): IndexMap => {
-    const [depth, height, width] = each((a) => 4 * sign(a) * steps[a]);
-    return { extents, steps: [0, depth, height, width] };
+  const steps = stepsOf(kernel);
+  return {
+    at: at + 4 * offsetOf(steps, padding), step: 4 * volume(kernel),
+    rows: mapOf(output, each((a) => -stride[a] * steps[a])), columns: mapOf(input, steps),
   };
-  const first = padding[0] * steps[0] + padding[1] * steps[1] + padding[2];
-  return { at: at + 4 * first, step: 4 * volume(kernel), rows: map(output, (a) => -stride[a]), columns: map(input, () => 1) };
+}
+
+function mapOf(extents: Extent, [depth, height, width]: Extent): IndexMap {
+  return { extents, steps: [0, 4 * depth, 4 * height, 4 * width] };
 }
 
 /** The gradient of each tap: the sum over the pairs of an output and an input that it joins. */
 function sumByTap(f32: Float32Array, sizes: ConvSizes, pairs: number, out: number): void {
   const { inChannels, input, output, kernel, stride, padding } = sizes;
-  const count = volume(kernel);
-  const taps = Int32Array.from(positions(output).flatMap((o) => positions(input).map((i) => {
-    const [depth, height, width] = each((a) => i[a] - stride[a] * o[a] + padding[a]);
-    return (depth * kernel[1] + height) * kernel[2] + width;
-  })));
-  const sums = new Float64Array(count);
+  const steps = stepsOf(kernel);
+  const first = offsetOf(steps, padding);
+  const starts = offsets(output, each((a) => -stride[a] * steps[a]));
+  const ends = offsets(input, steps);
+  const sums = new Float64Array(volume(kernel));
+  let pair = pairs;
   for (let channel = 0; channel < inChannels; channel++) {
     sums.fill(0);
-    const from = pairs + channel * taps.length;
-    for (let pair = 0; pair < taps.length; pair++) sums[taps[pair]!] = sums[taps[pair]!]! + f32[from + pair]!;
-    f32.set(sums, out + channel * count);
+    for (let o = 0; o < starts.length; o++) {
+      const start = first + starts[o]!;
+      for (let i = 0; i < ends.length; i++) {
+        const tap = start + ends[i]!;
+        sums[tap] = sums[tap]! + f32[pair++]!;
+      }
+    }
+    f32.set(sums, out + channel * sums.length);
   }
 }
 
-function positions([depth, height, width]: Extent): Extent[] {
-  return Array.from({ length: depth * height * width }, (_, i): Extent => [
-    Math.floor(i / (height * width)), Math.floor(i / width) % height, i % width,
-  ]);
+/** Elements of a kernel from one tap to the next along each axis. */
+function stepsOf(kernel: Extent): Extent {
+  return [kernel[1] * kernel[2], kernel[2], 1];
+}
+
+function offsetOf(steps: Extent, position: Extent): number {
+  return steps[0] * position[0] + steps[1] * position[1] + steps[2] * position[2];
+}
+
+/** The offset of each position in the order of the axes. */
+function offsets([depth, height, width]: Extent, steps: Extent): Int32Array {
+  return Int32Array.from({ length: depth * height * width }, (_, i) =>
+    offsetOf(steps, [Math.floor(i / (height * width)), Math.floor(i / width) % height, i % width]));
 }
