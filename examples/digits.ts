@@ -4,7 +4,7 @@
 import { parseArgs } from 'node:util';
 import { AdamW, cat, manualSeed, noDecay, OneCycleLR, shiftImages } from 'evenkeel';
 import { save } from 'evenkeel/io';
-import { countOption, oneOf } from './options.js';
+import { checkpointOption, countOption, oneOf } from './options.js';
 import { loadDigits, type Digits } from './training/data.js';
 import { modelNames, normNames, recipes, type Network } from './training/networks.js';
 import { curve, digitsInText } from './training/pictures.js';
@@ -37,7 +37,7 @@ export async function example(args: readonly string[] = []): Promise<string> {
   const batch = countOption('--batch', values.batch, { from: 1, to: train.labels.size });
   const epochs = countOption('--epochs', values.epochs ?? String(recipe.epochs), { from: 1 });
   const seed = countOption('--seed', values.seed, { from: 0 });
-  const out = values.out ?? `build/digits-${model}.safetensors`;
+  const out = checkpointOption('--out', values.out ?? `build/digits-${model}.safetensors`);
 
   manualSeed(seed);
   const network = recipe.build(norm);

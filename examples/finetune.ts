@@ -3,7 +3,7 @@
 import { parseArgs } from 'node:util';
 import { AdamW, CosineAnnealingLR, manualSeed, noDecay, shiftImages } from 'evenkeel';
 import { load, save } from 'evenkeel/io';
-import { countOption } from './options.js';
+import { checkpointOption, countOption } from './options.js';
 import { loadDigits } from './training/data.js';
 import { modelNames, recipes } from './training/networks.js';
 import { curve } from './training/pictures.js';
@@ -33,6 +33,7 @@ export async function example(args: readonly string[] = []): Promise<string> {
   const epochs = countOption('--epochs', values.epochs, { from: 1 });
   const lr = Number(values.lr);
   if (!(lr > 0)) throw new Error(`--lr is '${values.lr}': give a number above 0`);
+  const out = checkpointOption('--out', values.out);
   const { train, test } = await loadDigits();
 
   const build = () => recipes[model].build(name.includes('_gn') ? 'group-norm' : recipes[model].norm);
@@ -56,11 +57,11 @@ export async function example(args: readonly string[] = []): Promise<string> {
     augment: (images) => shiftImages(images, 1),
     label: name,
   });
-  await save(values.out, network.stateDict());
+  await save(out, network.stateDict());
 
   // What PyTorch will read: the same network from the file.
   const again = build();
-  again.loadStateDict(await load(values.out));
+  again.loadStateDict(await load(out));
   const after = accuracyOf(again.eval(), test);
   return [
     `${path}: ${network.typeName()}, ${layout === null ? "the model's own keys" : `keys as ${layout} has them`}, test accuracy ${percent(before)}`,
@@ -68,8 +69,8 @@ export async function example(args: readonly string[] = []): Promise<string> {
     'test accuracy after each epoch',
     curve(history.map(({ accuracy }) => accuracy), { format: percent }),
     '',
-    `trained on for ${epochs} epochs: ${percent(before)} to ${percent(after)}; saved as ${values.out}, for PyTorch:`,
-    `  model.load_state_dict(safetensors.torch.load_file('${values.out}'))`,
+    `trained on for ${epochs} epochs: ${percent(before)} to ${percent(after)}; saved as ${out}, for PyTorch:`,
+    `  model.load_state_dict(safetensors.torch.load_file('${out}'))`,
   ].join('\n');
 }
 

@@ -7,7 +7,7 @@ import {
   BatchNorm1d, BatchNorm2d, GroupNorm, Identity, InstanceNorm2d, LayerNorm, LayerNorm2d, manualSeed, SGD, type Layer,
 } from 'evenkeel';
 import { save } from 'evenkeel/io';
-import { countOption } from './options.js';
+import { checkpointOption, countOption } from './options.js';
 import { loadDigits, type Digits } from './training/data.js';
 import { digitsMlp, digitsResNet, type Network } from './training/networks.js';
 import { accuracyOf, trainNetwork } from './training/train.js';
@@ -65,6 +65,7 @@ export async function example(args: readonly string[] = []): Promise<string> {
     options: { seeds: { type: 'string', default: '1' }, out: { type: 'string', default: 'build/norm-study.safetensors' } },
   });
   const seeds = Array.from({ length: countOption('--seeds', values.seeds, { from: 1 }) }, (_, seed) => seed);
+  const out = checkpointOption('--out', values.out);
   const digits = await loadDigits();
   const outcomes: Outcome[] = [];
   let last: Network | null = null;
@@ -78,8 +79,8 @@ export async function example(args: readonly string[] = []): Promise<string> {
       withBatchStatistics: runs.map(({ withBatchStatistics }) => withBatchStatistics),
     });
   }
-  if (last !== null) await save(values.out, last.stateDict());
-  return [...table(outcomes, await references()), '', ...conclusions(outcomes), '', `saved as ${values.out}`].join('\n');
+  if (last !== null) await save(out, last.stateDict());
+  return [...table(outcomes, await references()), '', ...conclusions(outcomes), '', `saved as ${out}`].join('\n');
 }
 
 /** SGD with momentum and a constant rate that is proportional to the batch. */

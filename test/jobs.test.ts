@@ -27,7 +27,7 @@ afterAll(() => {
 describe('digits', () => {
   test.each([['resnet', 2], ['convnext', 2], ['vit', 6]] as const)('%s learns in %i epochs, and is saved', async (model, epochs) => {
     said.length = 0;
-    const file = join(out, `${model}.safetensors`);
+    const file = join(out, 'new', `${model}.safetensors`);
     const text = await digits.example(['--model', model, '--epochs', String(epochs), '--batch', '32', '--out', file]);
     expect(text).toMatch(new RegExp(`^${model} with [a-z-]+, \\d+ parameters, ${epochs} epochs of 44 batches of 32\n`));
     expect(text).toMatch(/\d+ of 360 test images are named wrong:/);
@@ -54,6 +54,8 @@ describe('digits', () => {
     [['--batch', '1438'], "--batch is '1438': give a whole number from 1 to 1437"],
     [['--epochs', 'many'], "--epochs is 'many': give a whole number from 1"],
     [['--size', '3'], "Unknown option '--size'"],
+    [['--out', 'build/x.pth'], "--out is 'build/x.pth': end it in .safetensors"],
+    [['--out', 'package.json/x.safetensors'], "--out is 'package.json/x.safetensors', and nothing can be written there"],
   ] as const)('%j is refused', async (args, message) => {
     await expect(digits.example(args)).rejects.toThrow(message);
   });
@@ -74,6 +76,7 @@ describe('finetune', () => {
     [['--file', 'encoder.pth'], "its name should begin with one of resnet, convnext, vit"],
     [['--file', 'vit_none.pth'], "cannot read 'test/models/vit_none.pth'"],
     [['--lr', '0'], "--lr is '0'"],
+    [['--out', 'x.bin'], "--out is 'x.bin': end it in .safetensors"],
   ] as const)('%j is refused', async (args, message) => {
     await expect(finetune.example(args)).rejects.toThrow(message);
   });

@@ -90,7 +90,14 @@ async function replaceFile(target: string | URL, bytes: Uint8Array): Promise<voi
   const suffix = `${Date.now().toString(36)}${Math.random().toString(36).slice(2, 8)}.tmp`;
   const temporary = target instanceof URL ? new URL(`${target.href}.${suffix}`) : `${target}.${suffix}`;
   try {
-    await fs.writeFile(temporary, bytes, { flag: 'wx' });
+    const file = await fs.open(temporary, 'wx');
+    try {
+      await file.writeFile(bytes);
+      // Else the new name may reach the disk before the bytes do.
+      await file.sync();
+    } finally {
+      await file.close();
+    }
     await fs.rename(temporary, target);
   } catch (error) {
     await fs.rm(temporary, { force: true });

@@ -56,6 +56,7 @@ const LARGE = 64 * 2 ** 20;
 async function download(url: string | URL): Promise<ByteSource> {
   const response = await fetch(url);
   if (!response.ok) {
+    await response.body?.cancel();
     throw fileError(`the server answered ${response.status} ${response.statusText}`, { status: response.status });
   }
   const isLarge = Number(response.headers.get('content-length')) >= LARGE;
@@ -114,8 +115,7 @@ function builtins(): typeof process.getBuiltinModule | null {
 
 /** What is asked of Node's file system: its own types are not in every project that has ours. */
 interface FileSystem {
-  open(path: string | URL): Promise<OpenedFile>;
-  writeFile(path: string | URL, bytes: Uint8Array, options: { readonly flag: string }): Promise<void>;
+  open(path: string | URL, flags?: string): Promise<OpenedFile>;
   rename(from: string | URL, to: string | URL): Promise<void>;
   rm(path: string | URL, options: { readonly force: boolean }): Promise<void>;
 }
@@ -124,6 +124,8 @@ interface OpenedFile {
   stat(): Promise<{ readonly size: number; isFile(): boolean }>;
   read(into: Uint8Array, offset: number, length: number, position: number): Promise<{ readonly bytesRead: number }>;
   readFile(): Promise<Uint8Array>;
+  writeFile(bytes: Uint8Array): Promise<void>;
+  sync(): Promise<void>;
   close(): Promise<void>;
 }
 
