@@ -29,19 +29,18 @@ export function shiftImages(images: Tensor, pixels = 1): Tensor {
   }
   const count = shape[0] ?? 0;
   const shifts = scope(() => Array.from(randint(-pixels, pixels + 1, [count, 2]).data, Number));
-  const moved = shifted(images, shifts);
   const y = empty(shape, images.dtype, images);
-  y.storage.kernels.write(y.storage.handle, moved);
+  shiftInto(y.data, images, shifts);
   return y;
 }
 
-/** The elements of each image moved down and right by its pair of shifts. */
-function shifted({ data, shape }: Tensor, shifts: readonly number[]): Float32Array {
+/** Writes the elements of each image, moved down and right by its pair of shifts. */
+function shiftInto(into: Tensor['data'], { data, shape }: Tensor, shifts: readonly number[]): void {
   const [height = 0, width = 0] = shape.slice(-2);
   const channels = shape.length === 4 ? (shape[1] ?? 0) : 1;
-  // Of the type of the elements, whichever it is: only copies between the two are made.
-  const source = data as Float32Array;
-  const target = source.slice().fill(zeroOf(data));
+  // Whatever type the elements have, those of both have it.
+  const [source, target] = [data as Float32Array, into as Float32Array];
+  target.fill(zeroOf(data));
   for (let image = 0; image < shifts.length / 2; image++) {
     const [down, right] = [shifts[2 * image]!, shifts[2 * image + 1]!];
     const columns = width - Math.abs(right);
@@ -54,7 +53,6 @@ function shifted({ data, shape }: Tensor, shifts: readonly number[]): Float32Arr
       }
     }
   }
-  return target;
 }
 
 /** What fill() takes as 0; the type of the elements says which it is. */
