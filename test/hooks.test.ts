@@ -12,7 +12,7 @@ describe('hooks', () => {
     const seen: unknown[] = [];
     const x = tensor([[1, 3]]);
     const removes = [
-      layer.registerForwardPreHook((module, inputs) => seen.push('before', module === layer, inputs)),
+      layer.registerForwardPreHook((module, inputs) => void seen.push('before', module === layer, inputs)),
       layer.registerForwardHook((_, inputs, y) => void seen.push('first', inputs[0] === x, y)),
       layer.registerForwardHook((_, __, y) => void seen.push('second', y)),
     ];
@@ -36,6 +36,19 @@ describe('hooks', () => {
     y.sum().backward();
     expect(y.toArray()).toEqual(wanted.toArray());
     expect(model.parameters().map(({ grad }) => grad?.toArray())).toEqual(gradient);
+  });
+
+  test.each([
+    ['the only input', (x: Tensor) => x.mul(2)],
+    ['a list of inputs', (x: Tensor) => [x.mul(2)]],
+  ])('what a hook returns before the pass is %s, and the next hook sees it', (_, doubled) => {
+    const layer = new ReLU();
+    const seen: unknown[] = [];
+    // What goes into a layer is a tensor.
+    layer.registerForwardPreHook((_module, [x]) => doubled(x as Tensor));
+    layer.registerForwardPreHook((_module, inputs) => void seen.push(inputs.length, String(inputs[0])));
+    expect(layer.forward(tensor([1, -1])).toArray()).toEqual([2, 0]);
+    expect(seen).toEqual([1, String(tensor([2, -2]))]);
   });
 
   test('the same function twice is two hooks', () => {

@@ -7,8 +7,8 @@ interface Callable {
   forward(...inputs: never[]): unknown;
 }
 
-/** Runs before a forward pass. */
-export type PreHook<M> = (module: M, inputs: readonly unknown[]) => void;
+/** Runs before a forward pass; what it returns, unless undefined, takes the place of the inputs: a list of them, or the only one. */
+export type PreHook<M> = (module: M, inputs: readonly unknown[]) => unknown;
 /** Runs after a forward pass; what it returns, unless undefined, is the output. */
 export type Hook<M> = (module: M, inputs: readonly unknown[], output: unknown) => unknown;
 
@@ -32,8 +32,12 @@ export class Hooks<M extends Callable> {
     return () => void this.after.delete(own);
   }
 
-  run(module: M, forward: Callable['forward'], inputs: never[]): unknown {
-    for (const hook of this.before) hook(module, inputs);
+  run(module: M, forward: Callable['forward'], given: readonly unknown[]): unknown {
+    let inputs = given;
+    for (const hook of this.before) {
+      const replaced = hook(module, inputs);
+      if (replaced !== undefined) inputs = Array.isArray(replaced) ? replaced : [replaced];
+    }
     let output: unknown = Reflect.apply(forward, module, inputs);
     for (const hook of this.after) {
       const replaced = hook(module, inputs, output);

@@ -211,7 +211,15 @@ export abstract class Module {
     return hooksOf(this).addAfter(hook);
   }
 
-  /** Calls `hook(module, inputs)` before each forward pass. Returns the function that removes it. */
+  /**
+   * Calls `hook(module, inputs)` before each forward pass; what it returns, unless undefined, takes the inputs' place: a
+   * list of them, or the only one. Returns the function that removes it.
+   *
+   * @throws KeelError [argument] for a hook that is no function.
+   * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.register_forward_pre_hook
+   * @example
+   * new LayerNorm(4).registerForwardPreHook((_, [x]) => void console.log(String(x)));
+   */
   registerForwardPreHook(hook: PreHook<this>): () => void {
     return hooksOf(this).addBefore(hook);
   }
