@@ -21,6 +21,7 @@ const rows: Readonly<Record<string, ConvSizes>> = {
   'depthwise 7×7 on 2×2': sizesOf({ ...depthwise(3), batch: 3, input: all(2), kernel: all(7), padding: [0, 3, 3] }),
   'depthwise 7×6 on 2×3, stride 3': sizesOf({ ...depthwise(3), batch: 5, input: [1, 2, 3], kernel: [1, 7, 6], padding: [0, 3, 3], stride: [1, 3, 3] }),
   'depthwise on one pixel': sizesOf({ ...depthwise(4), batch: 9, input: all(1), kernel: all(3), padding: [0, 1, 1] }),
+  'depthwise on 4×4, no batch': sizesOf({ ...depthwise(3), batch: 0, input: all(4), kernel: all(7), padding: [0, 3, 3] }),
   'depthwise small volume': sizesOf({ ...depthwise(2), batch: 4, input: [2, 3, 2], kernel: [3, 5, 4], padding: [1, 2, 2] }),
   'depthwise 3×3': sizesOf({ ...depthwise(3), input: [1, 13, 17], kernel: all(3), padding: [0, 1, 1] }),
   'depthwise 5×4, no padding': sizesOf({ ...depthwise(2), input: [1, 12, 23], kernel: [1, 5, 4] }),
