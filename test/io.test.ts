@@ -1,6 +1,6 @@
 // Files: what is read and written, bit for bit, and what is refused with its facts.
 
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -236,6 +236,15 @@ describe('files', () => {
     await save(path, new Map([['x', full([2], 7)]]));
     expect((await load(path)).get('array')?.toArray()).toEqual([7, 7]);
     expect(await readdir(join(folder, 'replaced'))).toEqual(['x.npy']);
+  });
+
+  test('save through a link writes what it leads to', async () => {
+    const [path, link] = [join(folder, 'linked.npy'), join(folder, 'link.npy')];
+    await save(path, { x: zeros([2]) });
+    await symlink('linked.npy', link);
+    await save(link, { x: full([2], 7) });
+    expect((await load(path)).get('array')?.toArray()).toEqual([7, 7]);
+    expect((await lstat(link)).isSymbolicLink()).toBe(true);
   });
 
   test('save takes a plain object as well as a Map', async () => {

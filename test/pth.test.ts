@@ -198,6 +198,7 @@ describe('malformed pickles', () => {
     ['a list copied a thousand times', `\x80\x02](${'N'.repeat(1000)}eq\x000c__builtin__\nset\nq\x01${'0h\x01(h\x00tR'.repeat(1000)}.`, 'lists are copied again and again'],
     ['two million dicts', `\x80\x02${'}0'.repeat(2 ** 21)}}.`, 'more than 1048576 containers are made'],
     ['a pickle of 33 MiB', `${'N0'.repeat(33 * 2 ** 19)}N.`, 'its pickle has 34603010 bytes, 33554432 at most'],
+    ['three million values', `(${'N'.repeat(3e6)}l.`, 'more than 2097152 values are on the stack'],
     ['two million memos', `\x80\x04}(${'N\x94'.repeat(2 ** 21)}`, 'more than 1048576 values are in the memo'],
     ['dicts nested 100 000 deep', `\x80\x02}q\x00${`0}${text('a')}h\x00sq\x00`.repeat(100_000)}.`, 'no state dict is in it'],
     ['lists nested 100 000 deep', `\x80\x02${']'.repeat(100_000)}${'a'.repeat(99_999)}.`, 'no state dict is in it, but a list of 1'],
@@ -247,6 +248,13 @@ describe('tensors that are not in their storage', () => {
     const bytes = pth(`\x80\x02}${text('a')}${tensorOps()}s${text('b')}${flags}s.`, { 0: eight, 1: Uint8Array.of(0, 2) });
     await refusesFile(() => readPth(bytes), 'a bool is 0 or 1');
     expect(memory().tensors).toBe(before);
+  });
+
+  test('nor one tensor under many names', async () => {
+    const first = `${text('w')}${tensorOps()}q\x05`;
+    const names = Array.from({ length: 200_000 }, (_, i) => `${text(`w${i}`)}h\x05`).join('');
+    const pickle = zip([{ name: 'x/data.pkl', content: Buffer.from(`\x80\x02}(${first}${names}u.`, 'latin1'), method: 8 }, { name: 'x/data/0', content: eight }]);
+    await refusesFile(() => readPth(pickle), 'its tensors would take 204801024 bytes, which is too much for a file of');
   });
 
   const [v2, untyped] = [tensorOps(), tensorOps({ type: 'torch.storage UntypedStorage' })];

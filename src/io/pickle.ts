@@ -56,6 +56,9 @@ const refusedOpcodes = new Map([
 const MOST_CONTAINERS = 2 ** 20;
 const MOST_MEMOS = 2 ** 20;
 
+/** Values since the last mark: Python sets items by the thousand. */
+const MOST_VALUES = 2 ** 21;
+
 /** Open marks, which is how deep containers nest while they are built. */
 const MOST_MARKS = 1000;
 
@@ -270,6 +273,7 @@ class Machine {
   }
 
   #push(value: unknown): true {
+    if (this.#stack.length === MOST_VALUES) throw this.#in.malformed(`more than ${MOST_VALUES} values are on the stack`);
     this.#stack.push(value);
     return true;
   }

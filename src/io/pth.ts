@@ -125,10 +125,13 @@ function entryOf(name: string, tensor: PickledTensor, zip: Zip, prefix: string):
   return { shape: layout.shape, dtype, format, layout, record, cost: Math.max(read, layout.bytes) };
 }
 
+/** Memory of a tensor beside its elements. */
+const TENSOR_BYTES = 1024;
+
 /** Tensors may share a storage, or repeat elements by a stride of 0: without a limit a small file could fill memory. */
 function checkTotal(entries: readonly Entry[], fileBytes: number): void {
   const limit = 8 * fileBytes + 64 * 2 ** 20;
-  const total = entries.reduce((sum, { cost }) => sum + cost, 0);
+  const total = Math.max(TENSOR_BYTES * entries.length, entries.reduce((sum, { cost }) => sum + cost, 0));
   if (total <= limit) return;
   throw fileError(
     `its tensors would take ${total} bytes, which is too much for a file of ${fileBytes}: save x.clone() of expanded views`,

@@ -85,8 +85,10 @@ function encoderFor(
   };
 }
 
-async function replaceFile(target: string | URL, bytes: Uint8Array): Promise<void> {
+async function replaceFile(path: string | URL, bytes: Uint8Array): Promise<void> {
   const fs = fileSystem();
+  // A link stays one, to what it leads to.
+  const target = await fs.realpath(path).catch(() => path);
   const suffix = `${Date.now().toString(36)}${Math.random().toString(36).slice(2, 8)}.tmp`;
   const temporary = target instanceof URL ? new URL(`${target.href}.${suffix}`) : `${target}.${suffix}`;
   try {

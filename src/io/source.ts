@@ -116,6 +116,7 @@ function builtins(): typeof process.getBuiltinModule | null {
 /** What is asked of Node's file system: its own types are not in every project that has ours. */
 interface FileSystem {
   open(path: string | URL, flags?: string): Promise<OpenedFile>;
+  realpath(path: string | URL): Promise<string>;
   rename(from: string | URL, to: string | URL): Promise<void>;
   rm(path: string | URL, options: { readonly force: boolean }): Promise<void>;
 }
