@@ -99,7 +99,7 @@ export function run(
   const optimizer = new SGD(network.parameters(), { lr: (0.05 * batch) / 32, momentum: 0.9, weightDecay: 5e-4 });
   const history = trainNetwork(network, { train, test, batch, epochs, optimizer, ...(label === undefined ? {} : { label }) });
   const { loss = NaN, accuracy = NaN } = history.at(-1) ?? {};
-  return { network, loss, accuracy, withBatchStatistics: accuracyOf(network.train(), test) };
+  return { network, history, loss, accuracy, withBatchStatistics: accuracyOf(network.train(), test) };
 }
 
 function asVectors({ images, labels }: Digits): Digits {

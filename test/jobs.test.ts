@@ -11,6 +11,7 @@ import * as study from '../examples/norm-study.js';
 import { loadDigits } from '../examples/training/data.js';
 import { modelNames, normNames, recipes } from '../examples/training/networks.js';
 import { curve, digitsInText } from '../examples/training/pictures.js';
+import expected from './jobs/expected.json' with { type: 'json' };
 
 const out = mkdtempSync(join(tmpdir(), 'keel-jobs-'));
 const said: string[] = [];
@@ -104,6 +105,13 @@ describe('norm-study', () => {
       (typeof part === 'object' ? part.runs : []).map(({ norm, batch }) => `${network} ${norm} ${batch}`),
     );
     expect(study.settings.map(({ network, norm, batch }) => `${network} ${norm} ${batch}`).sort()).toEqual([...new Set(wanted)].sort());
+  });
+
+  test.each(expected.mlp)('after seed $seed the run with $norm is PyTorch\'s own', async ({ norm, batch, seed, losses, accuracies }) => {
+    const { history } = study.run({ network: 'mlp', norm, batch }, seed, await loadDigits());
+    expect(losses).toHaveLength(3);
+    losses.forEach((loss, epoch) => expect(Math.abs((history[epoch]?.loss ?? NaN) - loss)).toBeLessThan(2e-5));
+    accuracies.forEach((accuracy, epoch) => expect(history[epoch]?.accuracy).toBeCloseTo(accuracy, 6));
   });
 
   test('at batch 2 BatchNorm1d collapses, and LayerNorm does not', async () => {
