@@ -8,6 +8,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { compare } from '../tools/oracle/compare.js';
 import { missingFacts } from '../tools/oracle/errors.js';
 import { sameRepr } from '../tools/oracle/meta.js';
+import { normOf } from '../tools/oracle/modules.js';
 import { parsePython } from '../tools/oracle/python.js';
 import { runCase } from '../tools/oracle/runner.js';
 import { loadSuites } from '../tools/oracle/suite.js';
@@ -92,6 +93,17 @@ describe('Python constructor text', () => {
   test.each(['', 'f(', 'f(1 2)', 'f(1))', 'f(a=)', '1 + 2', 'f(*x)', "f('a)"])("refuses '%s'", (text) => {
     expect(() => parsePython(text)).toThrow('cannot read the Python');
   });
+});
+
+test.each([
+  ['LayerNorm', 'LayerNorm((6,), eps=1e-05, elementwise_affine=True, bias=True)'],
+  ['LayerNorm(eps=1e-6, bias=False)', 'LayerNorm((6,), eps=1e-06, elementwise_affine=True, bias=False)'],
+  ['nn.RMSNorm(C)', 'RMSNorm((6,), eps=None, elementwise_affine=True)'],
+  ['RMSNorm(6, eps=1e-6)', 'RMSNorm((6,), eps=1e-06, elementwise_affine=True)'],
+  ['GroupNorm(2, C)', 'GroupNorm(2, 6, eps=1e-05, affine=True, bias=True)'],
+  ['GroupNorm(num_groups=3)', 'GroupNorm(3, 6, eps=1e-05, affine=True, bias=True)'],
+])('%s of 6 channels', (text, repr) => {
+  expect(String(normOf(text, 6))).toBe(repr);
 });
 
 function vector(...values: number[]): Elements {

@@ -14,9 +14,23 @@ export type Arguments = Readonly<Record<string, Argument>>;
 
 /** The module that a Python expression such as `nn.Sequential(nn.Linear(3, 4), BatchNorm1d(4))` makes. */
 export function buildModule(text: string): evenkeel.Module {
+  return fromCall(asCall(text, parsePython(text)));
+}
+
+/** The norm of so many channels that a text makes: `LayerNorm(eps=1e-5)`, `GroupNorm(4, C)` and `nn.RMSNorm(16)` alike. */
+export function normOf(text: string, channels: number): evenkeel.NormLayer {
   const value = parsePython(text);
-  if (isCall(value)) return fromCall(value);
-  throw new Error(`'${text}' makes no module`);
+  const { callee, args, keywords } = isName(value) ? { callee: value.name, args: [], keywords: new Map() } : asCall(text, value);
+  const filled = (each: Python) => (isName(each) && each.name === 'C' ? channels : fromPython(each));
+  const named = Object.fromEntries([...keywords].map(([key, each]) => [key, filled(each)]));
+  const name = baseName(callee);
+  // Channels are the last size.
+  const sizes = signatures[name]?.[0].split(' ') ?? [];
+  const last = sizes.at(-1) ?? '';
+  const isGiven = args.length >= sizes.length || last in named;
+  const made = construct(name, args.map(filled), isGiven ? named : { ...named, [last]: channels });
+  if (made instanceof evenkeel.NormLayer) return made;
+  throw new Error(`${text} is no norm`);
 }
 
 /** The module that the class of PyTorch's name makes of Python's arguments, positional and by name. */
@@ -114,6 +128,13 @@ const signatures: Readonly<Record<string, readonly [positional: string, options:
   Embedding: ['num_embeddings embedding_dim', 'padding_idx max_norm norm_type scale_grad_by_freq sparse'],
   Dropout: ['p', 'inplace'],
   Flatten: ['', 'start_dim end_dim'],
+  MaxPool2d: ['kernel_size', 'stride padding dilation return_indices ceil_mode'],
+  AvgPool2d: ['kernel_size', 'stride padding ceil_mode count_include_pad divisor_override'],
+  AdaptiveAvgPool2d: ['output_size', ''],
+  ModuleList: ['modules', ''],
+  DropPath: ['drop_prob', 'scale_by_keep'],
+  StochasticDepth: ['p mode', ''],
+  ...sameFor(['LayerScale', 'LayerScale2d'], ['dim', 'init_values inplace']),
   ...sameFor(['Identity', 'Sigmoid', 'Tanh'], ['', '']),
   ...sameFor(['ReLU', 'ReLU6', 'SiLU'], ['', 'inplace']),
   ELU: ['', 'alpha inplace'],
@@ -151,6 +172,11 @@ export const modules: Readonly<Record<string, Op>> = Object.fromEntries(
 
 function sameFor(names: readonly string[], signature: readonly [string, string]) {
   return Object.fromEntries(names.map((name) => [name, signature]));
+}
+
+function asCall(text: string, value: Python): PythonCall {
+  if (isCall(value)) return value;
+  throw new Error(`'${text}' makes no module`);
 }
 
 function fromCall({ callee, args, keywords }: PythonCall): evenkeel.Module {

@@ -1,9 +1,9 @@
 // The op of the hybrid residual block on nn.MultiheadAttention's parameters. May import 'evenkeel' and 'evenkeel/nn'.
 
-import { GELU, keep, Linear, Module, NormLayer, Sequential, Tensor, type Layer } from 'evenkeel';
+import { GELU, keep, Linear, Module, Sequential, Tensor } from 'evenkeel';
 import { MultiheadAttention, ResidualBlock } from 'evenkeel/nn';
 import type { Op } from './case.js';
-import { buildModule } from './modules.js';
+import { normOf } from './modules.js';
 
 export const residual: Readonly<Record<string, Op>> = {
   HybridBlock(run) {
@@ -47,12 +47,4 @@ class SelfAttention extends Module {
   forward(x: Tensor): Tensor {
     return this.inner.forward(x, x, x, { needWeights: false }).output;
   }
-}
-
-/** `LayerNorm(eps=1e-5)` of so many channels. */
-function normOf(text: string, channels: number): Layer {
-  const [, name, rest = ''] = /^([\w.]+)(?:\((.*)\))?$/.exec(text.trim()) ?? [];
-  const made = buildModule(`${name}(${[String(channels), rest].filter(Boolean).join(', ')})`);
-  if (made instanceof NormLayer) return made;
-  throw new Error(`${text} is no norm`);
 }

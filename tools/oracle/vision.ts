@@ -1,13 +1,13 @@
 // Ops of vision models and their blocks, under torchvision's arguments and names. May import 'evenkeel' and 'evenkeel/nn'.
 
-import { BatchNorm2d, Conv2d, LayerNorm, NormLayer, Sequential, zeros, type Layer, type Module, type Tensor } from 'evenkeel';
+import { BatchNorm2d, Conv2d, LayerNorm, Sequential, zeros, type Layer, type Module, type Tensor } from 'evenkeel';
 import {
   Attention, BasicBlock, Bottleneck, ConvNeXt, ConvNeXtBlock, convertKeys, Mlp, ResidualBlock, ResNet, VisionTransformer,
   type LayoutName, type MakeNorm, type ResNetBlock,
 } from 'evenkeel/nn';
 import type { Op, Outputs, Run } from './case.js';
 import { isList } from './fields.js';
-import { buildModule } from './modules.js';
+import { normOf } from './modules.js';
 import { runPasses } from './passes.js';
 
 export const vision: Readonly<Record<string, Op>> = {
@@ -77,7 +77,7 @@ export const vision: Readonly<Record<string, Op>> = {
       numClasses: run.args.number('num_classes', 1000),
       widths: run.args.numbers('widths'),
       stem: { kernel, stride: 2, padding: (kernel - 1) / 2, maxPool: true },
-      normLayer: normOf(run),
+      normLayer: makeNorm(run),
       groups: run.args.number('groups', 1),
       widthPerGroup: run.args.number('width_per_group', 64),
     });
@@ -122,22 +122,19 @@ function isTraining(run: Run): boolean {
 /** A block of ResNet with a downsample of a convolution of 1×1 and a norm, where the case has its parameters. */
 function resnetBlock(run: Run, Block: ResNetBlock): Module {
   const [inPlanes, planes, stride] = [run.args.number('inplanes'), run.args.number('planes'), run.args.number('stride', 1)];
-  const normLayer = normOf(run);
+  const normLayer = makeNorm(run);
   const out = planes * Block.expansion;
   const downsample = run.has('downsample.0.weight')
     ? new Sequential(new Conv2d(inPlanes, out, 1, { stride, bias: false }), normLayer(out))
     : null;
-  const [groups, baseWidth] = [run.args.number('groups', 1), run.args.number('base_width', 64)];
-  return new Block(inPlanes, planes, { stride, downsample, groups, baseWidth, normLayer });
+  const { args } = run;
+  const widths = { groups: args.number('groups', 1), baseWidth: args.number('base_width', 64) };
+  return new Block(inPlanes, planes, { stride, downsample, ...widths, dilation: args.number('dilation', 1), normLayer });
 }
 
 /** `GroupNorm(4, C)` with the channels in C's place; BatchNorm2d where the case names none. */
-function normOf(run: Run): MakeNorm {
+function makeNorm(run: Run): MakeNorm {
   const text = run.args.get('norm') ?? null;
   if (text === null) return (channels) => new BatchNorm2d(channels);
-  return (channels) => {
-    const norm = buildModule(run.args.text('norm').replace(/\bC\b/, String(channels)));
-    if (norm instanceof NormLayer) return norm;
-    throw new Error(`${String(text)} is no norm`);
-  };
+  return (channels) => normOf(run.args.text('norm'), channels);
 }
