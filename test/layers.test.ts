@@ -203,6 +203,8 @@ const refusals: [string, () => unknown, KeelError['code'], string][] = [
   ['a float index', () => new Embedding(3, 2).forward(arange(2)), 'dtype', 'scalar type Long'],
   ['a probability above 1', () => new Dropout(1.5), 'argument',
     'dropout probability has to be between 0 and 1, but got 1.5'],
+  ['a probability of text', () => new Dropout(bad('0.5')), 'argument', "between 0 and 1, but got the string '0.5'"],
+  ['no probability', () => new Dropout(bad(null)), 'argument', 'between 0 and 1, but got null'],
   ['a probability that is NaN', () => new Dropout(NaN), 'argument', 'between 0 and 1, but got NaN'],
   ['another GELU', () => new GELU({ approximate: bad('fast') }).forward(ones([1])), 'argument',
     'approximate argument must be either none or tanh'],

@@ -88,7 +88,7 @@ const x = zeros([1, 2, 5, 6]);
 const plane = zeros([5, 6]);
 test.each([
   ['half a window of padding', () => maxPool2d(x, 3, { padding: 2 }), 'argument',
-    'pad should be at most half of kernel size, but got pad=2 and kernel_size=3'],
+    'pad should be at most half of effective kernel size, but got pad=2, kernel_size=3 and dilation=1'],
   ['no window', () => maxPool2d(x, 0), 'argument', 'kernel_size must either be a single int, or a tuple of two ints'],
   ['no step', () => avgPool2d(x, 3, { stride: 0 }), 'argument', 'greater than zero'],
   ['padding below 0', () => maxPool2d(x, 3, { padding: -1 }), 'argument', 'non-negative'],

@@ -1,6 +1,6 @@
 // Residual blocks, what stands on their branches, and gradients by depth against torch's; and what is refused.
 import {
-  BatchNorm1d, backends, Conv1d, DropPath, DyT, GELU, grad, GroupNorm, GRN, LayerNorm, LayerScale, LayerScale2d, Linear,
+  BatchNorm1d, backends, Conv1d, Dropout, DropPath, DyT, GELU, grad, GroupNorm, GRN, LayerNorm, LayerScale, LayerScale2d, Linear,
   manualSeed, memory, ones, rand, randn, RMSNorm, Sequential, StochasticDepth, Tanh, tensor, useBackend, zeros, type ErrorCode,
   type Layer, type Module, type Tensor,
 } from 'evenkeel';
@@ -239,6 +239,8 @@ test.each<[module: () => Module, repr: string]>([
   [() => new DropPath(0.0006), 'DropPath(drop_prob=0.001)'],
   [() => new DropPath(1), 'DropPath(drop_prob=1.000)'],
   [() => new StochasticDepth(0.1, 'row'), 'StochasticDepth(p=0.1, mode=row)'],
+  [() => new StochasticDepth(1, 'batch'), 'StochasticDepth(p=1.0, mode=batch)'],
+  [() => new Dropout(0), 'Dropout(p=0.0, inplace=False)'],
   [() => new LayerScale(4), 'LayerScale()'],
   [() => new GRN(4), 'GRN(4, eps=1e-06, channels_last=True)'],
   [() => new DyT(4), 'DyT(4, alpha=0.5, channels_last=True)'],

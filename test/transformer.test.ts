@@ -4,7 +4,7 @@ import {
   backends, grad, LayerNorm, manualSeed, memory, rand, scope, Tensor, tensor, useBackend, zeros, type KeelError, type Module,
 } from 'evenkeel';
 import {
-  Attention, MultiheadAttention, scaledDotProductAttention, SinusoidalPositions, Transformer, TransformerDecoder,
+  addNorm, Attention, MultiheadAttention, scaledDotProductAttention, SinusoidalPositions, Transformer, TransformerDecoder,
   TransformerDecoderLayer, TransformerEmbedding, TransformerEncoder, TransformerEncoderLayer,
 } from 'evenkeel/nn';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -233,6 +233,25 @@ describe('refusals', () => {
       encoder.forward(x, { srcKeyPaddingMask: zeros([2, 5], { dtype: 'int64' }) })],
     ["an int64 mask of a stack's", 'dtype', ['only bool and floating types of mask are supported'], () =>
       new TransformerEncoder(encoder, 1).forward(x, { mask: zeros([5, 5], { dtype: 'int64' }) })],
+    ['a float64 mask of float32 queries', 'dtype', ['Expected attn_mask dtype to be bool or float or to match query dtype', 'float64', 'float32'],
+      self({ attnMask: zeros([5, 5], { dtype: 'float64' }) })],
+    ['a float64 padding mask', 'dtype', ['Expected key_padding_mask dtype'], self({ keyPaddingMask: zeros([2, 5], { dtype: 'float64' }) })],
+    ['a float64 mask of the function', 'dtype', ['Expected attn_mask dtype'], () =>
+      scaledDotProductAttention(x, x, x, { attnMask: zeros([2, 2], { dtype: 'float64' }) })],
+    ['a dropout of text', 'argument', ["dropout probability has to be between 0 and 1, but got the string '0.1'"], () =>
+      Reflect.construct(MultiheadAttention, [8, 2, { dropout: '0.1' }])],
+    ['a dropout of null, of the function', 'argument', ['between 0 and 1, but got null'], () =>
+      Reflect.apply(scaledDotProductAttention, null, [x, x, x, { dropoutP: null }])],
+    ['a class as the norm', 'argument', ['such as (channels) => new LayerNorm(channels), got the class LayerNorm'], () =>
+      Reflect.construct(TransformerEncoderLayer, [8, 2, { normLayer: LayerNorm }])],
+    ['a class as the layer', 'argument', ['TransformerEncoderLayer is no Module but what makes one'], () =>
+      Reflect.construct(TransformerEncoder, [TransformerEncoderLayer, 2])],
+    ['an encoder of its own that is none', 'argument', ['3 is no Module'], () => Reflect.construct(Transformer, [{ customEncoder: 3 }])],
+    ['ranks of src and tgt', 'rank', ['both be batched 3-D or both unbatched 2-D'], () => model.forward(zeros([5, 8]), x)],
+    ['a mask of a million tokens', 'size', ['1000000 × 1000000'], () => Transformer.generateSquareSubsequentMask(1e6)],
+    ['an input of no layers', 'argument', ['TransformerEncoder takes a Tensor'], () =>
+      Reflect.apply(TransformerEncoder.prototype.forward, new TransformerEncoder(encoder, 0), [3])],
+    ['a norm to add to that is none', 'argument', ['3 is no Module'], () => Reflect.apply(addNorm, null, [3, x, x])],
     ['a hint alone', 'argument', ['Need attn_mask if specifying the is_causal hint'], self({ isCausal: true })],
     ['a hint alone, of a layer', 'argument', ['Need attn_mask if specifying the is_causal hint'], () => decoder.forward(x, x, { tgtIsCausal: true })],
     ["a decoder's memory mask", 'shape', ['The shape of the 2D attn_mask is torch.Size([5, 4]), but should be (5, 5).'], () =>

@@ -1,7 +1,7 @@
 // ConvNeXt, ViT and ResNet: PyTorch's numbers, any norm, fresh parameters, reprs and refusals.
 import {
-  backends, BatchNorm2d, DropPath, DyT, GroupNorm, InstanceNorm2d, LayerNorm, LayerNorm2d, manualSeed, memory, noGrad, ones,
-  randn, RMSNorm, scope, useBackend, zeros, type Layer, type Tensor,
+  backends, BatchNorm2d, Conv2d, DropPath, DyT, GroupNorm, InstanceNorm2d, LayerNorm, LayerNorm2d, Linear, manualSeed, memory, noGrad, ones,
+  randn, RMSNorm, scope, Sequential, useBackend, zeros, type Layer, type Tensor,
 } from 'evenkeel';
 import {
   BasicBlock, Bottleneck, ConvNeXt, ConvNeXtBlock, ResNet, resnet18, VisionTransformer, type MakeNorm,
@@ -12,6 +12,8 @@ import { expectEntry, stateOf, tables, tensorOf } from './vision/stored.js';
 
 const layerNorm: MakeNorm = (channels) => new LayerNorm(channels, { eps: 1e-6 });
 
+const groupNorm: MakeNorm = (channels) => new GroupNorm(2, channels);
+
 const builds: Readonly<Record<string, () => Layer>> = {
   'ConvNeXt block': () => new ConvNeXtBlock(4),
   'ConvNeXt V2 block': () => new ConvNeXtBlock(3, { grn: true }),
@@ -21,6 +23,10 @@ const builds: Readonly<Record<string, () => Layer>> = {
       imageSize: [4, 9], patchSize: [2, 3], inChannels: 2, numClasses: 3, dim: 8, depth: 1, numHeads: 2, mlpRatio: 1.5,
       layerScale: 1e-5, qkNorm: layerNorm, pool: 'avg',
     }),
+  'Bottleneck in groups, dilated': () => {
+    const downsample = new Sequential(new Conv2d(3, 16, 1, { stride: 2, bias: false }), groupNorm(16));
+    return new Bottleneck(3, 4, { stride: 2, dilation: 2, groups: 2, baseWidth: 64, downsample, normLayer: groupNorm });
+  },
 };
 
 describe.each(backends())('%s', (backend) => {
@@ -165,6 +171,23 @@ test('String(resnet)', () => {
 const vit = new VisionTransformer(tokens);
 test.each([
   ['groups of a BasicBlock', () => new BasicBlock(4, 4, { groups: 2 }), 'argument', 'BasicBlock only supports groups=1 and base_width=64'],
+  ['a dilation of a BasicBlock', () => new BasicBlock(4, 4, { dilation: 2 }), 'argument', 'Dilation > 1 not supported in BasicBlock'],
+  ['a base width that leaves none', () => new Bottleneck(4, 4, { baseWidth: 1 }), 'size', 'got 0'],
+  ['a base width of text', () => new Bottleneck(4, 4, JSON.parse('{ "baseWidth": "64" }')), 'size', 'base_width'],
+  ['a downsample that is none', () => new BasicBlock(4, 4, JSON.parse('{ "downsample": 3 }')), 'argument', '3 is no Module'],
+  ['a class as the downsample', () => Reflect.construct(BasicBlock, [4, 4, { downsample: Linear }]), 'argument', 'Linear is no Module'],
+  ['a residual of other channels, which would broadcast', () => new BasicBlock(1, 4).forward(zeros([2, 1, 4, 4])), 'shape', 'need a downsample'],
+  ['a block that is none', () => new ResNet(JSON.parse('"basic"'), [1]), 'argument', "got the string 'basic'"],
+  ['a number of blocks for all stages', () => new ResNet(BasicBlock, JSON.parse('2')), 'argument', 'layers is a list'],
+  ['a width of 0', () => new ResNet(BasicBlock, [1], { widths: [0] }), 'size', 'width'],
+  ['a width for all stages', () => new ResNet(BasicBlock, [1], JSON.parse('{ "widths": 8 }')), 'argument', 'widths is a list'],
+  ['images without a batch', () => new ResNet(BasicBlock, [1, 1], residual).forward(zeros([1, 8, 8])), 'rank', 'expected 4D input (got 3D input)'],
+  ['an image without a batch for ConvNeXt', () => new ConvNeXt(images).forward(zeros([1, 8, 8])), 'rank', 'expected 4D input (got 3D input)'],
+  ['depths that are no list', () => new ConvNeXt(JSON.parse('{ "depths": 3 }')), 'argument', 'depths is a list such as [2, 2], got the number 3'],
+  ['a drop rate of text', () => new ConvNeXt({ ...images, ...JSON.parse('{ "dropPathRate": "0.1" }') }), 'argument', "but got the string '0.1'"],
+  ['a drop rate of one block', () => new VisionTransformer({ ...tokens, depth: 1, dropPathRate: 2 }), 'argument', 'but got 2'],
+  ['a ratio of text', () => new VisionTransformer(JSON.parse('{ "mlpRatio": "4" }')), 'argument', 'mlpRatio must be a number'],
+  ['no image size', () => new VisionTransformer(JSON.parse('{ "imageSize": null }')), 'size', 'imageSize'],
   ['a width too few', () => new ResNet(BasicBlock, [1, 1, 1], { widths: [4, 8] }), 'argument', '3 stages [1, 1, 1] and 2 widths [4, 8]'],
   ['five stages of four widths', () => new ResNet(BasicBlock, [1, 1, 1, 1, 1]), 'argument', '5 stages'],
   ['a stage without blocks', () => new ResNet(BasicBlock, [0, 1], { widths: [4, 8] }), 'size', 'the depth of a stage'],

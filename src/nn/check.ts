@@ -1,6 +1,6 @@
 // PyTorch's conditions on the inputs of its normalization layers, in its words. May import errors, tensor and ops.
 
-import { KeelError } from '../errors.js';
+import { KeelError, showGiven } from '../errors.js';
 import { checkTensors } from '../ops/check.js';
 import { sameShape, sizeOf, type Tensor } from '../tensor.js';
 
@@ -24,6 +24,27 @@ export function checkNumber(name: string, value: number): void {
 /** Refuses what is no tensor, but null where one may be missing. */
 export function checkOperands(name: string, x: Tensor, ...optional: readonly (Tensor | null)[]): void {
   checkTensors(name, [x, ...optional.filter((tensor) => tensor !== null)]);
+}
+
+/** A probability, of `dropout` or `drop`. */
+export function checkProbability(what: string, p: number): void {
+  if (typeof p === 'number' && p >= 0 && p <= 1) return;
+  const given = typeof p === 'number' ? String(p) : showGiven(p);
+  throw new KeelError('argument', `${what} probability has to be between 0 and 1, but got ${given}`, { p });
+}
+
+/** (N, C, H, W): what models of images take. */
+export function checkImages(owner: string, x: Tensor): void {
+  checkOperands(owner, x);
+  if (x.rank === 4) return;
+  const message = `${owner}: expected 4D input (got ${x.rank}D input): (N, C, H, W), and not ${list(x.shape)}`;
+  throw new KeelError('rank', message, { shape: x.shape });
+}
+
+/** Sizes of several parts: their counts are checked each for itself. */
+export function checkList(name: string, values: readonly number[]): void {
+  if (Array.isArray(values)) return;
+  throw new KeelError('argument', `${name} is a list such as [2, 2], got ${showGiven(values)}`, { [name]: values });
 }
 
 /** A weight of new values in an average. */
@@ -243,4 +264,9 @@ export function pythonNumber(value: number): string {
   if (magnitude === Infinity) return value > 0 ? 'inf' : '-inf';
   if (magnitude === 0 || (magnitude >= 1e-4 && magnitude < 1e16)) return String(value);
   return value.toExponential().replace(/e([+-])(\d)$/, 'e$10$2');
+}
+
+/** A number that is a float in Python, such as a probability: `0.0`, `0.1`. */
+export function pythonFloat(value: number): string {
+  return Number.isInteger(value) ? value.toFixed(1) : pythonNumber(value);
 }

@@ -6,7 +6,7 @@ import { div, mul } from '../ops/elementwise.js';
 import { toBackend } from '../ops/movement.js';
 import { bernoulli } from '../random.js';
 import { scope, type Tensor } from '../tensor.js';
-import { checkOperands, optionsOf, pythonNumber } from './check.js';
+import { checkOperands, checkProbability, optionsOf, pythonFloat } from './check.js';
 import { same } from './layers.js';
 import { Module } from './module.js';
 
@@ -38,7 +38,7 @@ export class DropPath extends Module {
   constructor(dropProb = 0, options: DropPathOptions = {}) {
     super();
     const { scaleByKeep } = optionsOf(new.target.name, options, { scaleByKeep: true });
-    checkProbability(dropProb);
+    checkProbability('drop', dropProb);
     this.dropProb = dropProb;
     this.scaleByKeep = scaleByKeep;
   }
@@ -85,7 +85,7 @@ export class StochasticDepth extends Module {
   forward(x: Tensor): Tensor {
     const { p, mode, training } = this;
     checkOperands('StochasticDepth', x);
-    checkProbability(p);
+    checkProbability('drop', p);
     if (mode !== 'row' && mode !== 'batch') {
       const message = `mode has to be either 'batch' or 'row', but got ${String(mode)}`;
       throw new KeelError('argument', message, { mode });
@@ -94,7 +94,7 @@ export class StochasticDepth extends Module {
   }
 
   protected override extraRepr(): string {
-    return `p=${pythonNumber(this.p)}, mode=${this.mode}`;
+    return `p=${pythonFloat(this.p)}, mode=${this.mode}`;
   }
 }
 
@@ -109,11 +109,6 @@ function dropped(x: Tensor, mode: DropMode, keep: number, scaled: boolean): Tens
     const mask = toBackend(bernoulli(shape, keep, { dtype }), dtype, x);
     return mul(x, scaled && keep > 0 ? div(mask, keep) : mask);
   });
-}
-
-function checkProbability(p: number): void {
-  if (p >= 0 && p <= 1) return;
-  throw new KeelError('argument', `drop probability has to be between 0 and 1, but got ${p}`, { p });
 }
 
 /** Python's `.3f`, whose ties go to even: among doubles in 0..1 only odd sixteenths are ties. */

@@ -10,7 +10,7 @@ import { reshape } from '../ops/movement.js';
 import { flatten, unsqueeze } from '../ops/shape.js';
 import { bernoulli, randn } from '../random.js';
 import { scope, type Tensor } from '../tensor.js';
-import { checkCount, checkOperands, optionsOf, pythonNumber } from './check.js';
+import { checkCount, checkOperands, checkProbability, optionsOf, pythonFloat } from './check.js';
 import { initializeLinear } from './init.js';
 import { Module, pythonBool } from './module.js';
 import { parameterOf, type Parameter } from './parameter.js';
@@ -219,9 +219,7 @@ export class Dropout extends Module {
   constructor(p = 0.5, options: InplaceOptions = {}) {
     super();
     const { inplace } = optionsOf(new.target.name, options, { inplace: false });
-    if (!(p >= 0 && p <= 1)) {
-      throw new KeelError('argument', `dropout probability has to be between 0 and 1, but got ${p}`, { p });
-    }
+    checkProbability('dropout', p);
     this.p = p;
     this.inplace = inplace;
   }
@@ -232,7 +230,7 @@ export class Dropout extends Module {
   }
 
   protected override extraRepr(): string {
-    return `p=${pythonNumber(this.p)}, inplace=${pythonBool(this.inplace)}`;
+    return `p=${pythonFloat(this.p)}, inplace=${pythonBool(this.inplace)}`;
   }
 }
 

@@ -313,7 +313,9 @@ export function checkModule(module: unknown): void {
     ? 'a list is no Module: spread it, as in new Sequential(...modules)'
     : isForeign
       ? `${String(module)} is a Module of another copy of evenkeel: see that only one is installed`
-      : `${String(module)} is no Module: make one, as new LayerNorm(4)`;
+      : typeof module === 'function'
+        ? `${module.name === '' ? 'a function' : module.name} is no Module but what makes one: new ${module.name || 'LayerNorm'}(...)`
+        : `${String(module)} is no Module: make one, as new LayerNorm(4)`;
   throw new KeelError('argument', hint, { module });
 }
 

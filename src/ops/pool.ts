@@ -71,7 +71,10 @@ export function maxPool2d(x: Tensor, kernelSize: PerAxis, options: MaxPoolOption
 export function avgPool2d(x: Tensor, kernelSize: PerAxis, options: AvgPoolOptions = {}): Tensor {
   const [height, width] = windowsOf('avg_pool2d', x, kernelSize, options);
   const { countIncludePad = true, divisorOverride = null } = options;
-  if (divisorOverride === 0) throw new KeelError('argument', 'divisor must be not zero', { divisorOverride });
+  if (divisorOverride !== null && (!Number.isInteger(divisorOverride) || divisorOverride === 0)) {
+    const message = `divisor must be not zero and a whole number, got ${String(divisorOverride)}`;
+    throw new KeelError('argument', message, { divisorOverride });
+  }
   const counts = [height, width].map((axis) => countsOf(axis, countIncludePad));
   const count = (counts[0] ?? []).flatMap((rows) => (counts[1] ?? []).map((columns) => divisorOverride ?? rows * columns));
   const shape = [...x.shape.slice(0, -2), height.output, width.output];
@@ -177,8 +180,9 @@ function countOf(input: number, sizes: Omit<Windows, 'input' | 'output'>, ceilMo
   if (padding > Math.floor(kernel / 2)) {
     throw new KeelError(
       'argument',
-      `pad should be at most half of kernel size, but got pad=${padding} and kernel_size=${kernel}`,
-      { padding, kernel },
+      `pad should be at most half of effective kernel size, but got pad=${padding}, kernel_size=${kernel} and ` +
+        `dilation=${dilation}: smaller than or equal to half of kernel size`,
+      { padding, kernel, dilation },
     );
   }
   const reach = input + 2 * padding - dilation * (kernel - 1) - 1 + (ceilMode ? stride - 1 : 0);
@@ -283,7 +287,8 @@ function averaged(x: Tensor, axis: number, count: number): Tensor {
 }
 
 function pair(owner: string, name: string, values: PerAxis, least: number): readonly [number, number] {
-  const [height, width, ...more] = typeof values === 'number' ? [values, values] : values;
+  const given: readonly number[] = Array.isArray(values) ? values : [values, values];
+  const [height, width, ...more] = given;
   if (isCount(height, least) && isCount(width, least) && more.length === 0) return [height, width];
   const range = least === 0 ? 'non-negative' : 'greater than zero';
   throw new KeelError(

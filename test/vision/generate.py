@@ -204,11 +204,31 @@ class Vit(nn.Module):
         return self.head(self.fc_norm(self.blocks(t)[:, 1:].mean(1)))
 
 
+class GroupedBottleneck(nn.Module):
+    """Bottleneck of https://github.com/pytorch/vision/blob/main/torchvision/models/resnet.py: 2 groups, dilation 2."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 8, 1, bias=False)
+        self.bn1 = nn.GroupNorm(2, 8)
+        self.conv2 = nn.Conv2d(8, 8, 3, stride=2, padding=2, dilation=2, groups=2, bias=False)
+        self.bn2 = nn.GroupNorm(2, 8)
+        self.conv3 = nn.Conv2d(8, 16, 1, bias=False)
+        self.bn3 = nn.GroupNorm(2, 16)
+        self.downsample = nn.Sequential(nn.Conv2d(3, 16, 1, 2, bias=False), nn.GroupNorm(2, 16))
+
+    def forward(self, x):
+        y = F.relu(self.bn1(self.conv1(x)))
+        y = F.relu(self.bn2(self.conv2(y)))
+        return F.relu(self.bn3(self.conv3(y)) + self.downsample(x))
+
+
 def modules():
     yield "ConvNeXt block", lambda: ConvNextBlock(4), (2, 4, 5, 8)
     yield "ConvNeXt V2 block", lambda: ConvNextBlock(3, v2=True), (2, 3, 4, 5)
     yield "ConvNeXt V2", lambda: ConvNext([1, 1], [3, 4], v2=True), (2, 2, 8, 4)
     yield "ViT of the mean, with layer scale and norms of queries and keys", Vit, (2, 2, 4, 9)
+    yield "Bottleneck in groups, dilated", GroupedBottleneck, (2, 3, 7, 5)
 
 
 class ResidualBlock(nn.Module):

@@ -5,6 +5,7 @@ import { scope, type Tensor } from '../../tensor.js';
 import { addLayerNorm, addRMSNorm, type AddNorm } from '../functional.js';
 import { isHooked } from '../hooks.js';
 import type { Layer } from '../layers.js';
+import { checkModule } from '../module.js';
 import { LayerNorm, RMSNorm } from '../norm.js';
 
 /**
@@ -12,12 +13,13 @@ import { LayerNorm, RMSNorm } from '../norm.js';
  * for any other layer.
  *
  * @param x float32 or float64, as is the residual, of shapes that broadcast
- * @throws KeelError [shape] where the shapes do not fit each other or the norm.
+ * @throws KeelError [shape] where the shapes do not fit each other or the norm; [argument] for a norm that is no module.
  * @see https://arxiv.org/abs/1706.03762
  * @example
  * const { sum, y } = addNorm(new LayerNorm(8), randn([2, 4, 8]), randn([2, 4, 8]));
  */
 export function addNorm(norm: Layer, x: Tensor, residual: Tensor): AddNorm {
+  checkModule(norm);
   // Hooks see the pass through `forward`. A weight that is computed on access goes with the scope.
   return scope(() => (isHooked(norm) ? null : fused(norm, x, residual)) ?? apart(norm, x, residual));
 }

@@ -10,14 +10,14 @@ import { mean } from '../../ops/reduce.js';
 import { split } from '../../ops/shape.js';
 import { divisorsOf } from '../../sizes.js';
 import { scope, type Tensor } from '../../tensor.js';
-import { checkCount, checkOperands, optionsOf } from '../check.js';
+import { checkCount, checkOperands, checkProbability, optionsOf } from '../check.js';
 import { xavierNormal_, xavierUniform_, zeros_ } from '../init.js';
 import { Dropout, Linear, type Layer } from '../layers.js';
 import { Module } from '../module.js';
 import { parameterOf, type Parameter } from '../parameter.js';
 import { addedMask, checkAttention, type Extents, type Seen } from './masks.js';
 import { makeNorm, type MakeNorm } from './normlayer.js';
-import { attend, attendSafely, checkProbability, scaledDotProductAttention } from './sdpa.js';
+import { attend, attendSafely, scaledDotProductAttention } from './sdpa.js';
 
 /** Options of {@link MultiheadAttention}. */
 export interface MultiheadAttentionOptions {
@@ -110,7 +110,7 @@ export class MultiheadAttention extends Module {
     });
     const { bias, addBiasKv, qkNorm } = settings;
     checkHeads('embed_dim', embedDim, numHeads);
-    checkProbability(settings.dropout);
+    checkProbability('dropout', settings.dropout);
     this.embedDim = embedDim;
     this.numHeads = numHeads;
     this.headDim = embedDim / numHeads;

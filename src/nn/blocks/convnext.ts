@@ -8,7 +8,7 @@ import { mean } from '../../ops/reduce.js';
 import { truncNormal } from '../../random.js';
 import { scope, type Tensor } from '../../tensor.js';
 import { GELU } from '../activation.js';
-import { checkCount, checkNumber, optionsOf } from '../check.js';
+import { checkCount, checkImages, checkList, checkNumber, checkProbability, optionsOf } from '../check.js';
 import { ModuleList, Sequential } from '../containers.js';
 import { Conv2d } from '../conv.js';
 import { DropPath } from '../drop.js';
@@ -75,6 +75,7 @@ export class ConvNeXtBlock extends Module {
       normLayer: null,
     });
     checkCount('dim', dim, 1);
+    checkProbability('drop', dropPath);
     if (layerScale !== null) checkNumber('layerScale', layerScale);
     this.dwconv = new Conv2d(dim, dim, 7, { padding: 3, groups: dim });
     this.norm = makeNorm('ConvNeXtBlock', normLayer ?? pixelNorm(eps), dim);
@@ -87,6 +88,7 @@ export class ConvNeXtBlock extends Module {
   }
 
   forward(x: Tensor): Tensor {
+    checkImages('ConvNeXtBlock', x);
     return scope(() => {
       const pixels = permute(this.norm.forward(this.dwconv.forward(x)), [0, 2, 3, 1]);
       const wide = this.act.forward(this.pwconv1.forward(pixels));
@@ -166,6 +168,7 @@ export class ConvNeXt extends Module {
     });
     const { inChannels, numClasses, depths, dims, patch, eps } = all;
     checkStages(depths, dims);
+    checkProbability('drop', all.dropPathRate);
     const normLayer = all.normLayer ?? pixelNorm(eps);
     this.downsampleLayers = new ModuleList(
       dims.map((dim, i) =>
@@ -190,6 +193,7 @@ export class ConvNeXt extends Module {
 
   /** The image features before the pool: (N, dims.at(-1), H′, W′). */
   features(x: Tensor): Tensor {
+    checkImages('ConvNeXt', x);
     return scope(() => {
       let y = x;
       [...this.stages].forEach((stage, i) => {
@@ -236,6 +240,8 @@ function initialize(module: Module): void {
 }
 
 function checkStages(depths: readonly number[], dims: readonly number[]): void {
+  checkList('depths', depths);
+  checkList('dims', dims);
   for (const depth of depths) checkCount('the depth of a stage', depth, 0);
   for (const dim of dims) checkCount('dim', dim, 1);
   if (depths.length > 0 && depths.length === dims.length) return;

@@ -39,8 +39,8 @@ export interface Extents {
 export function checkAttention(seen: Seen, made: Made): Extents {
   const { query, key, value } = seen;
   checkFloats('MultiheadAttention', [query, key, value]);
-  if (seen.keyPaddingMask !== null) checkMaskKind('key_padding_mask', seen.keyPaddingMask);
-  if (seen.attnMask !== null) checkMaskKind('attn_mask', seen.attnMask);
+  if (seen.keyPaddingMask !== null) checkMaskKind('key_padding_mask', seen.keyPaddingMask, query);
+  if (seen.attnMask !== null) checkMaskKind('attn_mask', seen.attnMask, query);
   checkRanks(seen);
   const tokens = (x: Tensor) => tokensOf(x, made.batchFirst);
   const [batch, queries] = tokens(query);

@@ -2,7 +2,7 @@
 
 import { KeelError, showGiven } from '../../errors.js';
 import type { Layer } from '../layers.js';
-import { checkModule } from '../module.js';
+import { checkModule, Module } from '../module.js';
 
 /** Makes the norm of so many channels: `(channels) => new GroupNorm(4, channels)`. Called once for each norm. */
 export type MakeNorm = (channels: number) => Layer;
@@ -13,10 +13,13 @@ export type MakeNorm = (channels: number) => Layer;
  * @throws KeelError [argument] for what is no function, or makes no module.
  */
 export function makeNorm(owner: string, normLayer: MakeNorm, channels: number): Layer {
-  if (typeof normLayer !== 'function') {
+  // PyTorch takes the class itself, which is no function to call here.
+  const isClass = typeof normLayer === 'function' && Reflect.get(normLayer, 'prototype') instanceof Module;
+  if (typeof normLayer !== 'function' || isClass) {
+    const given = isClass ? `the class ${normLayer.name}` : showGiven(normLayer);
     throw new KeelError(
       'argument',
-      `${owner}: normLayer is a function such as (channels) => new LayerNorm(channels), got ${showGiven(normLayer)}`,
+      `${owner}: normLayer is a function such as (channels) => new LayerNorm(channels), got ${given}`,
       { normLayer },
     );
   }

@@ -3,7 +3,7 @@
 import { KeelError, showGiven } from '../../errors.js';
 import { add, mul } from '../../ops/elementwise.js';
 import { sameShape, scope, type Tensor } from '../../tensor.js';
-import { checkOperands, optionsOf, pythonNumber } from '../check.js';
+import { checkOperands, checkProbability, optionsOf, pythonNumber } from '../check.js';
 import { DropPath } from '../drop.js';
 import { Identity, type Layer } from '../layers.js';
 import { checkModule, Module } from '../module.js';
@@ -87,6 +87,7 @@ export class ResidualBlock extends Module {
       dropPath: 0,
     });
     checkPlacement(placement);
+    checkProbability('drop', dropPath);
     for (const sublayer of [attn, mlp]) checkModule(sublayer);
     const norm = () => makeNorm('ResidualBlock', normLayer, dim);
     const scale = () => (layerScale === null ? new Identity() : new LayerScale(dim, { initValues: layerScale }));

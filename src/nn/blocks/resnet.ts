@@ -1,17 +1,17 @@
 // ResNet and its two blocks, with any norm. May import errors, tensor, ops and nn.
 
-import { KeelError } from '../../errors.js';
+import { KeelError, showGiven } from '../../errors.js';
 import { add } from '../../ops/elementwise.js';
 import { flatten } from '../../ops/shape.js';
-import { scope, type Tensor } from '../../tensor.js';
+import { sameShape, scope, type Tensor } from '../../tensor.js';
 import { ReLU } from '../activation.js';
 import { BatchNorm2d } from '../batchnorm.js';
-import { checkCount, optionsOf } from '../check.js';
+import { checkCount, checkImages, checkList, optionsOf } from '../check.js';
 import { Sequential } from '../containers.js';
 import { Conv2d } from '../conv.js';
 import { kaimingNormal_, zeros_ } from '../init.js';
 import { Linear, type Layer } from '../layers.js';
-import { Module } from '../module.js';
+import { checkModule, Module } from '../module.js';
 import { NormLayer } from '../norm.js';
 import { AdaptiveAvgPool2d, MaxPool2d } from '../pool.js';
 import type { Loading } from '../state.js';
@@ -26,6 +26,8 @@ export interface ResNetBlockOptions {
   readonly downsample?: Layer | null;
   /** Groups of the 3×3 convolution of a {@link Bottleneck}. Default 1. */
   readonly groups?: number;
+  /** Distance between the elements of the 3×3 convolution of a {@link Bottleneck}. Default 1. */
+  readonly dilation?: number;
   /** Width of a {@link Bottleneck}: of its 3×3 convolution, for 64 planes and one group. Default 64. */
   readonly baseWidth?: number;
   /** Default BatchNorm2d. */
@@ -40,7 +42,7 @@ export interface ResNetBlock {
 }
 
 const batchNorm: MakeNorm = (channels) => new BatchNorm2d(channels);
-const blockDefaults = { stride: 1, downsample: null, groups: 1, baseWidth: 64, normLayer: batchNorm };
+const blockDefaults = { stride: 1, downsample: null, groups: 1, dilation: 1, baseWidth: 64, normLayer: batchNorm };
 
 /**
  * y = relu(F(x) + x) with F = norm(conv₃ₓ₃(relu(norm(conv₃ₓ₃(x))))); the first convolution steps by `stride`, and where
@@ -49,7 +51,8 @@ const blockDefaults = { stride: 1, downsample: null, groups: 1, baseWidth: 64, n
  * Input (N, inPlanes, H, W), output (N, planes, ⌈H/stride⌉, ⌈W/stride⌉). State: `conv1`, `bn1`, `conv2`, `bn2`,
  * `downsample`, as torchvision and timm, whatever the norm is.
  *
- * @throws KeelError [argument] for groups other than 1 or a base width other than 64; [shape] where F(x) and x differ.
+ * @throws KeelError [argument] for groups or a dilation other than 1 or a base width other than 64; [shape] where F(x) and x
+ *   differ.
  * @see https://arxiv.org/abs/1512.03385
  * @see https://github.com/pytorch/vision/blob/main/torchvision/models/resnet.py
  * @example
@@ -69,7 +72,7 @@ export class BasicBlock extends Module {
   constructor(inPlanes: number, planes: number, options: ResNetBlockOptions = {}) {
     super();
     const all = optionsOf(new.target.name, options, blockDefaults);
-    const { stride, downsample, groups, baseWidth, normLayer } = all;
+    const { stride, downsample, groups, dilation, baseWidth, normLayer } = all;
     if (groups !== 1 || baseWidth !== 64) {
       throw new KeelError(
         'argument',
@@ -77,6 +80,11 @@ export class BasicBlock extends Module {
         { groups, baseWidth },
       );
     }
+    if (dilation !== 1) {
+      const message = `Dilation > 1 not supported in BasicBlock, got dilation=${dilation}: use Bottleneck`;
+      throw new KeelError('argument', message, { dilation });
+    }
+    checkDownsample(downsample);
     this.conv1 = new Conv2d(inPlanes, planes, 3, { stride, padding: 1, bias: false });
     this.bn1 = makeNorm('BasicBlock', normLayer, planes);
     this.relu = new ReLU({ inplace: true });
@@ -86,6 +94,7 @@ export class BasicBlock extends Module {
   }
 
   forward(x: Tensor): Tensor {
+    checkImages('BasicBlock', x);
     return scope(() => {
       const y = this.relu.forward(this.bn1.forward(this.conv1.forward(x)));
       return this.relu.forward(joined(x, this.bn2.forward(this.conv2.forward(y)), this.downsample));
@@ -126,12 +135,19 @@ export class Bottleneck extends Module {
 
   constructor(inPlanes: number, planes: number, options: ResNetBlockOptions = {}) {
     super();
-    const { stride, downsample, groups, baseWidth, normLayer } = optionsOf(new.target.name, options, blockDefaults);
+    const all = optionsOf(new.target.name, options, blockDefaults);
+    const { stride, downsample, groups, dilation, baseWidth, normLayer } = all;
+    checkCount('planes', planes, 1);
+    checkCount('groups', groups, 1);
+    checkCount('base_width', baseWidth, 1);
+    checkCount('dilation', dilation, 1);
+    checkDownsample(downsample);
     const width = Math.floor(planes * (baseWidth / 64)) * groups;
+    checkCount(`the width of ${planes} planes at base_width ${baseWidth}`, width, 1);
     const out = planes * Bottleneck.expansion;
     this.conv1 = new Conv2d(inPlanes, width, 1, { bias: false });
     this.bn1 = makeNorm('Bottleneck', normLayer, width);
-    this.conv2 = new Conv2d(width, width, 3, { stride, padding: 1, groups, bias: false });
+    this.conv2 = new Conv2d(width, width, 3, { stride, padding: dilation, dilation, groups, bias: false });
     this.bn2 = makeNorm('Bottleneck', normLayer, width);
     this.conv3 = new Conv2d(width, out, 1, { bias: false });
     this.bn3 = makeNorm('Bottleneck', normLayer, out);
@@ -140,6 +156,7 @@ export class Bottleneck extends Module {
   }
 
   forward(x: Tensor): Tensor {
+    checkImages('Bottleneck', x);
     return scope(() => {
       const narrow = this.relu.forward(this.bn1.forward(this.conv1.forward(x)));
       const seen = this.relu.forward(this.bn2.forward(this.conv2.forward(narrow)));
@@ -209,6 +226,8 @@ export class ResNet extends Module {
 
   constructor(block: ResNetBlock, layers: readonly number[], options: ResNetOptions = {}) {
     super();
+    checkBlock(block);
+    checkList('ResNet: layers', layers);
     const stem = { kernel: 7, stride: 2, padding: 3, maxPool: true };
     const all = optionsOf(new.target.name, options, {
       numClasses: 1000,
@@ -245,6 +264,7 @@ export class ResNet extends Module {
   }
 
   forward(x: Tensor): Tensor {
+    checkImages('ResNet', x);
     return scope(() => {
       const stem = this.relu.forward(this.bn1.forward(this.conv1.forward(x)));
       let y = this.maxpool === null ? stem : this.maxpool.forward(stem);
@@ -294,7 +314,23 @@ export function resnet50(options: ResNetOptions = {}): ResNet {
 /** F(x) + x, where x may go another way. */
 function joined(x: Tensor, branch: Tensor, downsample: Layer | null): Tensor {
   const residual = downsample === null ? x : downsample.forward(x);
-  return add(branch, residual);
+  if (sameShape(branch.shape, residual.shape)) return add(branch, residual);
+  throw new KeelError(
+    'shape',
+    `The size of the branch, [${branch.shape.join(', ')}], must match the size of the residual, [${residual.shape.join(', ')}]: ` +
+      'a stride and other planes need a downsample that makes the same of x',
+    { branch: branch.shape, residual: residual.shape },
+  );
+}
+
+function checkDownsample(downsample: Layer | null): void {
+  if (downsample !== null) checkModule(downsample);
+}
+
+function checkBlock(block: ResNetBlock): void {
+  if (typeof block === 'function' && Number.isInteger(block.expansion)) return;
+  const message = `ResNet takes the class of its blocks, BasicBlock or Bottleneck, got ${showGiven(block)}`;
+  throw new KeelError('argument', message, { block });
 }
 
 /** Blocks one after another; the first brings x to their shape, by a 1×1 convolution where it has another. */
@@ -328,7 +364,9 @@ function initialize(network: ResNet, zeroInitResidual: boolean): void {
 }
 
 function checkStages(layers: readonly number[], widths: readonly number[]): void {
+  checkList('ResNet: widths', widths);
   for (const depth of layers) checkCount('the depth of a stage', depth, 1);
+  for (const width of widths) checkCount('width', width, 1);
   if (layers.length > 0 && layers.length === widths.length) return;
   throw new KeelError(
     'argument',

@@ -8,8 +8,9 @@ import { matmul, matmulTransposed } from '../../ops/matmul.js';
 import { toBackend } from '../../ops/movement.js';
 import { max } from '../../ops/reduce.js';
 import { softmax } from '../../ops/softmax.js';
+import { checkShape } from '../../sizes.js';
 import { scope, type Tensor } from '../../tensor.js';
-import { checkNumber, optionsOf } from '../check.js';
+import { checkNumber, checkProbability, optionsOf } from '../check.js';
 import { dropout } from '../layers.js';
 
 /** What {@link scaledDotProductAttention} takes beside queries, keys and values. */
@@ -43,14 +44,14 @@ export function scaledDotProductAttention(q: Tensor, k: Tensor, v: Tensor, optio
   });
   const { attnMask, dropoutP, isCausal, scale } = settings;
   const scores = checkOperandShapes(q, k, v);
-  checkProbability(dropoutP);
+  checkProbability('dropout', dropoutP);
   if (scale !== null) checkNumber('scale', scale);
   if (attnMask !== null) {
     if (isCausal) {
       const message = 'Explicit attn_mask should not be set when is_causal=True: leave one of the two out';
       throw new KeelError('argument', message, { isCausal });
     }
-    checkMaskKind('attn_mask', attnMask);
+    checkMaskKind('attn_mask', attnMask, q);
     checkMaskShape(attnMask, scores);
   }
   const [queries = 0, keys = 0] = scores.slice(-2);
@@ -93,23 +94,24 @@ export function attendSafely(q: Tensor, k: Tensor, v: Tensor, { mask, ...rest }:
 
 /** 0 where query i may see key j ≤ i, −∞ elsewhere. */
 export function causalMask(queries: number, keys: number): Tensor {
+  checkShape([queries, keys]);
   const values = new Float32Array(queries * keys);
   for (let i = 0; i < queries; i++) values.fill(-Infinity, i * keys + Math.min(i + 1, keys), (i + 1) * keys);
   return tensor(values, [queries, keys]);
 }
 
-/** Refuses a mask of another dtype than bool and float ones. */
-export function checkMaskKind(name: string, mask: Tensor): void {
+/** Refuses a mask of another dtype than bool and that of the queries, or any float one where they are not known yet. */
+export function checkMaskKind(name: string, mask: Tensor, query: Tensor | null = null): void {
   checkTensors(name, [mask]);
-  if (mask.dtype !== 'int64') return;
+  if (mask.dtype !== 'int64') {
+    if (query === null || mask.dtype === 'bool' || mask.dtype === query.dtype) return;
+    const message =
+      `Expected ${name} dtype to be bool or float or to match query dtype, but got ${name}.dtype: ${mask.dtype} and ` +
+      `query.dtype: ${query.dtype} instead: convert one with .to()`;
+    throw new KeelError('dtype', message, { mask: name, dtype: mask.dtype, query: query.dtype });
+  }
   const message = `only bool and floating types of ${name} are supported, got ${mask.dtype}: compare it, as in mask.ne(0)`;
   throw new KeelError('dtype', message, { mask: name, dtype: mask.dtype });
-}
-
-/** Refuses a probability outside 0..1. */
-export function checkProbability(p: number): void {
-  if (p >= 0 && p <= 1) return;
-  throw new KeelError('argument', `dropout probability has to be between 0 and 1, but got ${p}`, { p });
 }
 
 function checkMaskShape(mask: Tensor, scores: readonly number[]): void {

@@ -5,7 +5,7 @@ import { KeelError } from '../../errors.js';
 import { checkFloats } from '../../ops/check.js';
 import { reshape } from '../../ops/movement.js';
 import { scope, type Tensor } from '../../tensor.js';
-import { checkCount, optionsOf } from '../check.js';
+import { checkCount, checkOperands, optionsOf } from '../check.js';
 import { cloneModule } from '../clone.js';
 import { ModuleList } from '../containers.js';
 import { xavierUniform_ } from '../init.js';
@@ -80,6 +80,7 @@ export class TransformerEncoder<T extends EncoderLayerModule = TransformerEncode
       mask: null, srcKeyPaddingMask: null, isCausal: null,
     });
     const { mask, srcKeyPaddingMask, isCausal } = settings;
+    checkOperands('TransformerEncoder', src);
     if (mask !== null) checkMaskKind('mask', mask);
     const pass = { srcMask: mask, srcKeyPaddingMask, isCausal: isCausal ?? false };
     return scope(() => {
@@ -195,6 +196,7 @@ export class Transformer extends Module {
       dModel: 512, nhead: 8, numEncoderLayers: 6, numDecoderLayers: 6, customEncoder: null, customDecoder: null,
     });
     const { dModel, nhead, numEncoderLayers, numDecoderLayers, customEncoder, customDecoder, ...layer } = settings;
+    for (const custom of [customEncoder, customDecoder]) if (custom !== null) checkModule(custom);
     this.dModel = dModel;
     this.nhead = nhead;
     this.batchFirst = layer.batchFirst;
@@ -236,6 +238,10 @@ export class Transformer extends Module {
     checkFloats('Transformer', [src, tgt]);
     const data = { src: src.shape, tgt: tgt.shape, dModel: this.dModel };
     const shapes = `src has torch.Size([${src.shape.join(', ')}]) and tgt torch.Size([${tgt.shape.join(', ')}])`;
+    if (src.rank !== tgt.rank) {
+      const message = `src and tgt must both be batched 3-D or both unbatched 2-D: ${shapes}`;
+      throw new KeelError('rank', message, data);
+    }
     const [srcBatch] = tokensOf(src, this.batchFirst);
     const [tgtBatch] = tokensOf(tgt, this.batchFirst);
     if (src.rank === 3 && srcBatch !== tgtBatch) {

@@ -11,6 +11,7 @@ import { Module } from '../module.js';
 import { LayerNorm } from '../norm.js';
 import { addNorm } from './addnorm.js';
 import { MultiheadAttention } from './attention.js';
+import { checkAttention } from './masks.js';
 import { makeNorm, type MakeNorm } from './normlayer.js';
 import { checkMaskKind } from './sdpa.js';
 
@@ -209,6 +210,8 @@ export class TransformerDecoderLayer extends Module {
       isCausal: masks.memoryIsCausal,
       needWeights: false,
     };
+    // What only the second attention would refuse is refused before the first.
+    checkAttention({ query: tgt, key: memory, value: memory, ...other }, this.multiheadAttn);
     const attend = (x: Tensor) => this.dropout1.forward(this.selfAttn.forward(x, x, x, own).output);
     const look = (x: Tensor) => this.dropout2.forward(this.multiheadAttn.forward(x, memory, memory, other).output);
     const feed = (x: Tensor) => this.dropout3.forward(feedForward(this, x));

@@ -9,7 +9,7 @@ import { mean } from '../../ops/reduce.js';
 import { select, slice } from '../../ops/shape.js';
 import { normal_, truncNormal } from '../../random.js';
 import { scope, type Tensor } from '../../tensor.js';
-import { checkCount, checkOperands, optionsOf } from '../check.js';
+import { checkCount, checkNumber, checkOperands, checkProbability, optionsOf } from '../check.js';
 import { Sequential } from '../containers.js';
 import { Conv2d } from '../conv.js';
 import { zeros_ } from '../init.js';
@@ -165,6 +165,8 @@ export class VisionTransformer extends Module {
     });
     const { dim, depth, pool, eps } = all;
     checkCount('depth', depth, 0);
+    checkNumber('mlpRatio', all.mlpRatio);
+    checkProbability('drop', all.dropPathRate);
     if (pool !== 'token' && pool !== 'avg') {
       throw new KeelError('argument', `VisionTransformer: pool must be 'token' or 'avg', got '${String(pool)}'`, { pool });
     }
@@ -231,7 +233,8 @@ function initialize(module: Module): void {
 }
 
 function pair(name: string, sizes: PerAxis): readonly [number, number] {
-  const [height = 0, width = 0, ...more] = typeof sizes === 'number' ? [sizes, sizes] : sizes;
+  const given: readonly number[] = Array.isArray(sizes) ? sizes : [sizes, sizes];
+  const [height = 0, width = 0, ...more] = given;
   checkCount(name, height, 1);
   checkCount(name, width, 1);
   if (more.length === 0) return [height, width];
