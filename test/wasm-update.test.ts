@@ -25,6 +25,8 @@ const calls: Readonly<Record<string, Call<never>>> = {
   'sgd': { rule: 'sgd', momentum: 0, dampening: 0, nesterov: false, isFirst: true, ...rate },
   'first sgd with momentum': { rule: 'sgd', momentum: 0.9, dampening: 0.1, nesterov: false, isFirst: true, ...rate },
   'sgd with nesterov': { rule: 'sgd', momentum: 0.9, dampening: 0, nesterov: true, isFirst: false, ...rate },
+  'sgd that climbs, dampened': { rule: 'sgd', momentum: 0.9, dampening: 0.3, nesterov: false, isFirst: false, ...rate, maximize: true },
+  'first sgd with nesterov': { rule: 'sgd', momentum: 0.9, dampening: 0, nesterov: true, isFirst: true, ...rate },
   'adam': { rule: 'adam', step: 2, betas: [0.9, 0.99], eps: 1e-8, decoupled: false, ...rate },
   'adam that climbs': { rule: 'adam', step: 1, betas: [0.9, 0.99], eps: 1e-8, decoupled: false, ...rate, maximize: true },
   'adamw': { rule: 'adam', step: 2, betas: [0.9, 0.99], eps: 1e-8, decoupled: true, ...rate },

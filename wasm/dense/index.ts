@@ -8,4 +8,4 @@ export { pointwise } from './pointwise';
 export { finishSets, reduceSets } from './reduce';
 export { reduceColumns } from './reduce-columns';
 export { softmaxColumns, softmaxSets } from './softmax';
-export { adam } from './update';
+export { adam, sgd } from './update';

@@ -1,4 +1,43 @@
-// A step of Adam in float64, each result rounded once where it is stored: src/kernels/reference/update.ts, to the bit.
+// Steps of SGD and Adam in float64, each result rounded once where it is stored: src/kernels/reference/update.ts, to the bit.
+
+@unmanaged
+class SGDArgs {
+  x: f64;
+  dx: f64;
+  /** 0 where there is none. */
+  buffer: f64;
+  /** Flags: 0 or 1. */
+  isFirst: f64;
+  nesterov: f64;
+  sign: f64;
+  weightDecay: f64;
+  momentum: f64;
+  added: f64;
+  lr: f64;
+}
+
+/** Items: elements. */
+export function sgd(args: usize, from: i32, to: i32, scratch: usize): void {
+  const a = changetype<SGDArgs>(args);
+  const start = <usize>from << 2, end = <usize>to << 2;
+  // Read once: a store might have changed them, for all that the compiler knows.
+  const x = <usize>a.x, dx = <usize>a.dx, buffer = <usize>a.buffer;
+  const sign = f64x2.splat(a.sign), decay = f64x2.splat(a.weightDecay), lr = f64x2.splat(a.lr);
+  const momentum = f64x2.splat(a.momentum), added = f64x2.splat(a.added);
+  const isFirst = a.isFirst != 0, nesterov = a.nesterov != 0;
+  for (let at = start; at < end; at += 8) {
+    const isPair = at + 8 <= end;
+    const value = elements(x + at, isPair);
+    const d = f64x2.add(f64x2.mul(sign, elements(dx + at, isPair)), f64x2.mul(decay, value));
+    let step = d;
+    if (buffer != 0) {
+      if (!isFirst) step = f64x2.add(f64x2.mul(momentum, elements(buffer + at, isPair)), f64x2.mul(added, d));
+      round(buffer + at, step, isPair);
+      if (nesterov) step = f64x2.add(d, f64x2.mul(momentum, step));
+    }
+    round(x + at, f64x2.sub(value, f64x2.mul(lr, step)), isPair);
+  }
+}
 
 @unmanaged
 class AdamArgs {

@@ -25,15 +25,14 @@ function descend({ x, dx, lr, weightDecay, maximize }: SGDUpdate<Reals>): void {
 function descendWithMomentum(call: SGDUpdate<Reals>, buffer: Reals): void {
   const { x, dx, lr, weightDecay, momentum, dampening, nesterov, maximize, isFirst } = call;
   const sign = maximize ? -1 : 1;
-  const [kept, added] = isFirst ? [0, 1] : [momentum, 1 - dampening];
-  const [own, moved] = nesterov ? [lr, lr * momentum] : [0, lr];
+  const added = 1 - dampening;
   for (let i = 0; i < x.length; i++) {
     const value = x[i]!;
     const d = sign * dx[i]! + weightDecay * value;
     // What a fresh buffer holds may be NaN.
-    const b = isFirst ? d : kept * buffer[i]! + added * d;
+    const b = isFirst ? d : momentum * buffer[i]! + added * d;
     buffer[i] = b;
-    x[i] = value - own * d - moved * b;
+    x[i] = value - lr * (nesterov ? d + momentum * b : b);
   }
 }
 

@@ -1,16 +1,14 @@
-// The dense half of the WASM backend. May import kernels, operands, the dense kernels' drivers and
-// the reference backend.
+// The dense half of the WASM backend. May import kernels, operands and the dense kernels' drivers.
 
-import type { Dense, Reals, SGDUpdate } from '../kernels.js';
-import { update } from '../reference/update.js';
+import type { Dense } from '../kernels.js';
 import { conv } from './conv.js';
 import { gather, scatterAdd } from './gather.js';
 import { matmul } from './matmul.js';
-import { view, withOperands, type Block } from './operands.js';
+import { withOperands, type Block } from './operands.js';
 import { pointwise } from './pointwise.js';
 import { reduce } from './reduce.js';
 import { softmax } from './softmax.js';
-import { adam } from './update.js';
+import { adam, sgd } from './update.js';
 import { accelerate } from './wasm.js';
 
 // Whoever loads the dense binary has its elementwise functions and reductions too.
@@ -47,26 +45,18 @@ export const wasmDense: Dense<Block> = {
     });
   },
   update(call) {
-    // The plain loop, which the memory bounds.
-    if (call.rule === 'sgd') return update(opened(call));
     withOperands((operands) => {
+      if (call.rule === 'sgd') {
+        const [x, dx, buffer] = [operands.update(call.x), operands.input(call.dx), call.buffer && operands.update(call.buffer)];
+        return sgd(operands.machine, { ...call, x, dx, buffer });
+      }
       const [x, dx, m, v] = [operands.update(call.x), operands.input(call.dx), operands.update(call.m), operands.update(call.v)];
       adam(operands.machine, { ...call, x, dx, m, v, peak: call.peak && operands.update(call.peak) });
     });
   },
 };
 
-/** The call on views of the blocks. Nothing allocates before it is done. */
-function opened(call: SGDUpdate<Block>): SGDUpdate<Reals> {
-  return { ...call, x: reals(call.x), dx: reals(call.dx), buffer: call.buffer && reals(call.buffer) };
-}
-
 /** Rows of the table, and how many are picked. */
 function heightOf(table: Block, index: Block, width: number): { readonly height: number; readonly count: number } {
   return { height: table.length / width, count: index.length };
-}
-
-function reals(block: Block): Reals {
-  // What has a gradient is of a float dtype, and its state too.
-  return view(block) as Reals;
 }
