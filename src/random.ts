@@ -79,6 +79,21 @@ export function randperm(n: number): Tensor {
 }
 
 /**
+ * @internal The rows of one pass in the order that torch.utils.data takes them: it draws a seed of 64 bits, for workers, and to
+ * shuffle another, from which a generator of its own makes the permutation. Not shuffled they come as they stand: null.
+ */
+export function rowOrder(rows: number, shuffle: boolean): number[] | null {
+  seed64();
+  return shuffle ? Array.from(new Generator(seed64()).permutation(rows), Number) : null;
+}
+
+/** Of the seed of 64 bits that PyTorch draws the low 32 count, which these bounds leave as they are. */
+function seed64(): bigint {
+  const [seed = 0n] = generator.integers(new BigInt64Array(1), -(2n ** 63n), 2n ** 63n - 1n);
+  return seed;
+}
+
+/**
  * 1 with probability p, else 0: with one p for each element, in the shape and dtype of that tensor, or with the same p
  * throughout a shape. The two draw differently, as `torch.bernoulli(p)` and `torch.empty(shape).bernoulli_(p)` do.
  *

@@ -5,7 +5,7 @@ import { empty } from '../create.js';
 import { KeelError, showGiven } from '../errors.js';
 import { checkCount, optionsOf } from '../nn/check.js';
 import { checkBackend } from '../ops/check.js';
-import { randperm } from '../random.js';
+import { rowOrder } from '../random.js';
 import { scope, sizeOf, type Tensor } from '../tensor.js';
 
 /** One tensor for each that the loader was given. */
@@ -25,8 +25,8 @@ export interface DataLoaderOptions<T extends readonly Tensor[] = Tensor[]> {
 
 /**
  * Passes over the rows (axis 0) of tensors that belong together, as images and their labels, in batches: each pass
- * yields one array after another of tensors (batchSize, ...), one for each tensor given, of its dtype. A pass that
- * shuffles draws `randperm(rows)` as it starts.
+ * yields one array after another of tensors (batchSize, ...), one for each tensor given, of its dtype. After the same seed a
+ * pass has the rows of PyTorch's, and leaves the generator where PyTorch's does.
  *
  * A batch belongs to whoever asked for it: to the scope that runs then, or it is disposed by hand or collected later, as
  * any tensor. {@link forEach} runs a function with a scope around each batch.
@@ -72,7 +72,7 @@ export class DataLoader<const T extends readonly Tensor[]> implements Iterable<B
   }
 
   *[Symbol.iterator](): Iterator<Batch<T>> {
-    const order = this.shuffle ? shuffled(this.#rows) : null;
+    const order = rowOrder(this.#rows, this.shuffle);
     for (let i = 0; i < this.length; i++) yield this.#batch(i, order);
   }
 
@@ -83,7 +83,7 @@ export class DataLoader<const T extends readonly Tensor[]> implements Iterable<B
    * loader.forEach(([x, y], i) => console.log(i, mseLoss(model.forward(x), y).item()));
    */
   forEach(f: (batch: Batch<T>, index: number) => void): void {
-    const order = this.shuffle ? shuffled(this.#rows) : null;
+    const order = rowOrder(this.#rows, this.shuffle);
     for (let i = 0; i < this.length; i++) scope(() => f(this.#batch(i, order), i));
   }
 
@@ -108,10 +108,6 @@ function rowsOf(x: Tensor, rows: readonly number[]): Tensor {
   const [from, into] = [x.data as Float32Array, y.data as Float32Array];
   rows.forEach((row, i) => into.set(from.subarray(row * width, (row + 1) * width), i * width));
   return y;
-}
-
-function shuffled(rows: number): number[] {
-  return scope(() => Array.from(randperm(rows).data, Number));
 }
 
 function checkRows(tensors: readonly Tensor[]): void {
