@@ -74,6 +74,12 @@ def shifted(images):
     return padded[torch.arange(N)[:, None, None], 0, rows[:, :, None], columns[:, None, :]].unsqueeze(1)
 
 
+def order_of(rows):
+    """What a DataLoader that shuffles draws; its batches are gathered one image at a time, ours at once."""
+    _, seed = (torch.empty((), dtype=torch.int64).random_().item() for _ in range(2))
+    return torch.randperm(rows, generator=torch.Generator().manual_seed(seed))
+
+
 def epoch(model, images, labels, batch):
     """epoch.ts's: the first epoch of the job, with the same order and shifts."""
     torch.manual_seed(0)
@@ -84,7 +90,7 @@ def epoch(model, images, labels, batch):
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, max_lr=MAX_LR, epochs=EPOCHS, steps_per_epoch=steps, pct_start=0.15
     )
-    order = torch.randperm(len(images))
+    order = order_of(len(images))
     for step in range(steps):
         rows = order[step * batch : (step + 1) * batch]
         loss = F.cross_entropy(model(shifted(images[rows])), labels[rows], label_smoothing=0.1)
