@@ -54,14 +54,17 @@ export function checkMomentum(momentum: number): void {
 }
 
 /**
- * Options with their defaults, which name all that there are and which of them are flags.
+ * Options with their defaults, which name all that there are and which of them are flags; the default NaN is that of an
+ * option which has to be given.
  *
- * @throws KeelError [argument] for any other name, a flag that is no boolean, and options that are no object.
+ * @throws KeelError [argument] for one that is missing, any other name, a flag that is no boolean, and options that are no
+ *   object.
  */
 export function optionsOf<O extends object>(owner: string, given: O, defaults: Required<NoInfer<O>>): Required<O> {
   const known = Object.keys(defaults);
   if (typeof given !== 'object' || given === null || Array.isArray(given)) {
-    const such = `such as { ${known[0]}: ${String(Object.values(defaults)[0])} }`;
+    const [name, value] = Object.entries(defaults)[0] ?? [];
+    const such = `such as { ${name}: ${Number.isNaN(value) ? '...' : String(value)} }`;
     throw new KeelError('argument', `${owner} takes its options as an object, ${such}; got ${String(given)}`, { given });
   }
   const options = { ...defaults };
@@ -74,7 +77,9 @@ export function optionsOf<O extends object>(owner: string, given: O, defaults: R
     }
     Reflect.set(options, name, value);
   }
-  return options;
+  const missing = known.find((name) => Number.isNaN(Reflect.get(defaults, name)) && Reflect.get(given, name) === undefined);
+  if (missing === undefined) return options;
+  throw new KeelError('argument', `${owner} needs the option ${missing}: give { ${missing}: ... }`, { option: missing });
 }
 
 const plain = (text: string): string => text.toLowerCase().replaceAll('_', '');

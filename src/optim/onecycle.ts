@@ -64,7 +64,7 @@ export class OneCycleLR extends LRScheduler {
 
   constructor(optimizer: Scheduled, options: OneCycleLROptions) {
     super(optimizer);
-    const given = optionsOf('OneCycleLR', options, { ...defaults, maxLr: NaN });
+    const given = optionsOf('OneCycleLR', options, { maxLr: NaN, ...defaults });
     const { pctStart, annealStrategy, cycleMomentum, divFactor, finalDivFactor, threePhase } = given;
     this.totalSteps = totalOf(given);
     if (!(typeof pctStart === 'number' && pctStart >= 0 && pctStart <= 1)) {

@@ -133,7 +133,7 @@ export interface StepLROptions {
 /**
  * lr ← gamma·lr after every `stepSize` steps.
  *
- * @throws KeelError [size] for a stepSize that is no count; [argument] for a gamma that is no number.
+ * @throws KeelError [size] for a stepSize that is no count; [argument] for none, and a gamma that is no number.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.StepLR.html
  * @example
  * new StepLR(optimizer, { stepSize: 30 }); // a tenth after 30 epochs, a hundredth after 60
@@ -222,7 +222,7 @@ export interface CosineAnnealingLROptions {
  * lr_t = etaMin + (base − etaMin)·(1 + cos(π·t/T))/2: down to etaMin over T = `tMax` steps, up again over the next T,
  * and so on. Each rate is computed from the one before, as in PyTorch, so that other changes of lr last.
  *
- * @throws KeelError [size] for a tMax that is no count; [argument] for an etaMin that is no number.
+ * @throws KeelError [size] for a tMax that is no count; [argument] for none, and an etaMin that is no number.
  * @see https://arxiv.org/abs/1608.03983
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.CosineAnnealingLR.html
  * @example
