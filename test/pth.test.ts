@@ -181,6 +181,8 @@ describe('malformed pickles', () => {
     ['a storage whose key is a number', `\x80\x02${tuple(text('storage'), 'ctorch\nFloatStorage\n', int(0))}Q.`, 'names no storage'],
     ['a tensor of nothing', '\x80\x02ctorch._utils\n_rebuild_tensor_v2\n)R.', 'a tensor is no storage, offset, sizes and strides'],
     ['a parameter of nothing', '\x80\x02ctorch._utils\n_rebuild_parameter\n)R.', 'a parameter is no tensor'],
+    ['a tensor rebuilt by a set', `\x80\x02ctorch._tensor\n_rebuild_from_type_v2\n${tuple('cbuiltins\nset\n', 'N', ')', 'N')}R.`, 'a parameter is no tensor'],
+    ['a tensor rebuilt by what rebuilds', `\x80\x02ctorch._tensor\n_rebuild_from_type_v2\nq\x01${tuple('h\x01', 'N', tuple('h\x01', 'N', ')'), 'N')}R.`, 'a parameter is no tensor'],
     ['a set of a number', `\x80\x02cbuiltins\nset\n${tuple(int(5))}R.`, 'a container is made of no list'],
   ];
   test.each(rows)('%s', async (_, pickle, message) => {
@@ -207,6 +209,12 @@ describe('malformed pickles', () => {
     await expect(readPth(bytes)).rejects.toMatchObject({ code: 'file', message: expect.stringContaining(message) });
   });
 });
+
+/** As a tensor with attributes is written: the call and its arguments apart. */
+const typed = (ops: string): string => {
+  const [, name = '', args = ''] = /^(c[^(]+)([^]*)R$/.exec(ops) ?? [];
+  return `ctorch._tensor\n_rebuild_from_type_v2\n${tuple(name, 'ctorch\nTensor\n', args, `}${text('decays')}\x89s`)}R`;
+};
 
 describe('tensors that are not in their storage', () => {
   const most = int(Number.MAX_SAFE_INTEGER);
@@ -266,6 +274,7 @@ describe('tensors that are not in their storage', () => {
     ['_rebuild_tensor, the oldest', v1, [3, 4]],
     ['_rebuild_parameter', `ctorch._utils\n_rebuild_parameter\n${tuple(v2, '\x88', 'N')}R`, [3, 4]],
     ['_rebuild_parameter_with_state', `ctorch._utils\n_rebuild_parameter_with_state\n${tuple(v2, '\x88', 'N', '}')}R`, [3, 4]],
+    ['_rebuild_from_type_v2, with attributes', typed(v2), [3, 4]],
   ])('one that is in it, by %s', async (_, ops, values) => {
     const bytes = new Uint8Array(Float32Array.of(3, 4).buffer);
     expect((await readPth(pth(dict('w', ops), { 0: bytes }))).get('w')?.toArray()).toEqual(values);

@@ -37,6 +37,7 @@ export function unpickleTorch(bytes: Uint8Array): unknown {
       const call = calls[name];
       if (Object.hasOwn(calls, name) && call !== undefined) return new Global(name, call);
       if (Object.hasOwn(storages, name) || Object.hasOwn(dtypes, name)) return new Global(name, null);
+      if (tensorTypes.has(name)) return new Global(name, null);
       if (opaque.has(name)) return new Global(name, () => new Opaque(name));
       throw refused(name);
     },
@@ -93,11 +94,15 @@ const tensorCalls: Readonly<Record<string, Call>> = {
     tensorOf(storage, offset, size, stride, { dtype, bits }),
   'torch._utils._rebuild_parameter': ([data]) => parameterOf(data),
   'torch._utils._rebuild_parameter_with_state': ([data]) => parameterOf(data),
+  'torch._tensor._rebuild_from_type_v2': ([rebuild, , args]) => withoutAttributes(rebuild, args),
   'torch.Size': ([sizes]) => sizes,
   'torch.device': ([type]) => type,
   // How protocol 2 writes bytes: as text, and the name of an encoding.
   '_codecs.encode': ([text]) => text,
 };
+
+/** Classes of tensors, as names. */
+const tensorTypes: ReadonlySet<string> = new Set(['torch.Tensor', 'torch.nn.parameter.Parameter']);
 
 /** Classes of plain data, as training scripts keep their settings beside the state dict. Nothing is made of them. */
 const opaque: ReadonlySet<string> = new Set([
@@ -178,6 +183,12 @@ function tensorOf(storage: unknown, offset: unknown, size: unknown, stride: unkn
 function parameterOf(data: unknown): PickledTensor {
   if (data instanceof PickledTensor) return data;
   throw malformed('a parameter is no tensor');
+}
+
+/** A tensor that has attributes of its own. A function of torch._utils makes it, so that this one never calls itself. */
+function withoutAttributes(rebuild: unknown, args: unknown): PickledTensor {
+  const isPlain = rebuild instanceof Global && rebuild.name.startsWith('torch._utils.') && args instanceof Tuple;
+  return parameterOf(isPlain ? rebuild.call?.(args.items) : null);
 }
 
 function malformed(problem: string): KeelError {
