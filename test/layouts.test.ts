@@ -124,6 +124,8 @@ test.each([
       'torch.Size([6]) from checkpoint, the shape in current model is torch.Size([8]).']],
   ['keys of no layout', v1, new Map([['a.weight', ones([1])], ['b.weight', ones([1])]]),
     ['Missing key(s) in state_dict: "downsample_layers.0.0.weight", ', 'Unexpected key(s) in state_dict: "a.weight", "b.weight". ']],
+  ['a checkpoint of more blocks', new ConvNeXt({ depths: [1, 1], dims: [4, 8], numClasses: 3 }), timm,
+    ['Unexpected key(s) in state_dict: "stages.1.blocks.1.gamma", "stages.1.blocks.1.conv_dw.weight", ']],
   ['another model', vit, timm, ['Missing key(s) in state_dict: "cls_token", ', 'Unexpected key(s) in state_dict: "stem.0.weight", ']],
   ['V1 for a V2', v2, v1.stateDict(), ['Missing key(s) in state_dict: "stages.0.0.grn.gamma", ', 'Unexpected key(s) in state_dict: "stages.0.0.gamma", ']],
 ] as const)('refuses to load %s', (_, module, state, lines) => {

@@ -15,7 +15,7 @@ export interface Loading {
   readonly complaints: string[];
   /** Keys of entries that modules gave another shape. */
   readonly reshapedKeys: string[];
-  /** What a checkpoint of another layout calls the module's own keys. */
+  /** What a checkpoint of another layout calls the module's own keys, and those that modules renamed. */
   readonly aliases: Map<string, string>;
   /** The key layout that was recognized, where it is not the module's own. */
   layout: string | null;
@@ -52,7 +52,8 @@ export function match(
 ): Match {
   const keys = new Set(own.map(([key]) => key));
   const missingKeys = [...keys].filter((key) => !given.has(key) && !optional.has(key));
-  const unexpectedKeys = [...given.keys()].filter((key) => !keys.has(key));
+  // By the checkpoint's own names, also where a module gave them others.
+  const unexpectedKeys = [...given.keys()].filter((key) => !keys.has(key)).map((key) => aliases.get(key) ?? key);
   const strangers = [...keys].filter((key) => given.has(key) && !(given.get(key) instanceof Tensor));
   const copies = own.flatMap(([key, target]) => {
     const source = given.get(key);

@@ -102,6 +102,7 @@ export function adaptLayout(model: LayoutModel, module: Module, loading: Loading
     const tensor = state.get(prefix + key);
     if (placed === null || name === null || state.has(prefix + name)) continue;
     state.delete(prefix + key);
+    aliases.set(prefix + name, prefix + key);
     // What is no tensor is refused by name where it is matched.
     if (!(tensor instanceof Tensor)) {
       if (tensor !== undefined) state.set(prefix + name, tensor);
