@@ -125,6 +125,7 @@ test.each([
   ['a batch of nothing', () => new DataLoader([zeros([3])], { batchSize: 0 }), 'size', 'batch_size must be a whole number from 1, got 0'],
   ['an option by its Python name', () => new DataLoader([zeros([3])], { batch_size: 2 } as DataLoaderOptions<[Tensor]>), 'argument', 'did you mean batchSize?'],
   ['a transform that is none', () => new DataLoader([zeros([3])], { transform: 3 as never }), 'argument', 'transform takes a batch to a batch, got the number 3'],
+  ['a transform that returns nothing', () => new DataLoader([zeros([3])], { transform: () => undefined as never }).forEach(() => {}), 'argument', 'transform takes a batch to a batch, and gave undefined: return a list of tensors, such as [x, y]'],
   ['a disposed tensor', () => new DataLoader([gone]), 'disposed', 'was disposed'],
   ['vectors to shift', () => shiftImages(zeros([2, 3])), 'rank', 'shiftImages takes (N, C, H, W) or (N, H, W), got 2 axes: 2 × 3'],
   ['half a pixel', () => shiftImages(zeros([1, 2, 2]), 0.5), 'size', 'pixels must be a whole number from 0, got 0.5'],

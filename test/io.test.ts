@@ -269,6 +269,7 @@ describe('files', () => {
 
   test.each([
     ['an unknown extension', 'x.bin', 1, "cannot tell the format of 'x.bin'"],
+    ['a .pth', 'x.pth', 1, "PyTorch's own format is read and not written: end it in .safetensors, which safetensors.torch.load_file reads"],
     ['two tensors as .npy', 'x.npy', 2, 'a .npy file holds one tensor, got 2'],
   ])('save refuses %s', async (_, name, count, message) => {
     const map = new Map(Array.from({ length: count }, (_none, i) => [`t${i}`, zeros([1])] as const));

@@ -102,7 +102,7 @@ test.each([
   ['the only label', () => crossEntropy(ones([3]), int64([7], [])), 'dimension', 'Target 7 is out of bounds. It stands alone'],
   ['another batch', () => crossEntropy(x, int64([0, 0, 0])), 'shape', 'Expected input batch_size (2) to match target batch_size (3).'.slice(0, -1)],
   ['other places', () => crossEntropy(ones([2, 3, 4]), int64([0, 0], [2, 1])), 'shape', 'Expected target size [2, 4], got [2, 1]'],
-  ['float labels', () => crossEntropy(x, wrong('float32')), 'dtype', 'expected scalar type Long but found float32'],
+  ['float labels', () => crossEntropy(x, wrong('float32')), 'dtype', "expected scalar type Long but found float32: targets are int64 classes, of shape [2], or probabilities of the input's shape [2, 3]; got [2]; make classes with tensor(labels, { dtype: 'int64' }) or .to('int64')"],
   ['int64 probabilities', () => crossEntropy(x, zeros([2, 3], { dtype: 'int64' })), 'dtype', 'Expected floating point type for target with class probabilities, got int64'],
   ['ignoring among probabilities', () => crossEntropy(x, x, { ignoreIndex: 1 }), 'argument', 'ignore_index is not supported for floating point target'],
   ['a mix of dtypes', () => crossEntropy(x, ones([2, 3], { dtype: 'float64' })), 'dtype', 'float32 and float64'],

@@ -6,7 +6,7 @@ import { KeelError, showGiven } from '../errors.js';
 import { checkCount, optionsOf } from '../nn/check.js';
 import { checkBackend } from '../ops/check.js';
 import { rowOrder } from '../random.js';
-import { scope, sizeOf, type Tensor } from '../tensor.js';
+import { scope, sizeOf, Tensor } from '../tensor.js';
 
 /** One tensor for each that the loader was given. */
 export type Batch<T extends readonly Tensor[]> = { -readonly [K in keyof T]: Tensor };
@@ -32,7 +32,8 @@ export interface DataLoaderOptions<T extends readonly Tensor[] = Tensor[]> {
  * any tensor. {@link forEach} runs a function with a scope around each batch.
  *
  * @param tensors of equal extents along axis 0; they stay the caller's
- * @throws KeelError [argument] for no tensors or unknown options; [size] for a batchSize that is no count; [shape] for
+ * @throws KeelError [argument] for no tensors or unknown options, and from a pass for a transform that gives no list of
+ *   tensors; [size] for a batchSize that is no count; [shape] for
  *   extents that differ or scalars; [disposed].
  * @see https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.DataLoader
  * @example
@@ -95,7 +96,7 @@ export class DataLoader<const T extends readonly Tensor[]> implements Iterable<B
       // One for each tensor of T, in order.
       const batch = this.tensors.map((x) => rowsOf(x, rows)) as Batch<T>;
       const { transform } = this;
-      return transform === null ? batch : noGrad(() => transform(batch));
+      return transform === null ? batch : checkedBatch(noGrad(() => transform(batch)));
     });
   }
 }

@@ -70,7 +70,10 @@ function encoderFor(
   const checked = checkOptions(options);
   if (path.endsWith('.safetensors')) return (elements) => writeSafetensors(elements, checked);
   if (!path.endsWith('.npy')) {
-    throw new KeelError('argument', `cannot tell the format of '${path}': end it in .safetensors or .npy`, { path });
+    const isTorch = /\.(pth?|ckpt)$/.test(path);
+    const problem = isTorch ? "PyTorch's own format is read and not written" : `cannot tell the format of '${path}'`;
+    const hint = isTorch ? '.safetensors, which safetensors.torch.load_file reads' : '.safetensors or .npy';
+    throw new KeelError('argument', `${problem}: end it in ${hint}`, { path });
   }
   if (Object.keys(options).length > 0) {
     throw new KeelError('argument', 'a .npy file takes no options: floats and metadata are of .safetensors', { options });

@@ -112,7 +112,8 @@ function classesOf(x: Tensor, target: Tensor, axis: number, settings: Required<C
     throw new KeelError(
       'dtype',
       `expected scalar type Long but found ${target.dtype}: targets are int64 classes, of shape ${list(expected)}, or ` +
-        `probabilities of the input's shape ${list(x.shape)}; got ${list(target.shape)}`,
+        `probabilities of the input's shape ${list(x.shape)}; got ${list(target.shape)}; make classes with ` +
+        "tensor(labels, { dtype: 'int64' }) or .to('int64')",
       { dtype: target.dtype, shape: target.shape },
     );
   }
