@@ -33,8 +33,7 @@ export interface DataLoaderOptions<T extends readonly Tensor[] = Tensor[]> {
  *
  * @param tensors of equal extents along axis 0; they stay the caller's
  * @throws KeelError [argument] for no tensors or unknown options, and from a pass for a transform that gives no list of
- *   tensors; [size] for a batchSize that is no count; [shape] for
- *   extents that differ or scalars; [disposed].
+ *   tensors; [size] for a batchSize that is no count; [shape] for extents that differ or scalars; [disposed].
  * @see https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.DataLoader
  * @example
  * const loader = new DataLoader([images, labels], { batchSize: 32, shuffle: true });
@@ -109,6 +108,15 @@ function rowsOf(x: Tensor, rows: readonly number[]): Tensor {
   const [from, into] = [x.data as Float32Array, y.data as Float32Array];
   rows.forEach((row, i) => into.set(from.subarray(row * width, (row + 1) * width), i * width));
   return y;
+}
+
+/** What a transform gave, unless it is no batch, as where the return is missing. */
+function checkedBatch<T extends readonly Tensor[]>(batch: Batch<T>): Batch<T> {
+  // Functions of JavaScript may return anything.
+  const given: unknown = batch;
+  if (Array.isArray(given) && given.every((x) => x instanceof Tensor)) return batch;
+  const message = `transform takes a batch to a batch, and gave ${showGiven(given)}: return a list of tensors, such as [x, y]`;
+  throw new KeelError('argument', message, { given });
 }
 
 function checkRows(tensors: readonly Tensor[]): void {
