@@ -105,11 +105,12 @@ export class Gradients {
   /** A leaf's gradient is its own: what others than the walk hold too is copied. */
   #accumulate(leafVariable: Variable, dy: Tensor): void {
     const held = leafVariable.grad;
-    if (held === null && this.#owners.get(dy) === 1 && !dy.storage.isShared) {
+    if (held !== null && !this.#createsGraph) return this.#arithmetic.addInto(held, dy);
+    leafVariable.isGradSeen = false;
+    if (held !== null) leafVariable.grad = keep(this.#arithmetic.add(held, dy));
+    else if (this.#owners.get(dy) === 1 && !dy.storage.isShared) {
       leafVariable.grad = keep(dy);
       this.#own(dy);
-    } else if (held === null) leafVariable.grad = keep(this.#arithmetic.copy(dy));
-    else if (this.#createsGraph) leafVariable.grad = keep(this.#arithmetic.add(held, dy));
-    else this.#arithmetic.addInto(held, dy);
+    } else leafVariable.grad = keep(this.#arithmetic.copy(dy));
   }
 }

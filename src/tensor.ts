@@ -21,6 +21,8 @@ export interface GradNode {
 export interface Variable {
   requiresGrad: boolean;
   grad: Tensor | null;
+  /** Whether somebody was handed the gradient, and may hold it still. */
+  isGradSeen: boolean;
   /** The operation that made the value, and which of its outputs it is; null for a leaf. */
   node: GradNode | null;
   output: number;
@@ -113,6 +115,7 @@ export class Tensor {
 
   /** Gradient accumulated by `backward`, or null. */
   get grad(): Tensor | null {
+    this.variable.isGradSeen = true;
     return this.variable.grad;
   }
 
@@ -128,10 +131,14 @@ export class Tensor {
         { expected: this.shape, got: grad.shape },
       );
     }
-    // The new one belongs to this tensor and outlives the scope it was made in; the old one goes with the scope it leaves in.
-    const old = this.variable.grad;
+    // The new one belongs to this tensor and outlives the scope it was made in; the old one goes with the scope it leaves in,
+    // or at once where nobody can have it: a loop that drops gradients needs no scope for them.
+    const { grad: old, isGradSeen } = this.variable;
     this.variable.grad = grad === null ? null : keep(grad);
-    if (old !== null && old !== grad && !old.isDisposed) scopes.at(-1)?.add(old);
+    this.variable.isGradSeen = grad !== null;
+    if (old === null || old === grad || old.isDisposed) return;
+    if (isGradSeen) scopes.at(-1)?.add(old);
+    else old.dispose();
   }
 
   /** The number of axes. */
@@ -257,7 +264,7 @@ function* tensorsIn(value: unknown, seen: Set<unknown>): Generator<Tensor> {
 
 /** @internal */
 export function leaf(): Variable {
-  return { requiresGrad: false, grad: null, node: null, output: 0 };
+  return { requiresGrad: false, grad: null, isGradSeen: false, node: null, output: 0 };
 }
 
 /** @internal Number of elements of a shape. */

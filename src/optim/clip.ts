@@ -80,7 +80,7 @@ function gradientsOf(name: string, parameters: Tensor | Iterable<Tensor>): Tenso
   const isList = typeof parameters === 'object' && parameters !== null && Symbol.iterator in parameters;
   const given = isList ? [...parameters] : [parameters];
   const gradients = given.flatMap((parameter) => {
-    if (parameter instanceof Tensor) return parameter.grad === null ? [] : [parameter.grad];
+    if (parameter instanceof Tensor) return parameter.variable.grad ?? [];
     const message = `${name} takes tensors, got ${showGiven(parameter)}: give model.parameters()`;
     throw new KeelError('argument', message, { given: parameter });
   });

@@ -121,7 +121,7 @@ export abstract class Optimizer<S extends GroupSettings = GroupSettings> {
     const moves = this.paramGroups.flatMap((group) => {
       this.check(group);
       return group.params.flatMap((x, i) => {
-        const { grad: dx } = x;
+        const { grad: dx } = x.variable;
         // After model.to() the gradients are those of other tensors: to pass these over would train nothing.
         checkHeld(x, i);
         if (dx === null) return [];
