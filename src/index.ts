@@ -113,6 +113,7 @@ export {
   randint,
   randn,
   randperm,
+  skipInit,
   truncNormal,
   uniform_,
   type RandomOptions,

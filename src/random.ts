@@ -122,7 +122,7 @@ export function bernoulli(first: Tensor | readonly number[], p = NaN, options: R
  * uniform_(layer.weight, -0.1, 0.1);
  */
 export function uniform_<T extends Tensor>(x: T, from = 0, to = 1): T {
-  return write(x, generator.uniform(realsFor('uniform_', x.dtype, x.size), from, to));
+  return initialize('uniform_', x, (out) => generator.uniform(out, from, to));
 }
 
 /**
@@ -134,7 +134,32 @@ export function uniform_<T extends Tensor>(x: T, from = 0, to = 1): T {
  * normal_(layer.weight, 0, 0.02);
  */
 export function normal_<T extends Tensor>(x: T, mean = 0, std = 1): T {
-  return write(x, generator.normal(realsFor('normal_', x.dtype, x.size), mean, std));
+  return initialize('normal_', x, (out) => generator.normal(out, mean, std));
+}
+
+/** Whether initializers draw: see {@link skipInit}. */
+let isDrawing = true;
+
+/**
+ * Runs `make`, in which `uniform_`, `normal_`, `truncNormal` and the initializers made of them leave tensors as they are, zeros
+ * in a fresh layer, and draw nothing: for a model whose weights come from a checkpoint. ConvNeXt-T's take seconds to draw.
+ *
+ * @throws KeelError [argument] for an async function: it would go on while others draw.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.skip_init.html
+ * @example
+ * const model = skipInit(() => new Linear(768, 768));
+ * model.loadStateDict({ weight: ones([768, 768]), bias: ones([768]) });
+ */
+export function skipInit<T>(make: () => T): T {
+  const before = isDrawing;
+  isDrawing = false;
+  try {
+    const made = make();
+    if (!(made instanceof Promise)) return made;
+    throw new KeelError('argument', 'skipInit() takes no async function: make the model in it, and load outside');
+  } finally {
+    isDrawing = before;
+  }
 }
 
 export interface TruncNormalOptions {
@@ -158,7 +183,7 @@ export interface TruncNormalOptions {
  * truncNormal(layer.weight, { std: 0.02 });
  */
 export function truncNormal<T extends Tensor>(x: T, { mean = 0, std = 1, a = -2, b = 2 }: TruncNormalOptions = {}): T {
-  return write(x, generator.truncNormal(realsFor('trunc_normal_', x.dtype, x.size), mean, std, a, b));
+  return initialize('trunc_normal_', x, (out) => generator.truncNormal(out, mean, std, a, b));
 }
 
 /**
@@ -194,6 +219,11 @@ function refuseDtype(name: string, dtype: DType): never {
     operation: name,
     dtype,
   });
+}
+
+function initialize<T extends Tensor>(name: string, x: T, draw: (out: Reals) => Reals): T {
+  const out = realsFor(name, x.dtype, isDrawing ? x.size : 0);
+  return isDrawing ? write(x, draw(out)) : x;
 }
 
 function write<T extends Tensor>(x: T, data: Data): T {

@@ -8,7 +8,7 @@ import { embedding } from '../ops/embedding.js';
 import { linear } from '../ops/matmul.js';
 import { reshape } from '../ops/movement.js';
 import { flatten, unsqueeze } from '../ops/shape.js';
-import { bernoulli, randn } from '../random.js';
+import { bernoulli, normal_ } from '../random.js';
 import { scope, type Tensor } from '../tensor.js';
 import { checkCount, checkOperands, checkProbability, optionsOf, pythonFloat } from './check.js';
 import { initializeLinear } from './init.js';
@@ -102,7 +102,7 @@ export class Embedding extends Module {
     this.embeddingDim = embeddingDim;
     this.paddingIdx = paddingIdx === null ? null : rowOf(paddingIdx, numEmbeddings);
     this.weight = scope(() => {
-      const drawn = randn([numEmbeddings, embeddingDim]);
+      const drawn = normal_(zeros([numEmbeddings, embeddingDim]));
       return parameterOf(this.paddingIdx === null ? drawn : where(this.paddingRow(), 0, drawn));
     });
   }
