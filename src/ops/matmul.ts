@@ -66,8 +66,12 @@ function multiply(a: Tensor, b: Tensor, transposeB: boolean): Tensor {
 export function linear(x: Tensor, weight: Tensor, bias: Tensor | null = null): Tensor {
   checkFloats('linear', bias === null ? [x, weight] : [x, weight, bias]);
   const [outFeatures = 1, inFeatures = 1] = weight.shape;
-  if (weight.rank !== 2 || x.rank === 0 || x.shape.at(-1) !== inFeatures) {
-    const rows = x.size / (x.shape.at(-1) ?? 1);
+  if (x.rank === 0) {
+    const message = `both arguments to linear need to be at least 1D, but they are 0D and ${weight.rank}D: (*, ${inFeatures})`;
+    throw new KeelError('rank', message, { x: x.shape, weight: weight.shape });
+  }
+  if (weight.rank !== 2 || x.shape.at(-1) !== inFeatures) {
+    const rows = sizeOf(x.shape.slice(0, -1));
     throw new KeelError(
       'shape',
       `mat1 and mat2 shapes cannot be multiplied (${rows}x${x.shape.at(-1) ?? 0} and ${inFeatures}x${outFeatures}): ` +

@@ -69,7 +69,11 @@ export function convertKeys(
   for (const [source, tensor] of entries) {
     const placed = place(table, layout, source.slice(prefix.length));
     const name = placed === null ? null : nameOf(to, placed);
-    if (placed === null || name === null || converted.has(name) || !(tensor instanceof Tensor)) strangers.push(source);
+    if (!(tensor instanceof Tensor)) {
+      const message = `convertKeys: expected a Tensor named "${source}" but got ${showGiven(tensor)}`;
+      throw new KeelError('state_dict', message, { key: source });
+    }
+    if (placed === null || name === null || converted.has(name)) strangers.push(source);
     else converted.set(name, reshaped(tensor, shapeIn(to, placed, tensor.shape)));
   }
   if (strangers.length > 0) {

@@ -192,8 +192,8 @@ export class Transformer extends Module {
   constructor(options: TransformerOptions = {}) {
     super();
     const settings = optionsOf<TransformerOptions>(new.target.name, options, {
-      ...layerDefaults,
       dModel: 512, nhead: 8, numEncoderLayers: 6, numDecoderLayers: 6, customEncoder: null, customDecoder: null,
+      ...layerDefaults,
     });
     const { dModel, nhead, numEncoderLayers, numDecoderLayers, customEncoder, customDecoder, ...layer } = settings;
     for (const custom of [customEncoder, customDecoder]) if (custom !== null) checkModule(custom);
