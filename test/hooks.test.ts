@@ -30,22 +30,20 @@ describe('hooks', () => {
     wanted.sum().backward();
     const gradient = model.parameters().map(({ grad }) => grad?.toArray());
     model.zeroGrad();
-    // A layer's output is a tensor.
-    model[0]?.registerForwardHook((_, __, y) => (y as Tensor).mul(2));
+    model[0]?.registerForwardHook((_, __, y) => y.mul(2));
     const y = model.forward(x);
     y.sum().backward();
     expect(y.toArray()).toEqual(wanted.toArray());
     expect(model.parameters().map(({ grad }) => grad?.toArray())).toEqual(gradient);
   });
 
-  test.each([
-    ['the only input', (x: Tensor) => x.mul(2)],
-    ['a list of inputs', (x: Tensor) => [x.mul(2)]],
+  test.each<[name: string, doubled: (x: Tensor) => Tensor | readonly [Tensor]]>([
+    ['the only input', (x) => x.mul(2)],
+    ['a list of inputs', (x) => [x.mul(2)]],
   ])('what a hook returns before the pass is %s, and the next hook sees it', (_, doubled) => {
     const layer = new ReLU();
     const seen: unknown[] = [];
-    // What goes into a layer is a tensor.
-    layer.registerForwardPreHook((_module, [x]) => doubled(x as Tensor));
+    layer.registerForwardPreHook((_module, [x]) => doubled(x));
     layer.registerForwardPreHook((_module, inputs) => void seen.push(inputs.length, String(inputs[0])));
     expect(layer.forward(tensor([1, -1])).toArray()).toEqual([2, 0]);
     expect(seen).toEqual([1, String(tensor([2, -2]))]);

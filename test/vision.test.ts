@@ -124,7 +124,7 @@ test('fresh parameters: truncated normal of deviation 0.02 and biases 0; He by f
   const resnet = new ResNet(Bottleneck, [1], { widths: [32], zeroInitResidual: true });
   const { conv1, layer1 } = resnet;
   expect(deviation(conv1.weight)).toBeCloseTo(Math.sqrt(2 / (32 * 49)), 2);
-  const block = layer1?.[0];
+  const block = layer1[0];
   expect(block instanceof Bottleneck && block.bn3 instanceof BatchNorm2d && deviation(block.bn3.weight ?? ones([1]))).toBe(0);
 });
 

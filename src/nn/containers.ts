@@ -35,11 +35,13 @@ abstract class Indexed<T extends Module> extends Module {
  * const model = new Sequential(new Linear(4, 8), new LayerNorm(8), new ReLU());
  * model.forward(randn([2, 4])).shape; // [2, 8]
  * model[1]; // the LayerNorm; its keys are 1.weight and 1.bias
+ * new Sequential<Linear>(new Linear(4, 8), new Linear(8, 4))[0]?.weight; // of one class: what stands there is known
  */
-export class Sequential extends Indexed<Layer> {
+export class Sequential<T extends Layer = Layer> extends Indexed<T> {
   static readonly type = 'Sequential';
 
-  constructor(...layers: readonly Layer[]) {
+  // Not inferred from the first layers, as others may be appended.
+  constructor(...layers: readonly NoInfer<T>[]) {
     super();
     for (const layer of layers) this.append(layer);
   }

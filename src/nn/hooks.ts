@@ -7,10 +7,14 @@ interface Callable {
   forward(...inputs: never[]): unknown;
 }
 
+/** What `forward` of a module is called with. */
+type Inputs<M extends Callable> = Readonly<Parameters<M['forward']>>;
+type Output<M extends Callable> = ReturnType<M['forward']>;
+
 /** Runs before a forward pass; what it returns, unless undefined, takes the place of the inputs: a list of them, or the only one. */
-export type PreHook<M> = (module: M, inputs: readonly unknown[]) => unknown;
+export type PreHook<M extends Callable> = (module: M, inputs: Inputs<M>) => Inputs<M> | Inputs<M>[0] | void;
 /** Runs after a forward pass; what it returns, unless undefined, is the output. */
-export type Hook<M> = (module: M, inputs: readonly unknown[], output: unknown) => unknown;
+export type Hook<M extends Callable> = (module: M, inputs: Inputs<M>, output: Output<M>) => Output<M> | void;
 
 /** The hooks of one module, in the order in which they came. */
 export class Hooks<M extends Callable> {
@@ -32,13 +36,15 @@ export class Hooks<M extends Callable> {
     return () => void this.after.delete(own);
   }
 
-  run(module: M, forward: Callable['forward'], given: readonly unknown[]): unknown {
+  run(module: M, forward: Callable['forward'], given: Inputs<M>): unknown {
     let inputs = given;
     for (const hook of this.before) {
       const replaced = hook(module, inputs);
-      if (replaced !== undefined) inputs = Array.isArray(replaced) ? replaced : [replaced];
+      // Of the types that forward takes, as the hook's own type says.
+      if (replaced !== undefined) inputs = (Array.isArray(replaced) ? replaced : [replaced]) as Inputs<M>;
     }
-    let output: unknown = Reflect.apply(forward, module, inputs);
+    // What M's own forward returns.
+    let output = Reflect.apply(forward, module, inputs) as Output<M>;
     for (const hook of this.after) {
       const replaced = hook(module, inputs, output);
       if (replaced !== undefined) output = replaced;
@@ -55,7 +61,8 @@ export function hooksOf<M extends Callable>(module: M): Hooks<M> {
   const hooks = new Hooks<M>();
   known.set(module, hooks);
   const { forward } = module;
-  const value = (...inputs: never[]): unknown => hooks.run(module, forward, inputs);
+  // What M's forward is called with.
+  const value = (...inputs: never[]): unknown => hooks.run(module, forward, inputs as unknown as Inputs<M>);
   Object.defineProperty(module, 'forward', { value, configurable: true, writable: true });
   return hooks;
 }

@@ -60,6 +60,7 @@ export {
   type ResNetBlock,
   type ResNetBlockOptions,
   type ResNetOptions,
+  type ResNetStage,
   type ResNetStem,
 } from './blocks/resnet.js';
 export { ConvNeXt, ConvNeXtBlock, type ConvNeXtBlockOptions, type ConvNeXtOptions } from './blocks/convnext.js';

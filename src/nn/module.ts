@@ -9,7 +9,7 @@ import { keep, scope, type Tensor } from '../tensor.js';
 import { optionsOf } from './check.js';
 import { hooksOf, type Hook, type PreHook } from './hooks.js';
 import { Buffer, bufferOf, Parameter, parameterOf } from './parameter.js';
-import { entriesOf, match, type Loading } from './state.js';
+import { entriesOf, match, respell, type Loading } from './state.js';
 
 /** What became of the entries of a state dict. */
 export interface LoadReport {
@@ -181,7 +181,10 @@ export abstract class Module {
     const modules = this.namedModules();
     for (const [path, module] of modules) module.adaptState(loading, join(path, ''));
     const optional = modules.flatMap(([path, module]) => module.optionalKeys().map((key) => join(path, key)));
-    const { copies, complaints, mismatched, ...report } = match(this.stateEntries(), loading, new Set(optional), strict);
+    const own = this.stateEntries();
+    const wrapper = respell(loading, new Set(own.map(([key]) => key)), (key) => key.split('.').map(snakeCase).join('.'));
+    loading.layout ??= wrapper;
+    const { copies, complaints, mismatched, ...report } = match(own, loading, new Set(optional), strict);
     if (complaints.length > 0) {
       throw new KeelError(
         'state_dict',
@@ -207,7 +210,7 @@ export abstract class Module {
    * @example
    * const remove = new LayerNorm(4).registerForwardHook((_, __, y) => console.log(String(y)));
    */
-  registerForwardHook(hook: Hook<this>): () => void {
+  registerForwardHook<M extends Module>(this: M, hook: Hook<M>): () => void {
     return hooksOf(this).addAfter(hook);
   }
 
@@ -220,7 +223,7 @@ export abstract class Module {
    * @example
    * new LayerNorm(4).registerForwardPreHook((_, [x]) => void console.log(String(x)));
    */
-  registerForwardPreHook(hook: PreHook<this>): () => void {
+  registerForwardPreHook<M extends Module>(this: M, hook: PreHook<M>): () => void {
     return hooksOf(this).addBefore(hook);
   }
 

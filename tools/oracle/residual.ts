@@ -1,6 +1,6 @@
 // The op of the hybrid residual block on nn.MultiheadAttention's parameters. May import 'evenkeel' and 'evenkeel/nn'.
 
-import { GELU, keep, Linear, Module, Sequential, Tensor } from 'evenkeel';
+import { GELU, keep, Linear, Module, Sequential, type Tensor } from 'evenkeel';
 import { MultiheadAttention, ResidualBlock } from 'evenkeel/nn';
 import type { Op } from './case.js';
 import { normOf } from './modules.js';
@@ -17,7 +17,7 @@ export const residual: Readonly<Record<string, Op>> = {
     block.train(args.has('mode') ? args.text('mode') === 'train' : args.flag('training', true));
     const seen: Tensor[] = [];
     // What the MLP takes is y1.
-    mlp.registerForwardPreHook((_, [y1]) => void (y1 instanceof Tensor && seen.push(keep(y1))));
+    mlp.registerForwardPreHook((_, [y1]) => void seen.push(keep(y1)));
     const [name = 'x'] = args.texts('positional', ['x']);
     const x = run.tensor(name);
     const y = block.forward(x);

@@ -46,7 +46,7 @@ export interface ConvNeXtBlockOptions {
  * The norm stands before the move to channels last, where LayerNorm2d gives what facebook's LayerNorm gives after it, so that
  * every norm for images may stand there.
  *
- * @throws KeelError [size] for a dim that is no count; [argument] for options out of range; [shape] for another input.
+ * @throws KeelError [size] for a dim that is no count; [argument] for options out of range; [rank], [shape] for another input.
  * @see https://arxiv.org/abs/2201.03545
  * @see https://arxiv.org/abs/2301.00808
  * @see https://github.com/facebookresearch/ConvNeXt-V2/blob/main/models/convnextv2.py
@@ -137,7 +137,7 @@ export interface ConvNeXtOptions {
  * and load; the report's `layout` says so. Weights begin as truncated normal numbers of deviation 0.02, biases as 0.
  *
  * @throws KeelError [argument] for depths and dims of different length and rates out of range; [size] for sizes that are no
- *   counts; [shape] for an input that is too small.
+ *   counts; [rank] for other inputs, [shape] for one that is too small.
  * @see https://arxiv.org/abs/2201.03545
  * @see https://arxiv.org/abs/2301.00808
  * @see https://github.com/facebookresearch/ConvNeXt/blob/main/models/convnext.py
@@ -148,9 +148,10 @@ export class ConvNeXt extends Module {
   static readonly type = 'ConvNeXt';
 
   downsampleLayers: ModuleList<Sequential>;
-  stages: ModuleList<Sequential>;
-  norm: LayerNorm;
-  head: Linear;
+  stages: ModuleList<Sequential<ConvNeXtBlock>>;
+  norm: Layer;
+  /** A {@link Linear} at first; any layer of (N, dims.at(-1)) may take its place. */
+  head: Layer;
 
   constructor(options: ConvNeXtOptions = {}) {
     super();
@@ -182,7 +183,7 @@ export class ConvNeXt extends Module {
       dims.map((dim, i) => {
         const { layerScale, grn } = all;
         const block = (dropPath: number) => new ConvNeXtBlock(dim, { layerScale, dropPath, grn, normLayer });
-        return new Sequential(...(rates[i] ?? []).map(block));
+        return new Sequential<ConvNeXtBlock>(...(rates[i] ?? []).map(block));
       }),
     );
     const last = dims.at(-1) ?? 0;

@@ -61,23 +61,23 @@ export interface ResidualBlockOptions {
  * const block = new ResidualBlock(32, new Linear(32, 32), new Mlp(32, 128), { placement: 'hybrid' });
  * block.forward(randn([2, 16, 32])).shape; // [2, 16, 32]
  */
-export class ResidualBlock extends Module {
+export class ResidualBlock<Attn extends Layer = Layer, Feed extends Layer = Layer> extends Module {
   static readonly type = 'ResidualBlock';
 
   readonly placement: Placement;
   readonly alpha: number;
   norm1: Layer;
-  attn: Layer;
+  attn: Attn;
   norm1Post: Layer | undefined;
   ls1: Layer;
   dropPath1: Layer;
   norm2: Layer;
-  mlp: Layer;
+  mlp: Feed;
   norm2Post: Layer | undefined;
   ls2: Layer;
   dropPath2: Layer;
 
-  constructor(dim: number, attn: Layer, mlp: Layer, options: ResidualBlockOptions = {}) {
+  constructor(dim: number, attn: Attn, mlp: Feed, options: ResidualBlockOptions = {}) {
     super();
     const { placement, normLayer, alpha, layerScale, dropPath } = optionsOf(new.target.name, options, {
       placement: 'pre',

@@ -51,8 +51,8 @@ const blockDefaults = { stride: 1, downsample: null, groups: 1, dilation: 1, bas
  * Input (N, inPlanes, H, W), output (N, planes, ⌈H/stride⌉, ⌈W/stride⌉). State: `conv1`, `bn1`, `conv2`, `bn2`,
  * `downsample`, as torchvision and timm, whatever the norm is.
  *
- * @throws KeelError [argument] for groups or a dilation other than 1 or a base width other than 64; [shape] where F(x) and x
- *   differ.
+ * @throws KeelError [argument] for groups or a dilation other than 1 or a base width other than 64; [rank] for other inputs;
+ *   [shape] where F(x) and x differ.
  * @see https://arxiv.org/abs/1512.03385
  * @see https://github.com/pytorch/vision/blob/main/torchvision/models/resnet.py
  * @example
@@ -114,7 +114,8 @@ export class BasicBlock extends Module {
  * Input (N, inPlanes, H, W), output (N, 4·planes, ⌈H/stride⌉, ⌈W/stride⌉). State: `conv1`, `bn1`, ..., `bn3`,
  * `downsample`, as torchvision and timm.
  *
- * @throws KeelError [shape] where F(x) and x differ: inPlanes other than 4·planes, or a stride, need a downsample.
+ * @throws KeelError [size] for sizes that are no counts; [rank] for other inputs; [shape] where F(x) and x differ: inPlanes
+ *   other than 4·planes, or a stride, need a downsample.
  * @see https://arxiv.org/abs/1512.03385
  * @see https://github.com/pytorch/vision/blob/main/torchvision/models/resnet.py
  * @example
@@ -170,6 +171,9 @@ export class Bottleneck extends Module {
   }
 }
 
+/** What {@link ResNet} calls `layer1`, `layer2`, ...: blocks one after another. */
+export type ResNetStage = Sequential<BasicBlock | Bottleneck>;
+
 /** How {@link ResNet} begins: a convolution, and a max pool of 3 with stride 2 or none. */
 export interface ResNetStem {
   readonly kernel: number;
@@ -205,7 +209,8 @@ export interface ResNetOptions {
  * Input (N, inChannels, H, W), output (N, numClasses). State: `conv1`, `bn1`, `layer1.0.conv1`, ..., `fc`, as torchvision
  * and timm. Convolutions begin with He's normal numbers by fan-out, in torchvision's order of draws.
  *
- * @throws KeelError [argument] for more stages than widths; [size], [indivisible] for sizes that do not fit.
+ * @throws KeelError [argument] for more stages than widths; [size], [indivisible] for sizes that do not fit; [rank], [shape]
+ *   for another input.
  * @see https://arxiv.org/abs/1512.03385
  * @see https://docs.pytorch.org/vision/stable/models/resnet.html
  * @example
@@ -214,15 +219,20 @@ export interface ResNetOptions {
 export class ResNet extends Module {
   static readonly type = 'ResNet';
 
-  [stage: `layer${number}`]: Sequential;
+  [stage: `layer${number}`]: ResNetStage;
 
   conv1: Conv2d;
   bn1: Layer;
   relu: ReLU;
   maxpool: MaxPool2d | null;
-  // Declared only: they stand behind the stages.
+  // Declared only: the stages stand here, as many as there are layers (torchvision's four), and what follows behind them.
+  declare layer1: ResNetStage;
+  declare layer2: ResNetStage;
+  declare layer3: ResNetStage;
+  declare layer4: ResNetStage;
   declare avgpool: AdaptiveAvgPool2d;
-  declare fc: Linear;
+  /** A {@link Linear} at first; any layer of (N, features) may take its place. */
+  declare fc: Layer;
 
   constructor(block: ResNetBlock, layers: readonly number[], options: ResNetOptions = {}) {
     super();
@@ -257,9 +267,9 @@ export class ResNet extends Module {
   }
 
   /** `layer1`, `layer2`, ... */
-  get stages(): Sequential[] {
-    const stages: Sequential[] = [];
-    for (let stage = this.layer1; stage !== undefined; stage = this[`layer${stages.length + 1}`]) stages.push(stage);
+  get stages(): ResNetStage[] {
+    const stages: ResNetStage[] = [];
+    for (let stage: ResNetStage | undefined = this.layer1; stage !== undefined; stage = this[`layer${stages.length + 1}`]) stages.push(stage);
     return stages;
   }
 
@@ -341,7 +351,7 @@ function stage(
   depth: number,
   stride: number,
   { normLayer, groups, widthPerGroup }: Required<ResNetOptions>,
-): Sequential {
+): ResNetStage {
   const out = planes * block.expansion;
   const shared = { groups, baseWidth: widthPerGroup, normLayer };
   const reshapes = stride !== 1 || inPlanes !== out;
@@ -349,7 +359,7 @@ function stage(
   const downsample = reshapes
     ? new Sequential(new Conv2d(inPlanes, out, 1, { stride, bias: false }), makeNorm('ResNet', normLayer, out))
     : null;
-  const blocks = new Sequential(new block(inPlanes, planes, { ...shared, stride, downsample }));
+  const blocks: ResNetStage = new Sequential(new block(inPlanes, planes, { ...shared, stride, downsample }));
   for (let i = 1; i < depth; i++) blocks.append(new block(out, planes, shared));
   return blocks;
 }

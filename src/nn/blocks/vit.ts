@@ -9,7 +9,7 @@ import { mean } from '../../ops/reduce.js';
 import { select, slice } from '../../ops/shape.js';
 import { normal_, truncNormal } from '../../random.js';
 import { scope, type Tensor } from '../../tensor.js';
-import { checkCount, checkNumber, checkOperands, checkProbability, optionsOf } from '../check.js';
+import { checkCount, checkImages, checkNumber, checkProbability, optionsOf } from '../check.js';
 import { Sequential } from '../containers.js';
 import { Conv2d } from '../conv.js';
 import { zeros_ } from '../init.js';
@@ -30,7 +30,7 @@ import { ResidualBlock } from './residual.js';
  * Input (N, inChannels, ...imageSize), output (N, patches, dim). State: `proj`.
  *
  * @param imageSize one number, or [height, width]
- * @throws KeelError [indivisible] for patches that do not divide the image; [shape] for an image of another size.
+ * @throws KeelError [indivisible] for patches that do not divide the image; [rank], [shape] for other images.
  * @see https://arxiv.org/abs/2010.11929
  * @see https://github.com/huggingface/pytorch-image-models/blob/main/timm/layers/patch_embed.py
  * @example
@@ -58,7 +58,7 @@ export class PatchEmbed extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    checkOperands('PatchEmbed', x);
+    checkImages('PatchEmbed', x);
     this.checkInput(x.shape);
     return scope(() => {
       const y = this.proj.forward(x);
@@ -68,9 +68,6 @@ export class PatchEmbed extends Module {
   }
 
   private checkInput(shape: readonly number[]): void {
-    if (shape.length !== 4) {
-      throw new KeelError('rank', `expected 4D input (N, C, H, W), got [${shape.join(', ')}]`, { shape });
-    }
     for (const [i, name] of (['height', 'width'] as const).entries()) {
       const [got = 0, expected = 0] = [shape[i + 2], this.imageSize[i]];
       if (got === expected) continue;
@@ -135,7 +132,7 @@ export interface VisionTransformerOptions {
  * report's `layout` says so. Linear weights and positions begin as truncated normal numbers of deviation 0.02.
  *
  * @throws KeelError [indivisible] for heads or patches that do not divide; [argument] for rates out of range or another pool;
- *   [shape] for an image of another size.
+ *   [rank], [shape] for other images.
  * @see https://arxiv.org/abs/2010.11929
  * @see https://github.com/huggingface/pytorch-image-models/blob/main/timm/models/vision_transformer.py
  * @example
@@ -150,11 +147,12 @@ export class VisionTransformer extends Module {
   posEmbed: Parameter;
   patchEmbed: PatchEmbed;
   posDrop: Dropout;
-  blocks: Sequential;
+  blocks: Sequential<ResidualBlock<Attention, Mlp>>;
   norm: Layer | null;
   fcNorm: Layer | null;
   headDrop: Dropout;
-  head: Linear;
+  /** A {@link Linear} at first; any layer of (N, dim) may take its place. */
+  head: Layer;
 
   constructor(options: VisionTransformerOptions = {}) {
     super();
@@ -215,7 +213,7 @@ export class VisionTransformer extends Module {
 
 type BlockOptions = Required<VisionTransformerOptions> & { readonly normLayer: MakeNorm };
 
-function block(options: BlockOptions, dropPath: number): ResidualBlock {
+function block(options: BlockOptions, dropPath: number): ResidualBlock<Attention, Mlp> {
   const { dim, numHeads, mlpRatio, qkvBias, qkNorm, layerScale, projDropRate, attnDropRate, normLayer } = options;
   return new ResidualBlock(
     dim,
