@@ -17,7 +17,7 @@ export interface LoadReport {
   readonly unexpectedKeys: string[];
   /** Own keys whose tensor has another shape in the checkpoint, with the same elements. */
   readonly reshapedKeys: string[];
-  /** The key layout that was recognized, where the keys are not the module's own: `timm`; else null. */
+  /** The key layout that was recognized, where the keys are not the module's own: `timm`, `module.` of a wrapper; else null. */
   readonly layout: string | null;
 }
 
@@ -58,8 +58,14 @@ export abstract class Module {
     return this.namedParameters().map(([, parameter]) => parameter);
   }
 
-  /** Parameters with their state-dict keys, each once. */
+  /**
+   * Parameters with their state-dict keys, each once.
+   *
+   * @throws KeelError [argument] for a module or parameter that a property holds in a list and nothing else does: it would
+   *   neither learn nor be saved.
+   */
   namedParameters(): Named<Tensor>[] {
+    checkLists(this.namedModules());
     return unique(this.collect((module) => module.ownParameters()));
   }
 
@@ -151,6 +157,7 @@ export abstract class Module {
    * tensors share the module's elements and require no gradient.
    */
   stateDict(): Map<string, Tensor> {
+    checkLists(this.namedModules());
     return new Map(this.stateEntries().map(([key, value]) => [key, detach(value)]));
   }
 
@@ -320,6 +327,20 @@ export function checkModule(module: unknown): void {
         ? `${module.name === '' ? 'a function' : module.name} is no Module but what makes one: new ${module.name || 'LayerNorm'}(...)`
         : `${String(module)} is no Module: make one, as new LayerNorm(4)`;
   throw new KeelError('argument', hint, { module });
+}
+
+/** PyTorch passes lists over without a word. */
+function checkLists(modules: readonly Named<Module>[]): void {
+  const held = new Set<unknown>(modules.flatMap(([, module]) => [module, ...Object.values(module)]));
+  const properties = modules.flatMap(([path, module]) => Object.entries(module).map(([name, value]) => [join(path, name), value] as const));
+  for (const [property, list] of properties) {
+    const entries: readonly unknown[] = Array.isArray(list) ? list : [];
+    const stray = entries.find((each) => (each instanceof Module || each instanceof Parameter) && !held.has(each));
+    if (stray === undefined) continue;
+    const [name, remedy] = stray instanceof Module ? [stray.typeName(), 'make the list a ModuleList'] : ['Parameter', 'give each a property'];
+    const message = `'${property}' is a list with a ${name} that is no part of ${modules[0]?.[1].typeName()}: ${remedy}`;
+    throw new KeelError('argument', message, { property });
+  }
 }
 
 /** `runningMean` is `running_mean`; a name with an underscore or without capitals stays. */

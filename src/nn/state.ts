@@ -43,6 +43,31 @@ export function entriesOf(state: unknown): Map<string, Tensor> {
   throw new KeelError('state_dict', message, { state });
 }
 
+/**
+ * Gives own keys to entries whose keys differ in spelling alone: the properties' names, `inputLayer.weight`, and the prefix
+ * that DataParallel (`module.`) or torch.compile (`_orig_mod.`) puts before all of them.
+ */
+export function respell(
+  { state, aliases }: Loading,
+  own: ReadonlySet<string>,
+  inSnakeCase: (key: string) => string,
+): string | null {
+  const prefix = wrappers.find((each) => [...state.keys()].every((key) => key.startsWith(each) && !own.has(key)));
+  const unwrapped = (key: string) => inSnakeCase(prefix === undefined ? key : key.slice(prefix.length));
+  const found = [...state.keys()].some((key) => own.has(unwrapped(key)));
+  if (state.size === 0 || !found) return null;
+  for (const [key, value] of state) {
+    const name = unwrapped(key);
+    if (own.has(key) || !own.has(name) || state.has(name)) continue;
+    state.delete(key);
+    state.set(name, value);
+    aliases.set(name, key);
+  }
+  return prefix ?? null;
+}
+
+const wrappers = ['module.', '_orig_mod.'];
+
 /** Finds a source for every entry of a module's own; `optional` keys may be missing. */
 export function match(
   own: readonly (readonly [key: string, target: Tensor])[],
