@@ -1,6 +1,6 @@
 // Pooling: PyTorch's numbers on every backend, gradients of gradients, reprs and refusals.
 import {
-  AdaptiveAvgPool2d, adaptiveAvgPool2d, arange, AvgPool2d, avgPool2d, backends, grad, MaxPool2d, maxPool2d, memory, ones,
+  AdaptiveAvgPool2d, adaptiveAvgPool2d, arange, AvgPool2d, avgPool2d, backends, conv2d, grad, MaxPool2d, maxPool2d, memory, ones,
   scope, useBackend, zeros, type Tensor,
 } from 'evenkeel';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -105,6 +105,13 @@ test.each([
   ['fewer than no windows', () => adaptiveAvgPool2d(x, -1), 'argument', 'greater than or equal to 0 but received {-1, -1}'],
   ['an adaptive pool of nothing', () => adaptiveAvgPool2d(zeros([1, 2, 0, 6]), 2), 'shape',
     'input has sizes [1, 2, 0, 6] with dimension 2 being empty'],
+  ["PyTorch's place of the stride", () => Reflect.apply(maxPool2d, null, [x, 3, 2]), 'argument', 'takes its options as an object of stride, '],
+  ["another function's option", () => Reflect.apply(avgPool2d, null, [x, 2, { dilation: 2 }]), 'argument', 'avg_pool2d has no option dilation'],
+  ['a divisor of text', () => Reflect.apply(avgPool2d, null, [x, 2, { divisorOverride: '3' }]), 'argument', 'divisor must be'],
+  ["PyTorch's place of the bias", () => Reflect.apply(conv2d, null, [x, zeros([1, 2, 3, 3]), zeros([1])]), 'argument',
+    'conv2d takes its options as an object of bias, '],
+  ['an option of a convolution', () => Reflect.apply(conv2d, null, [x, zeros([1, 2, 3, 3]), { pading: 1 }]), 'argument',
+    'conv2d has no option pading'],
   ['an unknown option', () => new MaxPool2d(2, JSON.parse('{ "ceil_mode": true }')), 'argument', 'did you mean ceilMode?'],
 ])('refuses %s', (_, call, code, words) => {
   const error = refusal(call);

@@ -9,6 +9,7 @@ import {
   convTranspose1d,
   convTranspose2d,
   convTranspose3d,
+  type ConvTransposeOptions,
   type PerAxis,
 } from '../ops/conv.js';
 import { put } from '../ops/movement.js';
@@ -223,6 +224,12 @@ abstract class ConvTranspose extends ConvBase {
     this.outputPadding = outputPadding;
   }
 
+  /** The options of the function. */
+  protected options(): ConvTransposeOptions {
+    const { bias, stride, padding, dilation, groups, outputPadding } = this;
+    return { bias, stride, padding, dilation, groups, outputPadding };
+  }
+
   protected override extraRepr(): string {
     return this.describe(this.padding, this.outputPadding);
   }
@@ -249,7 +256,7 @@ export class ConvTranspose1d extends ConvTranspose {
   }
 
   forward(x: Tensor): Tensor {
-    return scope(() => convTranspose1d(x, this.weight, this));
+    return scope(() => convTranspose1d(x, this.weight, this.options()));
   }
 }
 
@@ -269,7 +276,7 @@ export class ConvTranspose2d extends ConvTranspose {
   }
 
   forward(x: Tensor): Tensor {
-    return scope(() => convTranspose2d(x, this.weight, this));
+    return scope(() => convTranspose2d(x, this.weight, this.options()));
   }
 }
 
@@ -289,7 +296,7 @@ export class ConvTranspose3d extends ConvTranspose {
   }
 
   forward(x: Tensor): Tensor {
-    return scope(() => convTranspose3d(x, this.weight, this));
+    return scope(() => convTranspose3d(x, this.weight, this.options()));
   }
 }
 

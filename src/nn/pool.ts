@@ -44,7 +44,8 @@ export class MaxPool2d extends Module {
 
   forward(x: Tensor): Tensor {
     checkOperands('MaxPool2d', x);
-    return maxPool2d(x, this.kernelSize, this);
+    const { kernelSize, stride, padding, dilation, ceilMode } = this;
+    return maxPool2d(x, kernelSize, { stride, padding, dilation, ceilMode });
   }
 
   protected override extraRepr(): string {
@@ -95,7 +96,8 @@ export class AvgPool2d extends Module {
 
   forward(x: Tensor): Tensor {
     checkOperands('AvgPool2d', x);
-    return avgPool2d(x, this.kernelSize, this);
+    const { kernelSize, stride, padding, ceilMode, countIncludePad, divisorOverride } = this;
+    return avgPool2d(x, kernelSize, { stride, padding, ceilMode, countIncludePad, divisorOverride });
   }
 
   protected override extraRepr(): string {

@@ -16,6 +16,17 @@ export function dimension(dim: number, rank: number): number {
   return dim < 0 ? dim + limit : dim;
 }
 
+/** Refuses options that are no object, such as what stands there in PyTorch, and names that the function does not have. */
+export function checkOptions(owner: string, options: object, known: readonly string[]): void {
+  if (typeof options !== 'object' || options === null || Array.isArray(options) || options instanceof Tensor) {
+    const message = `${owner} takes its options as an object of ${known.join(', ')}; got ${showGiven(options)}`;
+    throw new KeelError('argument', message, { options });
+  }
+  const unknown = Object.keys(options).find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  throw new KeelError('argument', `${owner} has no option ${unknown}: choose from ${known.join(', ')}`, { option: unknown, known });
+}
+
 /** Refuses what is no list of dimensions. */
 export function dimensionList(dims: readonly number[]): readonly number[] {
   if (Array.isArray(dims)) return dims;

@@ -7,7 +7,7 @@ import { KeelError, showShape } from '../errors.js';
 import { denseOf } from '../kernels/dense.js';
 import type { ConvPart, ConvSizes, Extent } from '../kernels/kernels.js';
 import { scope, type Tensor } from '../tensor.js';
-import { checkFloats } from './check.js';
+import { checkFloats, checkOptions } from './check.js';
 import { add } from './elementwise.js';
 import { reshape } from './movement.js';
 
@@ -97,8 +97,11 @@ export function convTranspose3d(x: Tensor, weight: Tensor, options: ConvTranspos
   return scope(() => convolveTransposed(3, x, weight, options));
 }
 
+const convOptions = ['bias', 'stride', 'padding', 'dilation', 'groups'];
+
 function convolve(rank: number, x: Tensor, weight: Tensor, options: ConvOptions): Tensor {
   const name = `conv${rank}d`;
+  checkOptions(name, options, convOptions);
   const { batched, spatial, groups } = prepare(name, rank, x, weight, options);
   const [batch = 1, inChannels = 1] = batched.shape;
   const [outChannels = 1, perGroup = 1] = weight.shape;
@@ -134,6 +137,7 @@ function convolve(rank: number, x: Tensor, weight: Tensor, options: ConvOptions)
 
 function convolveTransposed(rank: number, x: Tensor, weight: Tensor, options: ConvTransposeOptions): Tensor {
   const name = `conv_transpose${rank}d`;
+  checkOptions(name, options, [...convOptions, 'outputPadding']);
   const { batched, spatial, groups } = prepare(name, rank, x, weight, options);
   const [batch = 1, channels = 1] = batched.shape;
   const [inChannels = 1, perGroup = 1] = weight.shape;

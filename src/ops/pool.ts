@@ -5,7 +5,7 @@ import { convert, empty } from '../create.js';
 import { KeelError, showGiven, showShape } from '../errors.js';
 import type { Data, DType } from '../kernels/kernels.js';
 import { scope, sizeOf, type Tensor } from '../tensor.js';
-import { checkFloats } from './check.js';
+import { checkFloats, checkOptions } from './check.js';
 import { conv2d, type PerAxis } from './conv.js';
 import { div } from './elementwise.js';
 import { pick } from './embedding.js';
@@ -49,6 +49,7 @@ export interface AvgPoolOptions {
  * maxPool2d(arange(16).reshape([1, 4, 4]).to('float32'), 2).toArray(); // [[[5, 7], [13, 15]]]
  */
 export function maxPool2d(x: Tensor, kernelSize: PerAxis, options: MaxPoolOptions = {}): Tensor {
+  checkOptions('max_pool2d', options, ['stride', 'padding', 'dilation', 'ceilMode']);
   const windows = windowsOf('max_pool2d', x, kernelSize, options);
   const [height, width] = windows;
   const shape = [...x.shape.slice(0, -2), height.output, width.output];
@@ -69,6 +70,7 @@ export function maxPool2d(x: Tensor, kernelSize: PerAxis, options: MaxPoolOption
  * avgPool2d(ones([1, 4, 4]), 2).shape; // [1, 2, 2]
  */
 export function avgPool2d(x: Tensor, kernelSize: PerAxis, options: AvgPoolOptions = {}): Tensor {
+  checkOptions('avg_pool2d', options, ['stride', 'padding', 'ceilMode', 'countIncludePad', 'divisorOverride']);
   const [height, width] = windowsOf('avg_pool2d', x, kernelSize, options);
   const { countIncludePad = true, divisorOverride = null } = options;
   if (divisorOverride !== null && (!Number.isInteger(divisorOverride) || divisorOverride === 0)) {

@@ -23,6 +23,8 @@ export interface KeyLayout {
  * torchvision's; timm's are the same.
  *
  * @param keys keys, or a state dict
+ * @throws KeelError [argument] for what is neither.
+ * @see https://github.com/huggingface/pytorch-image-models
  * @example
  * layoutOf(['stem.0.weight', 'stem.0.bias']); // { model: 'ConvNeXt', layout: 'timm', prefix: '' }
  */

@@ -291,6 +291,7 @@ export class ResNet extends Module {
 /**
  * The ResNet of 18 layers: two {@link BasicBlock}s in each of four stages.
  *
+ * @throws KeelError as {@link ResNet}.
  * @see https://docs.pytorch.org/vision/stable/models/generated/torchvision.models.resnet18.html
  * @example
  * resnet18({ numClasses: 10 }).forward(randn([1, 3, 64, 64])).shape; // [1, 10]
@@ -302,6 +303,7 @@ export function resnet18(options: ResNetOptions = {}): ResNet {
 /**
  * The ResNet of 34 layers: 3, 4, 6 and 3 {@link BasicBlock}s.
  *
+ * @throws KeelError as {@link ResNet}.
  * @see https://docs.pytorch.org/vision/stable/models/generated/torchvision.models.resnet34.html
  * @example
  * resnet34({ numClasses: 10 });
@@ -313,6 +315,7 @@ export function resnet34(options: ResNetOptions = {}): ResNet {
 /**
  * The ResNet of 50 layers: 3, 4, 6 and 3 {@link Bottleneck}s.
  *
+ * @throws KeelError as {@link ResNet}.
  * @see https://docs.pytorch.org/vision/stable/models/generated/torchvision.models.resnet50.html
  * @example
  * resnet50({ numClasses: 10 });
