@@ -58,6 +58,10 @@ export class Adam extends Optimizer<AdamSettings> {
     checkNotNegative('weight_decay value', weightDecay);
   }
 
+  protected kept({ amsgrad }: AdamSettings): readonly string[] {
+    return ['exp_avg', 'exp_avg_sq', ...(amsgrad ? ['max_exp_avg_sq'] : [])];
+  }
+
   protected update(x: Tensor, dx: Tensor, settings: AdamSettings, state: ParamState): void {
     const { lr, betas, eps, weightDecay, amsgrad, maximize } = settings;
     const average = (name: string): unknown => stateTensor(state, name, x).storage.handle;

@@ -74,6 +74,9 @@ export abstract class Optimizer<S extends GroupSettings = GroupSettings> {
   /** Refuses settings outside their range, in PyTorch's words. */
   protected abstract check(settings: S): void;
 
+  /** The tensors that the state of a parameter has after a step. */
+  protected abstract kept(settings: S): readonly string[];
+
   /** One step of one parameter. */
   protected abstract update(x: Tensor, dx: Tensor, settings: S, state: ParamState): void;
 
@@ -145,7 +148,8 @@ export abstract class Optimizer<S extends GroupSettings = GroupSettings> {
 
   /**
    * Groups and state under PyTorch's keys, to resume from: `{ state: { 0: { step, exp_avg, ... } }, param_groups }`. The
-   * tensors share the optimizer's elements, as those of {@link Module.stateDict} share the module's.
+   * tensors share the optimizer's elements, as those of {@link Module.stateDict} share the module's; JSON would lose them:
+   * `saveCheckpoint` writes it.
    *
    * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.Optimizer.state_dict.html
    * @example
@@ -176,20 +180,22 @@ export abstract class Optimizer<S extends GroupSettings = GroupSettings> {
    * does not (`foreach`, `fused`) are left out.
    *
    * @throws KeelError [state_dict] for what is no such state, other numbers of groups or parameters, tensors of another
-   *   shape, settings of another type; [argument] for settings out of range; [disposed]. Nothing has been taken over then.
+   *   shape, values that are none and such as are missing, settings of another type; [argument] for settings out of range;
+   *   [disposed]. Nothing has been taken over then.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.Optimizer.load_state_dict.html
    */
   loadStateDict(given: OptimizerState): void {
     const { state, param_groups: saved } = checkSaved(given);
     checkGroups(this.paramGroups.map(({ params }) => params.length), saved);
     const groups = this.paramGroups.map((group, i) => this.#merged(group, saved[i] ?? {}));
-    const all = this.paramGroups.flatMap(({ params }) => params);
+    const all = groups.flatMap((group) => group.params.map((param) => ({ param, kept: this.kept(group) })));
     // PyTorch's numbers may be any: they stand for parameters by their order.
     const numbers = saved.flatMap(({ params }) => (Array.isArray(params) ? params : []));
     const numbered = new Map(numbers.map((number, i) => [String(number), all[i]] as const));
     const named = Object.entries(state).flatMap(([key, held]) => {
-      const param = numbered.get(key);
-      return param === undefined ? [] : [[param, checkedState(key, held, param)] as const];
+      const { param, kept } = numbered.get(key) ?? {};
+      if (param === undefined || kept === undefined) return [];
+      return [[param, checkedState(key, held, { param, kept, countsSteps: this.countsSteps })] as const];
     });
     const states = named.map(([param, held]) => [param, copyOf(held, param)] as const);
     for (const { tensors } of this.#states.values()) for (const old of tensors.values()) old.dispose();

@@ -54,6 +54,10 @@ export class SGD extends Optimizer<SGDSettings> {
     throw new KeelError('argument', message, { momentum, dampening });
   }
 
+  protected kept({ momentum }: SGDSettings): readonly string[] {
+    return momentum === 0 ? [] : ['momentum_buffer'];
+  }
+
   protected update(x: Tensor, dx: Tensor, settings: SGDSettings, state: ParamState): void {
     const { lr, momentum, dampening, weightDecay, nesterov, maximize } = settings;
     const isFirst = !state.tensors.has('momentum_buffer');

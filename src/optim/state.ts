@@ -67,12 +67,20 @@ export function checkKind(name: string, value: unknown, model: unknown): void {
   throw new KeelError('state_dict', message, { name, value });
 }
 
-/** The state of one parameter, once its steps are a number and its tensors have the parameter's shape. */
-export function checkedState(key: string, saved: SavedState, param: Tensor): SavedState {
-  const complain = (message: string, data: Readonly<Record<string, unknown>>): KeelError =>
-    new KeelError('state_dict', `${message} in the loaded state dict`, { key, ...data });
+/** What the state of a parameter has to fit. */
+interface Expected {
+  readonly param: Tensor;
+  /** Tensors that are there after a step. */
+  readonly kept: readonly string[];
+  readonly countsSteps: boolean;
+}
+
+/** The state of one parameter, once its steps are a number, its tensors have the parameter's shape, and none is missing. */
+export function checkedState(key: string, saved: SavedState, { param, kept, countsSteps }: Expected): SavedState {
+  const complain = (message: string, data: Readonly<Record<string, unknown>>, hint = ''): KeelError =>
+    new KeelError('state_dict', `${message} in the loaded state dict${hint}`, { key, ...data });
   if (!isObject(saved)) throw complain(`parameter ${key} has ${showGiven(saved)} for its state`, { saved });
-  for (const [name, value] of Object.entries(saved)) {
+  for (const [name, value] of Object.entries<unknown>(saved)) {
     // Refuses what was disposed.
     const size = value instanceof Tensor ? value.storage.length : 1;
     if (name === 'step') {
@@ -80,11 +88,28 @@ export function checkedState(key: string, saved: SavedState, param: Tensor): Sav
       if (typeof steps === 'number' && steps >= 0) continue;
       throw complain(`step of parameter ${key} is ${showGiven(steps)}, not how many there were,`, { steps });
     }
-    if (!(value instanceof Tensor) || sameShape(value.shape, param.shape)) continue;
+    if (value === null || typeof value === 'number') continue;
+    if (!(value instanceof Tensor)) {
+      const message = `${name} of parameter ${key} is ${showGiven(value)}, neither tensor nor number nor null,`;
+      throw complain(message, { name, value }, wayOut);
+    }
+    if (sameShape(value.shape, param.shape)) continue;
     const facts = { name, expected: param.shape, got: value.shape };
     throw complain(`${name} of parameter ${key}, whose shape is ${showShape(param.shape)}, has shape ${showShape(value.shape)}`, facts);
   }
-  return saved;
+  const lacking = [...(countsSteps ? ['step'] : []), ...kept].find((name) => isLacking(saved, name, countsSteps));
+  if (lacking === undefined) return saved;
+  throw complain(`parameter ${key} lacks ${lacking}, from which this optimizer goes on,`, { name: lacking }, wayOut);
+}
+
+const wayOut = ': JSON keeps no tensors, saveCheckpoint and loadCheckpoint do';
+
+/** Before the first step there is nothing to keep; a buffer that is null begins in the next one. */
+function isLacking(saved: SavedState, name: string, countsSteps: boolean): boolean {
+  if (name === 'step') return saved[name] === undefined;
+  if (saved[name] instanceof Tensor) return false;
+  const { step = 0 } = saved;
+  return countsSteps ? (step instanceof Tensor ? step.item() : step) > 0 : saved[name] !== null;
 }
 
 /** Where nothing was saved, a checkpoint may have null: a momentum buffer before the first step. */
