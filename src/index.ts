@@ -51,6 +51,7 @@ export {
   type PerAxis,
 } from './ops/conv.js';
 export { adaptiveAvgPool2d, avgPool2d, maxPool2d, type AvgPoolOptions, type MaxPoolOptions } from './ops/pool.js';
+export { argmax, argmin } from './ops/argmax.js';
 export { logSoftmax, softmax } from './ops/softmax.js';
 export { elu, gelu, leakyRelu, relu6, silu, softplus } from './ops/activation.js';
 export { embedding } from './ops/embedding.js';

@@ -1,6 +1,6 @@
 // One loop for all that learns the digits: epochs, batches, steps, a line of progress. May import 'evenkeel'.
 
-import { crossEntropy, DataLoader, noGrad, Progress, scope, type Adam, type SGD, type Tensor } from 'evenkeel';
+import { argmax, crossEntropy, DataLoader, noGrad, Progress, scope, type Adam, type SGD, type Tensor } from 'evenkeel';
 import type { Digits } from './data.js';
 import type { Network } from './networks.js';
 
@@ -68,13 +68,5 @@ export function accuracyOf(network: Network, { images, labels }: Digits): number
 
 /** The digit with the largest logit for each image. */
 export function predictions(network: Network, images: Tensor): number[] {
-  return scope(() => {
-    const logits = noGrad(() => network.forward(images));
-    const { data } = logits;
-    const classes = logits.shape[1] ?? 1;
-    return Array.from({ length: logits.shape[0] ?? 0 }, (_, i) => {
-      const row = Array.from(data.slice(i * classes, (i + 1) * classes), Number);
-      return row.indexOf(Math.max(...row));
-    });
-  });
+  return scope(() => Array.from(argmax(noGrad(() => network.forward(images)), 1).data, Number));
 }
