@@ -103,6 +103,7 @@ test.each([
   ['an adaptive plane', () => adaptiveAvgPool2d(plane, 2), 'rank', 'Expected 3D or 4D tensor, but got [5, 6]'],
   ['one of two sizes', () => new AdaptiveAvgPool2d([2]).forward(x), 'argument', 'output_size must be 2'],
   ['fewer than no windows', () => adaptiveAvgPool2d(x, -1), 'argument', 'greater than or equal to 0 but received {-1, -1}'],
+  ['windows beyond what a tensor holds', () => adaptiveAvgPool2d(x, 2 ** 20), 'size', '1 × 2 × 1048576 × 1048576'],
   ['an adaptive pool of nothing', () => adaptiveAvgPool2d(zeros([1, 2, 0, 6]), 2), 'shape',
     'input has sizes [1, 2, 0, 6] with dimension 2 being empty'],
   ["PyTorch's place of the stride", () => Reflect.apply(maxPool2d, null, [x, 3, 2]), 'argument', 'takes its options as an object of stride, '],

@@ -1,9 +1,10 @@
-// Pooling of images: the largest element or the mean of each window. May import errors, create, tensor, autograd, check, conv,
+// Pooling of images: the largest element or the mean of each window. May import errors, sizes, create, tensor, autograd, check, conv,
 // elementwise, embedding, movement, reduce and shape.
 
 import { convert, empty } from '../create.js';
 import { KeelError, showGiven, showShape } from '../errors.js';
 import type { Data, DType } from '../kernels/kernels.js';
+import { checkShape } from '../sizes.js';
 import { scope, sizeOf, type Tensor } from '../tensor.js';
 import { checkFloats, checkOptions } from './check.js';
 import { conv2d, type PerAxis } from './conv.js';
@@ -118,6 +119,7 @@ export function adaptiveAvgPool2d(x: Tensor, outputSize: number | null | readonl
     );
   }
   const [height, width] = adaptiveSizes(outputSize, x);
+  checkShape([...x.shape.slice(0, -2), height, width]);
   return scope(() => {
     if (height === 1 && width === 1) return mean(x, [-2, -1], { keepdim: true });
     return averaged(averaged(x, x.rank - 2, height), x.rank - 1, width);

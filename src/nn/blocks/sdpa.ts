@@ -1,4 +1,4 @@
-// Scaled dot-product attention, and the masks that it adds. May import errors, create, tensor, ops and nn.
+// Scaled dot-product attention, and the masks that it adds. May import errors, sizes, create, tensor, ops and nn.
 
 import { constant, tensor } from '../../create.js';
 import { KeelError, showShape } from '../../errors.js';

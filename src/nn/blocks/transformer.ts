@@ -216,7 +216,11 @@ export class Transformer extends Module {
     for (const parameter of this.parameters()) if (parameter.rank > 1) xavierUniform_(parameter);
   }
 
-  /** (n, n): 0 where query i may see key j ≤ i, −∞ elsewhere. */
+  /**
+   * (n, n): 0 where query i may see key j ≤ i, −∞ elsewhere.
+   *
+   * @throws KeelError [size] for an n that is no count, or a mask beyond what a tensor holds.
+   */
   static generateSquareSubsequentMask(n: number): Tensor {
     checkCount('sz', n, 0);
     return causalMask(n, n);
