@@ -1,7 +1,7 @@
 // Writing safetensors, byte for byte as the reference writer. May import errors and tensor.
 
 import { KeelError, showGiven } from '../errors.js';
-import { bytesOf, type Elements, ownFormats } from './elements.js';
+import { bytesOf, type Elements, type Format, formats, ownFormats } from './elements.js';
 import { roundToBfloat16, roundToFloat16 } from './half.js';
 
 /** How {@link writeSafetensors} writes. */
@@ -29,32 +29,52 @@ export function writeSafetensors(
   tensors: ReadonlyMap<string, Elements>,
   options: SafetensorsOptions = {},
 ): Uint8Array {
-  const { floats, metadata } = checkOptions(options);
+  const checked = checkOptions(options);
+  const { head, names, bytes } = layoutOf(tensors, checked);
+  const file = new Uint8Array(head.length + bytes);
+  file.set(head);
+  let at = head.length;
+  for (const name of names) {
+    const elements = tensors.get(name);
+    if (elements === undefined) continue;
+    const encoded = encode(elements, checked.floats);
+    file.set(encoded, at);
+    at += encoded.length;
+  }
+  return file;
+}
+
+/** What comes before the elements, whose tensors these are in order, and how many bytes they have. */
+export interface SafetensorsLayout {
+  readonly head: Uint8Array;
+  readonly names: readonly string[];
+  readonly bytes: number;
+}
+
+/** The file of tensors of which dtype and shape are known; errors as {@link writeSafetensors}. */
+export function layoutOf(
+  tensors: ReadonlyMap<string, Pick<Elements, 'dtype' | 'shape'>>,
+  { floats, metadata }: Required<SafetensorsOptions>,
+): SafetensorsLayout {
   if (tensors.has('__metadata__')) {
     throw new KeelError('name', "'__metadata__' is reserved in safetensors files: rename that tensor", {});
   }
-  const records = [...tensors].map(([name, elements]) => ({ name, shape: elements.shape, ...encode(elements, floats) }));
+  const records = [...tensors].map(([name, { dtype, shape }]) => ({ name, shape, format: formatOf(dtype, floats) }));
   records.sort((a, b) => order.indexOf(a.format) - order.indexOf(b.format) || compare(a.name, b.name));
 
   // Written entry by entry: an object would move names that look like integers to the front.
   const header = Object.keys(metadata).length === 0 ? [] : [`"__metadata__":${JSON.stringify(metadata)}`];
-  let end = 0;
-  for (const { name, format, shape, bytes } of records) {
-    const begin = end;
-    end += bytes.length;
-    header.push(`${JSON.stringify(name)}:${JSON.stringify({ dtype: format, shape, data_offsets: [begin, end] })}`);
+  let bytes = 0;
+  for (const { name, format, shape } of records) {
+    const begin = bytes;
+    bytes += shape.reduce((product, extent) => product * extent, formats[format].width);
+    header.push(`${JSON.stringify(name)}:${JSON.stringify({ dtype: format, shape, data_offsets: [begin, bytes] })}`);
   }
   const text = new TextEncoder().encode(`{${header.join(',')}}`);
-  const start = 8 + Math.ceil(text.length / 8) * 8;
-  const file = new Uint8Array(start + end).fill(0x20, 8, start);
-  new DataView(file.buffer).setBigUint64(0, BigInt(start - 8), true);
-  file.set(text, 8);
-  let at = start;
-  for (const { bytes } of records) {
-    file.set(bytes, at);
-    at += bytes.length;
-  }
-  return file;
+  const head = new Uint8Array(8 + Math.ceil(text.length / 8) * 8).fill(0x20, 8);
+  new DataView(head.buffer).setBigUint64(0, BigInt(head.length - 8), true);
+  head.set(text, 8);
+  return { head, names: records.map(({ name }) => name), bytes };
 }
 
 /** The reference writer's order of dtypes. */
@@ -62,11 +82,18 @@ const order = ['I64', 'F64', 'F32', 'BF16', 'F16', 'BOOL'];
 
 const kinds = ['float32', 'float16', 'bfloat16'] as const;
 
-function encode({ dtype, data }: Elements, floats: (typeof kinds)[number]) {
-  if (dtype !== 'float32' || floats === 'float32') return { format: ownFormats[dtype], bytes: bytesOf(data) };
+type Floats = (typeof kinds)[number];
+
+function formatOf(dtype: Elements['dtype'], floats: Floats): Format {
+  if (dtype !== 'float32' || floats === 'float32') return ownFormats[dtype];
+  return floats === 'float16' ? 'F16' : 'BF16';
+}
+
+/** Elements as the file has them; these themselves where it keeps them as they are. */
+export function encode({ dtype, data }: Pick<Elements, 'dtype' | 'data'>, floats: Floats): Uint8Array {
+  if (dtype !== 'float32' || floats === 'float32') return bytesOf(data);
   const bits = new Uint32Array(data.buffer, data.byteOffset, data.length);
-  if (floats === 'float16') return { format: 'F16', bytes: bytesOfCodes(roundToFloat16(bits)) };
-  return { format: 'BF16', bytes: bytesOfCodes(roundToBfloat16(bits)) };
+  return bytesOfCodes(floats === 'float16' ? roundToFloat16(bits) : roundToBfloat16(bits));
 }
 
 function bytesOfCodes({ buffer }: Uint16Array): Uint8Array {

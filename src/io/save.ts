@@ -2,20 +2,21 @@
 
 import { KeelError } from '../errors.js';
 import { Tensor } from '../tensor.js';
-import type { Elements } from './elements.js';
-import { cannot } from './failure.js';
+import { safetensorsChunks } from './chunks.js';
 import { writeNpy } from './npy.js';
-import { checkOptions, type SafetensorsOptions, writeSafetensors } from './safetensorswriter.js';
-import { fileSystem, fileURL } from './source.js';
+import { replaceFile } from './replace.js';
+import { checkOptions, type SafetensorsOptions } from './safetensorswriter.js';
 
 /**
  * Writes tensors, by name in a Map or an object, to a `.safetensors` file, or a single one to a `.npy` file: under a
- * temporary name, which then takes the place of what is there, so that a crash leaves the old file whole.
+ * temporary name, which then takes the place of what is there, so that a crash leaves the old file whole. No more than one
+ * tensor is copied at a time.
  *
  * `options` are those of {@link writeSafetensors}.
  *
  * @throws KeelError [argument] for another extension, several tensors or options for a `.npy` file, or what is no Map or
- *   object of tensors; [file] where it cannot be written.
+ *   object of tensors, as {@link saveCheckpoint} takes it; [disposed]; [file] where it cannot be written; [modified] for a
+ *   tensor that changes meanwhile.
  * @example
  * await save('model.safetensors', model.stateDict());
  * await save('half.safetensors', model.stateDict(), { floats: 'bfloat16' });
@@ -27,17 +28,7 @@ export async function save(
   options: SafetensorsOptions = {},
 ): Promise<void> {
   const entries = entriesOf(tensors);
-  const encode = encoderFor(String(path), entries.length, options);
-  const elements = new Map<string, Elements>();
-  for (const [name, tensor] of entries) {
-    elements.set(name, { dtype: tensor.dtype, shape: tensor.shape, data: await tensor.read() });
-  }
-  const bytes = encode(elements);
-  try {
-    await replaceFile(fileURL(path) ?? String(path), bytes);
-  } catch (error) {
-    throw cannot('write', String(path), error);
-  }
+  await replaceFile(path, chunksFor(String(path), entries, options));
 }
 
 /** The tensors by name. Checked, because JavaScript can hand over anything. */
@@ -62,13 +53,13 @@ function kindOf(value: unknown): string {
   return typeof value === 'object' ? `a value of class ${value.constructor?.name ?? 'Object'}` : `a ${typeof value}`;
 }
 
-function encoderFor(
+function chunksFor(
   path: string,
-  count: number,
+  entries: readonly (readonly [name: string, tensor: Tensor])[],
   options: SafetensorsOptions,
-): (elements: ReadonlyMap<string, Elements>) => Uint8Array {
+): AsyncIterable<Uint8Array> {
   const checked = checkOptions(options);
-  if (path.endsWith('.safetensors')) return (elements) => writeSafetensors(elements, checked);
+  if (path.endsWith('.safetensors')) return safetensorsChunks(new Map(entries), checked);
   if (!path.endsWith('.npy')) {
     const isTorch = /\.(pth?|ckpt)$/.test(path);
     const problem = isTorch ? "PyTorch's own format is read and not written" : `cannot tell the format of '${path}'`;
@@ -78,34 +69,12 @@ function encoderFor(
   if (Object.keys(options).length > 0) {
     throw new KeelError('argument', 'a .npy file takes no options: floats and metadata are of .safetensors', { options });
   }
-  return (elements) => {
-    const [only] = elements.values();
-    if (only !== undefined && count === 1) return writeNpy(only);
-    throw new KeelError('argument', `a .npy file holds one tensor, got ${count}: save them as .safetensors`, {
-      path,
-      count,
-    });
-  };
+  const [only] = entries;
+  if (only !== undefined && entries.length === 1) return npyChunk(only[1]);
+  const count = entries.length;
+  throw new KeelError('argument', `a .npy file holds one tensor, got ${count}: save them as .safetensors`, { path, count });
 }
 
-async function replaceFile(path: string | URL, bytes: Uint8Array): Promise<void> {
-  const fs = fileSystem();
-  // A link stays one, to what it leads to.
-  const target = await fs.realpath(path).catch(() => path);
-  const suffix = `${Date.now().toString(36)}${Math.random().toString(36).slice(2, 8)}.tmp`;
-  const temporary = target instanceof URL ? new URL(`${target.href}.${suffix}`) : `${target}.${suffix}`;
-  try {
-    const file = await fs.open(temporary, 'wx');
-    try {
-      await file.writeFile(bytes);
-      // Else the new name may reach the disk before the bytes do.
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await fs.rename(temporary, target);
-  } catch (error) {
-    await fs.rm(temporary, { force: true });
-    throw error;
-  }
+async function* npyChunk(tensor: Tensor): AsyncIterable<Uint8Array> {
+  yield writeNpy({ dtype: tensor.dtype, shape: tensor.shape, data: await tensor.read() });
 }
