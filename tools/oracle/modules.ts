@@ -147,6 +147,7 @@ const signatures: Readonly<Record<string, readonly [positional: string, options:
     'd_model nhead',
     'dim_feedforward dropout activation layer_norm_eps batch_first norm_first bias device dtype',
   ]),
+  ...sameFor(['BasicBlock', 'Bottleneck'], ['inplanes planes', 'stride downsample groups base_width dilation']),
   TransformerEncoder: ['encoder_layer num_layers', 'norm enable_nested_tensor mask_check'],
   TransformerDecoder: ['decoder_layer num_layers', 'norm'],
   Transformer: [
