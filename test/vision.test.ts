@@ -23,6 +23,8 @@ const builds: Readonly<Record<string, () => Layer>> = {
       imageSize: [4, 9], patchSize: [2, 3], inChannels: 2, numClasses: 3, dim: 8, depth: 1, numHeads: 2, mlpRatio: 1.5,
       layerScale: 1e-5, qkNorm: layerNorm, pool: 'avg',
     }),
+  'ViT with a representation': () =>
+    new VisionTransformer({ imageSize: 4, patchSize: 2, inChannels: 1, numClasses: 3, dim: 6, depth: 0, representationSize: 4 }),
   'Bottleneck in groups, dilated': () => {
     const downsample = new Sequential(new Conv2d(3, 16, 1, { stride: 2, bias: false }), groupNorm(16));
     return new Bottleneck(3, 4, { stride: 2, dilation: 2, groups: 2, baseWidth: 64, downsample, normLayer: groupNorm });

@@ -204,6 +204,25 @@ class Vit(nn.Module):
         return self.head(self.fc_norm(self.blocks(t)[:, 1:].mean(1)))
 
 
+class TokenVit(nn.Module):
+    """https://github.com/pytorch/vision/blob/main/torchvision/models/vision_transformer.py with representation_size; no blocks."""
+
+    def __init__(self):
+        super().__init__()
+        self.cls_token = nn.Parameter(torch.zeros(1, 1, 6))
+        self.pos_embed = nn.Parameter(torch.zeros(1, 5, 6))
+        self.patch_embed = nn.Module()
+        self.patch_embed.proj = nn.Conv2d(1, 6, 2, 2)
+        self.norm = nn.LayerNorm(6, eps=1e-6)
+        self.pre_logits = nn.Linear(6, 4)
+        self.head = nn.Linear(4, 3)
+
+    def forward(self, x):
+        t = self.patch_embed.proj(x).flatten(2).transpose(1, 2)
+        t = torch.cat((self.cls_token.expand(t.shape[0], -1, -1), t), 1) + self.pos_embed
+        return self.head(torch.tanh(self.pre_logits(self.norm(t)[:, 0])))
+
+
 class GroupedBottleneck(nn.Module):
     """Bottleneck of https://github.com/pytorch/vision/blob/main/torchvision/models/resnet.py: 2 groups, dilation 2."""
 
@@ -228,6 +247,7 @@ def modules():
     yield "ConvNeXt V2 block", lambda: ConvNextBlock(3, v2=True), (2, 3, 4, 5)
     yield "ConvNeXt V2", lambda: ConvNext([1, 1], [3, 4], v2=True), (2, 2, 8, 4)
     yield "ViT of the mean, with layer scale and norms of queries and keys", Vit, (2, 2, 4, 9)
+    yield "ViT with a representation", TokenVit, (2, 1, 4, 4)
     yield "Bottleneck in groups, dilated", GroupedBottleneck, (2, 3, 7, 5)
 
 

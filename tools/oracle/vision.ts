@@ -62,6 +62,7 @@ export const vision: Readonly<Record<string, Op>> = {
       numHeads: run.args.number('num_heads'),
       mlpRatio: run.args.number('mlp_dim') / dim,
       numClasses: run.args.number('num_classes', 1000),
+      representationSize: run.args.numberOrNull('representation_size', null),
     });
     return { ...runConverted(run, model, 'torchvision'), encoder_out: model.features(inputOf(run)) };
   },

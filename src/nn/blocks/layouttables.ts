@@ -94,6 +94,7 @@ const vit: readonly LayoutRow[] = [
   ...below(vitBlock, { timm: ['blocks.{b}.'], torchvision: ['encoder.layers.encoder_layer_{b}.'] }),
   row(vitLayouts, ['norm.*', 'encoder.ln.*']),
   row(vitLayouts, ['fc_norm.*', null]),
+  row(vitLayouts, ['pre_logits.*', 'heads.pre_logits.*']),
   row(vitLayouts, ['head.*', 'heads.head.*']),
 ];
 

@@ -3,12 +3,12 @@
 import { zeros } from '../../create.js';
 import { KeelError } from '../../errors.js';
 import type { PerAxis } from '../../ops/conv.js';
-import { add } from '../../ops/elementwise.js';
+import { add, tanh } from '../../ops/elementwise.js';
 import { cat, expand, permute, reshape } from '../../ops/movement.js';
 import { mean } from '../../ops/reduce.js';
 import { select, slice } from '../../ops/shape.js';
 import { normal_, truncNormal } from '../../random.js';
-import { scope, type Tensor } from '../../tensor.js';
+import { scope, Tensor } from '../../tensor.js';
 import { checkCount, checkImages, checkNumber, checkProbability, optionsOf } from '../check.js';
 import { Sequential } from '../containers.js';
 import { Conv2d } from '../conv.js';
@@ -68,6 +68,13 @@ export class PatchEmbed extends Module {
   }
 
   private checkInput(shape: readonly number[]): void {
+    const [, channels, , last] = shape;
+    if (channels !== this.proj.inChannels && last === this.proj.inChannels) {
+      const message =
+        `Input [${shape.join(', ')}] has its ${last} channels last, and this model takes (N, C, H, W): permute them first, ` +
+        'x.permute([0, 3, 1, 2])';
+      throw new KeelError('shape', message, { shape, channels: last });
+    }
     for (const [i, name] of (['height', 'width'] as const).entries()) {
       const [got = 0, expected = 0] = [shape[i + 2], this.imageSize[i]];
       if (got === expected) continue;
@@ -118,6 +125,8 @@ export interface VisionTransformerOptions {
   readonly eps?: number;
   /** A norm for (N, T, dim). Default null: LayerNorm. */
   readonly normLayer?: MakeNorm | null;
+  /** Features of a layer of tanh before the head, torchvision's. Default null: there is none. */
+  readonly representationSize?: number | null;
   /** What the head sees: the class token, or the mean of the others. Default `token`. */
   readonly pool?: 'token' | 'avg';
 }
@@ -128,7 +137,7 @@ export interface VisionTransformerOptions {
  *
  * Input (N, inChannels, ...imageSize), output (N, numClasses). State as timm: `cls_token` (1, 1, dim), `pos_embed`
  * (1, 1 + patches, dim), `patch_embed.proj`, `blocks.0.norm1`, `.attn.qkv`, `.attn.proj`, `.ls1`, `.norm2`, `.mlp.fc1`,
- * `.mlp.fc2`, `.ls2`, ..., `norm` (or `fc_norm` of `avg`), `head`. torchvision's state dicts are recognized and load; the
+ * `.mlp.fc2`, `.ls2`, ..., `norm` (or `fc_norm` of `avg`), `pre_logits` where there is one, `head`. torchvision's state dicts are recognized and load; the
  * report's `layout` says so. Linear weights and positions begin as truncated normal numbers of deviation 0.02.
  *
  * @throws KeelError [indivisible] for heads or patches that do not divide; [argument] for rates out of range or another pool;
@@ -150,6 +159,7 @@ export class VisionTransformer extends Module {
   blocks: Sequential<ResidualBlock<Attention, Mlp>>;
   norm: Layer | null;
   fcNorm: Layer | null;
+  preLogits: Linear | null;
   headDrop: Dropout;
   /** A {@link Linear} at first; any layer of (N, dim) may take its place. */
   head: Layer;
@@ -159,7 +169,7 @@ export class VisionTransformer extends Module {
     const all = optionsOf(new.target.name, options, {
       imageSize: 224, patchSize: 16, inChannels: 3, numClasses: 1000, dim: 768, depth: 12, numHeads: 12, mlpRatio: 4,
       qkvBias: true, qkNorm: null, layerScale: null, dropRate: 0, posDropRate: 0, projDropRate: 0, attnDropRate: 0,
-      dropPathRate: 0, eps: 1e-6, normLayer: null, pool: 'token',
+      dropPathRate: 0, eps: 1e-6, normLayer: null, representationSize: null, pool: 'token',
     });
     const { dim, depth, pool, eps } = all;
     checkCount('depth', depth, 0);
@@ -181,7 +191,9 @@ export class VisionTransformer extends Module {
     this.norm = pool === 'token' ? makeNorm('VisionTransformer', normLayer, dim) : null;
     this.fcNorm = pool === 'avg' ? makeNorm('VisionTransformer', normLayer, dim) : null;
     this.headDrop = new Dropout(all.dropRate);
-    this.head = new Linear(dim, all.numClasses);
+    const { representationSize } = all;
+    this.preLogits = representationSize === null ? null : new Linear(dim, representationSize);
+    this.head = new Linear(representationSize ?? dim, all.numClasses);
     truncNormal(this.posEmbed, { std: 0.02 });
     normal_(this.clsToken, 0, 1e-6);
     this.apply(initialize);
@@ -202,12 +214,20 @@ export class VisionTransformer extends Module {
     return scope(() => {
       const tokens = this.features(x);
       const pooled = this.fcNorm === null ? select(tokens, 1, 0) : this.fcNorm.forward(mean(slice(tokens, 1, 1), 1));
-      return this.head.forward(this.headDrop.forward(pooled));
+      const seen = this.preLogits === null ? pooled : tanh(this.preLogits.forward(pooled));
+      return this.head.forward(this.headDrop.forward(seen));
     });
   }
 
   protected override adaptState(loading: Loading, prefix: string): void {
     adaptLayout('VisionTransformer', this, loading, prefix);
+    const [name, saved] = [`${prefix}pos_embed`, loading.state.get(`${prefix}pos_embed`)];
+    if (!(saved instanceof Tensor) || saved.rank !== 3 || saved.shape[1] === this.posEmbed.shape[1]) return;
+    const [height, width] = this.patchEmbed.imageSize;
+    loading.complaints.push(
+      `${name} is of images of another size: it has ${saved.shape[1]} positions, and this model of ${height} × ${width} images ` +
+        `has ${this.posEmbed.shape[1]}; make the model with the checkpoint's imageSize and patchSize.`,
+    );
   }
 }
 
