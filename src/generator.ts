@@ -9,6 +9,8 @@ export type Reals = Float32Array | Float64Array;
 
 /** All that the next numbers depend on, as {@link Generator.getState} hands it out. */
 export interface GeneratorState {
+  /** What the stream began with; nothing depends on it. */
+  readonly seed: bigint;
   readonly words: Uint32Array;
   readonly next: number;
   readonly normal: number | null;
@@ -25,6 +27,7 @@ export interface GeneratorState {
  */
 export class Generator {
   readonly #words = new Uint32Array(STATE_WORDS);
+  #seed = 0n;
   #next = STATE_WORDS;
   /** The second normal of a pair whose first was handed out by the scalar path of {@link normal}. */
   #normal: number | null = null;
@@ -44,6 +47,7 @@ export class Generator {
     if (exact < INT64_MIN || exact > UINT64_MAX) {
       refuse(`seed ${seed} overflows 64 bits; take one from ${INT64_MIN} to ${UINT64_MAX}`, { seed });
     }
+    this.#seed = BigInt.asUintN(64, exact);
     const words = this.#words;
     words[0] = Number(BigInt.asUintN(32, exact));
     for (let j = 1; j < STATE_WORDS; j++) {
@@ -57,10 +61,11 @@ export class Generator {
 
   /** A copy of the state, from which {@link setState} resumes the stream. */
   getState(): GeneratorState {
-    return { words: this.#words.slice(), next: this.#next, normal: this.#normal };
+    return { seed: this.#seed, words: this.#words.slice(), next: this.#next, normal: this.#normal };
   }
 
   setState(state: GeneratorState): this {
+    this.#seed = state.seed;
     this.#words.set(state.words);
     this.#next = state.next;
     this.#normal = state.normal;

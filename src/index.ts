@@ -108,12 +108,14 @@ export {
 export {
   bernoulli,
   bernoulli_,
+  getRngState,
   manualSeed,
   normal_,
   rand,
   randint,
   randn,
   randperm,
+  setRngState,
   skipInit,
   truncNormal,
   uniform_,
@@ -225,4 +227,13 @@ export { explain, type ExplainData, type Explanation, type PatternSizes } from '
 export type { Equivalent } from './explain/catalogue.js';
 export type { Normalizer, PatternSettings, SizedPattern } from './explain/subject.js';
 export { equivalent, type Difference, type Verdict } from './explain/equivalent.js';
-export { load, save, type FileSource, type LoadOptions, type SafetensorsOptions } from './io/io.js';
+export {
+  load,
+  loadCheckpoint,
+  save,
+  saveCheckpoint,
+  type Checkpoint,
+  type FileSource,
+  type LoadOptions,
+  type SafetensorsOptions,
+} from './io/io.js';

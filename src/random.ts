@@ -2,11 +2,12 @@
 // and tensor.
 
 import { convert, fromData, type TensorOptions } from './create.js';
-import { KeelError } from './errors.js';
+import { KeelError, showGiven } from './errors.js';
 import { Generator } from './generator.js';
 import type { Data, DType, Reals } from './kernels/kernels.js';
+import { bytesOfState, stateOfBytes } from './random/state.js';
 import { checkShape } from './sizes.js';
-import { sizeOf, type Tensor } from './tensor.js';
+import { sizeOf, Tensor } from './tensor.js';
 
 /** Until {@link manualSeed}, a stream that no other run repeats. */
 const generator = new Generator(Math.floor(Math.random() * 2 ** 32));
@@ -27,6 +28,36 @@ export type RandomOptions = TensorOptions & { readonly dtype?: 'float32' | 'floa
  */
 export function manualSeed(seed: number | bigint): void {
   generator.manualSeed(seed);
+}
+
+/**
+ * The state of the generator, from which {@link setRngState} goes on: the 5056 bytes of `torch.get_rng_state()` on the CPU as
+ * int64, so that a checkpoint of either can be resumed by both (in Python as `torch.set_rng_state(x.to(torch.uint8))`).
+ *
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.get_rng_state.html
+ * @example
+ * const state = getRngState();
+ * const [a, b] = [rand([3]), setRngState(state) ?? rand([3])]; // the same numbers
+ */
+export function getRngState(): Tensor {
+  const bytes = bytesOfState(generator.getState());
+  return fromData(BigInt64Array.from(bytes, BigInt), [bytes.length], 'int64');
+}
+
+/**
+ * Sets the generator to a state that {@link getRngState} or PyTorch's gave: what follows is what followed then.
+ *
+ * @throws KeelError [argument] for what is no such tensor, and for numbers that are no state; [disposed].
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.set_rng_state.html
+ * @example
+ * setRngState((await loadCheckpoint('run.safetensors')).rng);
+ */
+export function setRngState(state: Tensor): void {
+  if (!(state instanceof Tensor) || state.dtype !== 'int64') {
+    const given = state instanceof Tensor ? `one of ${state.dtype}` : showGiven(state);
+    throw new KeelError('argument', `RNG state must be an int64 tensor of bytes, as getRngState() gives it, got ${given}`, {});
+  }
+  generator.setState(stateOfBytes(Array.from(state.data, Number)));
 }
 
 /**

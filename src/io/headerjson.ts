@@ -3,6 +3,9 @@
 import { KeelError } from '../errors.js';
 import { fileError } from './elements.js';
 
+/** As the reference reader has it. */
+export const MOST_HEADER_BYTES = 100_000_000;
+
 /** A header's numbers lie three deep. Each level of more would take memory that its one byte does not. */
 const MOST_DEPTH = 16;
 
@@ -14,7 +17,7 @@ const MOST_DEPTH = 16;
 export function parseHeader(bytes: Uint8Array): { keys: string[]; json: Readonly<Record<string, unknown>> } {
   try {
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-    const keys = outerKeys(text);
+    const keys = outerKeys(text, MOST_DEPTH);
     const json: unknown = JSON.parse(text);
     if (isRecord(json)) return { keys, json };
   } catch (error) {
@@ -26,8 +29,23 @@ export function parseHeader(bytes: Uint8Array): { keys: string[]; json: Readonly
   throw fileError('header is not a JSON object of tensors', { header: bytes.length });
 }
 
+/**
+ * The value of a text that a header holds.
+ *
+ * @throws KeelError [file] for what is no JSON, nests deeper than `depth`, or has a key twice.
+ */
+export function parseText(text: string, depth: number): unknown {
+  try {
+    outerKeys(text, depth);
+    return JSON.parse(text);
+  } catch (error) {
+    if (error instanceof KeelError) throw error;
+    throw fileError(`it is not JSON: ${error instanceof Error ? error.message : String(error)}`, { length: text.length });
+  }
+}
+
 /** Goes through what may be no JSON yet. Not by a regular expression: a long string would fill its stack. */
-function outerKeys(json: string): string[] {
+function outerKeys(json: string, depth: number): string[] {
   const keys: string[] = [];
   const open: Set<string>[] = [];
   let string = '""';
@@ -35,7 +53,7 @@ function outerKeys(json: string): string[] {
     switch (json[at]) {
       case '{':
       case '[':
-        if (open.length === MOST_DEPTH) throw fileError(`the header nests deeper than ${MOST_DEPTH}`, { limit: MOST_DEPTH });
+        if (open.length === depth) throw fileError(`the header nests deeper than ${depth}`, { limit: depth });
         open.push(new Set());
         break;
       case '}':

@@ -124,7 +124,7 @@ function checkOptions(caller: string, options: LoadOptions): void {
 }
 
 /** Errors from within say which file they are about. */
-async function named<T>(name: string | null, f: (name: string | null) => Promise<T>): Promise<T> {
+export async function named<T>(name: string | null, f: (name: string | null) => Promise<T>): Promise<T> {
   try {
     return await f(name);
   } catch (error) {

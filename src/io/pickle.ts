@@ -4,6 +4,9 @@ import type { KeelError } from '../errors.js';
 import { fileError } from './elements.js';
 import { PickleReader } from './picklereader.js';
 
+/** A Python OrderedDict, which is what state dicts are. */
+export class OrderedDict extends Map<unknown, unknown> {}
+
 /** A Python tuple; lists are arrays, dicts Maps, sets Sets, None is null, whole numbers beyond 2⁵³ bigints. */
 export class Tuple {
   constructor(readonly items: readonly unknown[]) {}

@@ -37,11 +37,28 @@ export async function readPth(bytes: Uint8Array, options: PthOptions = {}): Prom
 
 /** The tensors of a .pth file by range: directory and pickle are read now, storages when tensors are asked for. */
 export async function openPth(source: ByteSource, { entry }: PthOptions): Promise<Contents> {
+  const { root, contentsOf } = await openPickle(source);
+  return contentsOf(chooseState(root, entry));
+}
+
+/** The value that an archive's pickle describes. */
+export interface Pickled {
+  readonly root: unknown;
+  /** Some of its tensors, to be read. */
+  readonly contentsOf: (tensors: ReadonlyMap<string, PickledTensor>) => Contents;
+}
+
+/** Reads directory and pickle of a .pth file. */
+export async function openPickle(source: ByteSource): Promise<Pickled> {
   const zip = await openZip(source);
   const prefix = await findPickle(zip);
-  const state = chooseState(unpickleTorch(await readPickle(zip, `${prefix}data.pkl`)), entry);
-  const entries = new Map([...state].map(([name, tensor]) => [name, entryOf(name, tensor, zip, prefix)]));
-  checkTotal([...entries.values()], source.bytes);
+  const root = unpickleTorch(await readPickle(zip, `${prefix}data.pkl`));
+  return { root, contentsOf: (tensors) => contentsOf(tensors, zip, prefix, source.bytes) };
+}
+
+function contentsOf(tensors: ReadonlyMap<string, PickledTensor>, zip: Zip, prefix: string, fileBytes: number): Contents {
+  const entries = new Map([...tensors].map(([name, tensor]) => [name, entryOf(name, tensor, zip, prefix)]));
+  checkTotal([...entries.values()], fileBytes);
   return {
     entries,
     metadata: {},

@@ -6,7 +6,7 @@ import { scope, type Tensor } from '../tensor.js';
 import type { ByteSource } from './bytesource.js';
 import type { Contents } from './contents.js';
 import { decode, fileError, type Format, formats } from './elements.js';
-import { isRecord, parseHeader, showJson } from './headerjson.js';
+import { isRecord, MOST_HEADER_BYTES, parseHeader, showJson } from './headerjson.js';
 
 /** Whether a file begins as safetensors files do: after the length comes a JSON object. */
 export function isSafetensors(bytes: Uint8Array): boolean {
@@ -68,9 +68,6 @@ function described(entries: ReadonlyMap<string, Entry>, name: string): Entry {
   if (found !== undefined) return found;
   throw fileError(`no tensor is called '${name}'`, { tensor: name });
 }
-
-/** As the reference reader has it. */
-const MOST_HEADER_BYTES = 100_000_000;
 
 /** Where the elements begin in a file of so many bytes. */
 function startOfData(bytes: Uint8Array, fileBytes: number): number {

@@ -3,6 +3,7 @@
 import { KeelError, showGiven } from '../errors.js';
 import { bytesOf, type Elements, type Format, formats, ownFormats } from './elements.js';
 import { roundToBfloat16, roundToFloat16 } from './half.js';
+import { MOST_HEADER_BYTES } from './headerjson.js';
 
 /** How {@link writeSafetensors} writes. */
 export interface SafetensorsOptions {
@@ -71,6 +72,10 @@ export function layoutOf(
     header.push(`${JSON.stringify(name)}:${JSON.stringify({ dtype: format, shape, data_offsets: [begin, bytes] })}`);
   }
   const text = new TextEncoder().encode(`{${header.join(',')}}`);
+  if (text.length > MOST_HEADER_BYTES) {
+    const message = `the header would have ${text.length} bytes, ${MOST_HEADER_BYTES} at most: keep long lists as tensors`;
+    throw new KeelError('argument', message, { bytes: text.length, limit: MOST_HEADER_BYTES });
+  }
   const head = new Uint8Array(8 + Math.ceil(text.length / 8) * 8).fill(0x20, 8);
   new DataView(head.buffer).setBigUint64(0, BigInt(head.length - 8), true);
   head.set(text, 8);

@@ -39,12 +39,13 @@ function entriesOf(tensors: unknown): [name: string, tensor: Tensor][] {
   const entries: [unknown, unknown][] = tensors instanceof Map ? [...tensors] : Object.entries(tensors);
   return entries.map(([name, tensor]) => {
     if (tensor instanceof Tensor) return [String(name), tensor];
-    throw noTensors(`${kindOf(tensor)} as '${String(name)}'`);
+    const isNested = typeof tensor === 'object' && tensor !== null && !ArrayBuffer.isView(tensor);
+    throw noTensors(`${kindOf(tensor)} as '${String(name)}'`, isNested ? ': what is nested is for saveCheckpoint' : '');
   });
 }
 
-function noTensors(given: string): KeelError {
-  const message = `save takes tensors by name, a Map or an object such as { x }, got ${given}`;
+function noTensors(given: string, hint = ''): KeelError {
+  const message = `save takes tensors by name, a Map or an object such as { x }, got ${given}${hint}`;
   return new KeelError('argument', message, { given });
 }
 

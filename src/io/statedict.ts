@@ -22,8 +22,13 @@ export function chooseState(root: unknown, entry: string | undefined): ReadonlyM
   const named = entry === undefined ? found : found.filter(([path]) => path === entry);
   const [only, another] = named;
   if (only !== undefined && another === undefined) return checked(only);
+  if (entry !== undefined && isOptimizerState(valueAt(root, entry))) {
+    const message = `'${entry}' is an optimizer's state, no dict of tensors: read it with loadCheckpoint(), for optimizer.loadStateDict()`;
+    throw new KeelError('argument', message, { entry, paths });
+  }
   if (found.length === 0) {
-    throw fileError(`no state dict is in it, but ${describe(root)}: save model.state_dict()`, { holds: describe(root) });
+    const hint = isOptimizerState(root) ? "it is an optimizer's, which loadCheckpoint() reads" : 'save model.state_dict()';
+    throw fileError(`no state dict is in it, but ${describe(root)}: ${hint}`, { holds: describe(root) });
   }
   if (entry !== undefined) {
     const what = only === undefined ? 'no' : 'more than one';
@@ -41,6 +46,15 @@ type Candidate = readonly [path: string, tensors: ReadonlyMap<string, PickledTen
 function checked([, tensors, opaque]: Candidate): ReadonlyMap<string, PickledTensor> {
   if (opaque === null) return tensors;
   throw refused(opaque.name);
+}
+
+function valueAt(root: unknown, path: string): unknown {
+  const keys = path === '' ? [] : path.split('.');
+  return keys.reduce<unknown>((value, key) => (value instanceof Map ? value.get(key) : undefined), root);
+}
+
+function isOptimizerState(value: unknown): boolean {
+  return value instanceof Map && value.get('state') instanceof Map && Array.isArray(value.get('param_groups'));
 }
 
 /** Every dict that holds tensors itself and is reached by names alone, each once, from the outermost. */

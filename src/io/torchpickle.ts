@@ -2,7 +2,7 @@
 
 import type { KeelError } from '../errors.js';
 import { fileError, type Format } from './elements.js';
-import { Global, Opaque, Tuple, unpickle } from './pickle.js';
+import { Global, Opaque, OrderedDict, Tuple, unpickle } from './pickle.js';
 
 /** A tensor as a pickle describes it: elements of a storage by offset, sizes and strides, none of them checked yet. */
 export class PickledTensor {
@@ -120,7 +120,7 @@ const opaque: ReadonlySet<string> = new Set([
 function containerCalls(itemsOf: (list: unknown) => readonly unknown[]): Readonly<Record<string, Call>> {
   const set: Call = ([items = []]) => new Set(itemsOf(items));
   const dict: Call = ([items = []]) => {
-    return new Map(
+    return new OrderedDict(
       itemsOf(items).map((pair) => {
         const [key, value] = itemsOf(pair);
         return [key, value];
