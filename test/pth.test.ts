@@ -75,7 +75,7 @@ describe("what PyTorch saves and is no state dict is refused by name", () => {
     ['complex.pth', "'torch.ComplexFloatStorage', which is refused: complex numbers"],
     ['quantized.pth', "'torch._utils._rebuild_qtensor', which is refused: quantized tensors"],
     ['sparse.pth', "'torch._utils._rebuild_sparse_tensor', which is refused: sparse tensors"],
-    ['numpy_scalar.pth', "'numpy.core.multiarray.scalar', which is refused: numbers and arrays of NumPy"],
+    ['numpy_scalar.pth', "'numpy._core.multiarray.scalar', which is refused: numbers and arrays of NumPy"],
     ['optimizer.pth', "no state dict is in it, but a dict of 'state' (a dict of 4), 'param_groups' (a list of 1)"],
     ['list.pth', 'no state dict is in it, but a list of 1'],
     ['legacy.pth', 'the format of PyTorch before 1.6, a stream of pickles: in PyTorch, torch.save(torch.load(path), path)'],

@@ -1,6 +1,6 @@
 """Writes the files of this folder: checkpoints as PyTorch saves them, and what is in them.
 
-    python test/io/generate.py      (PyTorch 1.13.0a0, NumPy 1.24.2, safetensors 0.8.0)
+    python test/io/generate.py      (PyTorch 2.13, NumPy 2.3, safetensors 0.8.0)
 
 Every tensor's values are in expected.json, as torch.save and safetensors wrote them; NAME.pth holds what it says there
 under 'NAME', or is one of the refused, which hold something else than a state dict.

@@ -1,6 +1,6 @@
 """Writes expected.json: what attention and Transformers give, in float64 from float32 inputs.
 
-Needs PyTorch 1.13 or later:
+Needs PyTorch 2.13 (older ones draw what training drops in another order, and print norms without `bias=`):
 
     python test/transformer/generate.py
 
@@ -398,7 +398,9 @@ def dropped():
     for expression, shapes in [
         ("TransformerEncoderLayer(8, 2, 16, dropout=0.3)", [[5, 3, 8]]),
         ("TransformerEncoderLayer(8, 2, 16, dropout=0.3, norm_first=True, batch_first=True)", [[3, 5, 8]]),
+        ("TransformerEncoderLayer(8, 2, 16, dropout=0.3, batch_first=True)", [[3, 5, 8]]),
         ("TransformerDecoderLayer(8, 2, 16, dropout=0.3)", [[4, 3, 8], [5, 3, 8]]),
+        ("TransformerDecoderLayer(8, 2, 16, dropout=0.3, batch_first=True)", [[3, 4, 8], [3, 5, 8]]),
         ("Transformer(8, 2, 1, 1, 16, dropout=0.3)", [[5, 3, 8], [4, 3, 8]]),
     ]:
         module = build(expression)

@@ -94,7 +94,9 @@ export const modules: Readonly<Record<string, () => Module>> = {
   'TransformerEncoderLayer(8, 2, 16, dropout=0.3)': () => encoderLayer({ dropout: 0.3 }),
   'TransformerEncoderLayer(8, 2, 16, dropout=0.3, norm_first=True, batch_first=True)': () =>
     encoderLayer({ dropout: 0.3, normFirst: true, batchFirst: true }),
+  'TransformerEncoderLayer(8, 2, 16, dropout=0.3, batch_first=True)': () => encoderLayer({ dropout: 0.3, batchFirst: true }),
   'TransformerDecoderLayer(8, 2, 16, dropout=0.3)': () => decoderLayer({ dropout: 0.3 }),
+  'TransformerDecoderLayer(8, 2, 16, dropout=0.3, batch_first=True)': () => decoderLayer({ dropout: 0.3, batchFirst: true }),
   'Transformer(8, 2, 1, 1, 16, dropout=0.3)': () =>
     new Transformer({ ...two, numEncoderLayers: 1, numDecoderLayers: 1, dropout: 0.3 }),
   'MultiheadAttention(4, 2)': () => new MultiheadAttention(4, 2),

@@ -4,6 +4,7 @@
 import { KeelError, showGiven } from '../../errors.js';
 import { gelu } from '../../ops/activation.js';
 import { add, relu } from '../../ops/elementwise.js';
+import { permute } from '../../ops/movement.js';
 import { scope, type Tensor } from '../../tensor.js';
 import { checkNumber, optionsOf } from '../check.js';
 import { Dropout, Linear, type Layer } from '../layers.js';
@@ -11,7 +12,7 @@ import { Module } from '../module.js';
 import { LayerNorm } from '../norm.js';
 import { addNorm } from './addnorm.js';
 import { MultiheadAttention } from './attention.js';
-import { checkAttention } from './masks.js';
+import { checkAttention, checkInputs } from './masks.js';
 import { makeNorm, type MakeNorm } from './normlayer.js';
 import { checkMaskKind } from './sdpa.js';
 
@@ -132,7 +133,7 @@ export class TransformerEncoderLayer extends Module {
     if (srcKeyPaddingMask !== null) checkMaskKind('src_key_padding_mask', srcKeyPaddingMask);
     if (srcMask !== null) checkMaskKind('src_mask', srcMask);
     const masks = { attnMask: srcMask, keyPaddingMask: srcKeyPaddingMask, isCausal, needWeights: false };
-    const attend = (x: Tensor) => this.dropout1.forward(this.selfAttn.forward(x, x, x, masks).output);
+    const attend = (x: Tensor) => dropAttended(this.dropout1, this.selfAttn, this.selfAttn.forward(x, x, x, masks).output);
     const feed = (x: Tensor) => this.dropout2.forward(feedForward(this, x));
     return scope(() => {
       if (!this.normFirst) {
@@ -210,10 +211,12 @@ export class TransformerDecoderLayer extends Module {
       isCausal: masks.memoryIsCausal,
       needWeights: false,
     };
+    checkInputs('TransformerDecoderLayer', { tgt, memory });
     // What only the second attention would refuse is refused before the first.
     checkAttention({ query: tgt, key: memory, value: memory, ...other }, this.multiheadAttn);
-    const attend = (x: Tensor) => this.dropout1.forward(this.selfAttn.forward(x, x, x, own).output);
-    const look = (x: Tensor) => this.dropout2.forward(this.multiheadAttn.forward(x, memory, memory, other).output);
+    const attend = (x: Tensor) => dropAttended(this.dropout1, this.selfAttn, this.selfAttn.forward(x, x, x, own).output);
+    const look = (x: Tensor) =>
+      dropAttended(this.dropout2, this.multiheadAttn, this.multiheadAttn.forward(x, memory, memory, other).output);
     const feed = (x: Tensor) => this.dropout3.forward(feedForward(this, x));
     return scope(() => {
       if (!this.normFirst) {
@@ -226,6 +229,12 @@ export class TransformerDecoderLayer extends Module {
       return add(x, feed(y));
     });
   }
+}
+
+/** PyTorch's attention computes tokens first, and its dropout draws in the order of memory: whoever has the seed sees it. */
+function dropAttended(dropout: Dropout, { batchFirst }: MultiheadAttention, y: Tensor): Tensor {
+  if (!batchFirst || y.rank !== 3 || !dropout.training || dropout.p === 0) return dropout.forward(y);
+  return permute(dropout.forward(permute(y, [1, 0, 2])), [1, 0, 2]);
 }
 
 /** A layer as its feed-forward part needs it. */
