@@ -9,7 +9,8 @@ import { Buffer, bufferOf, Parameter, parameterOf } from './parameter.js';
 
 /**
  * A copy of a module and all below it, with parameters and buffers of its own: equal values, no gradients, the same modes.
- * What the module holds twice, the copy holds twice. Nothing random is drawn, as in Python's `copy.deepcopy`.
+ * What the module holds twice, the copy holds twice. Nothing random is drawn, as in Python's `copy.deepcopy`. Other values,
+ * lists and maps among them, are shared with the copy; a class with #private members cannot be copied without its constructor.
  *
  * @throws KeelError [argument] for a module whose forward pass is wrapped or whose weight is computed, by hooks,
  *   {@link weightNorm} or {@link spectralNorm}: copy it first.
