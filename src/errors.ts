@@ -49,6 +49,16 @@ export class KeelError extends Error {
   }
 }
 
+/** The same error, with where it happened at the end of its message; what is no KeelError as it is. */
+export function locatedIn(place: string, error: unknown): unknown {
+  if (!(error instanceof KeelError)) return error;
+  const { code, message, data, stack } = error;
+  const located = new KeelError(code, `${message}${message.includes('\n') ? '\n  ' : ', '}in ${place}`, data);
+  // Where it was thrown.
+  if (stack !== undefined) located.stack = stack.replace(message, () => located.message);
+  return located;
+}
+
 /** A stretch of a text: from `start` up to, not including, `end`. */
 export interface Span {
   readonly start: number;
@@ -66,14 +76,38 @@ export function showShape(shape: readonly number[]): string {
   return shape.length === 0 ? 'scalar' : shape.join(' × ');
 }
 
-/** A value that is not what was asked for, as messages print it: `a list`, `the number 3`, `undefined`. */
+/** A value that is not what was asked for, as messages print it: `a list`, `the number 3`, `a Linear`, `the class Linear`. */
 export function showGiven(value: unknown): string {
   if (value === undefined || value === null) return String(value);
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'string') return `the string '${value}'`;
-  if (typeof value === 'function') return 'a function';
+  if (typeof value === 'function') return showFunction(value);
   if (typeof value !== 'object') return `the ${typeof value} ${String(value)}`;
   const kind = Object.prototype.toString.call(value).slice(8, -1);
-  const name = kind === 'Object' ? value.constructor?.name : kind;
-  return name === undefined || name === 'Object' ? 'an object' : `an object (${name})`;
+  const name = kind === 'Object' ? nameOf(value.constructor) : kind;
+  return name === '' || name === 'Object' ? 'an object' : `${/^[AEIOU]/.test(name) ? 'an' : 'a'} ${name}`;
+}
+
+/** The same, but numbers and the like as they stand: `3`, `false`. */
+export function showValue(value: unknown): string {
+  return typeof value === 'object' || typeof value === 'function' ? showGiven(value) : String(value);
+}
+
+/** Whether a value is a class, which only `new` calls. */
+export function isClass(value: unknown): value is NewableFunction {
+  return typeof value === 'function' && Function.prototype.toString.call(value).startsWith('class');
+}
+
+/** By its name, and not as its source. */
+function showFunction(value: NewableFunction | CallableFunction): string {
+  const name = nameOf(value);
+  if (isClass(value)) return name === '' ? 'a class' : `the class ${name}`;
+  return name === '' ? 'a function' : `the function ${name}`;
+}
+
+/** The name of a class or function; minifiers leave a static `type`. */
+export function nameOf(value: unknown): string {
+  if (typeof value !== 'function') return '';
+  const type: unknown = Object.hasOwn(value, 'type') ? Reflect.get(value, 'type') : null;
+  return typeof type === 'string' ? type : value.name;
 }

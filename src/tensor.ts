@@ -76,9 +76,10 @@ export class Tensor {
   /** @internal The elements' storage; refuses after dispose. */
   get storage(): Storage {
     if (this.#storage === null) {
-      throw new KeelError('disposed', `this tensor of ${showShape(this.shape)} was disposed: keep it, or compute it again`, {
-        shape: this.shape,
-      });
+      const { shape } = this;
+      const tensor = shape.length === 0 ? 'this tensor, a scalar,' : `this tensor of ${showShape(shape)}`;
+      const message = `${tensor} was disposed, as scopes do at their end: return it from the scope, keep(t), or compute it again`;
+      throw new KeelError('disposed', message, { shape });
     }
     return this.#storage;
   }

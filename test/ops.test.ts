@@ -67,9 +67,10 @@ class Call {
     return value === undefined || typeof value === 'object' ? value : [Number(value)];
   }
 
-  /** The arguments as they are: an object of options. */
-  options<T>(): T {
-    return this.#args as T; // rows hold the options that the op in the same row takes
+  /** The arguments, but those that stand by their place: an object of options. */
+  options<T>(...placed: readonly string[]): T {
+    const options = Object.entries(this.#args).filter(([name]) => !placed.includes(name));
+    return Object.fromEntries(options) as T; // rows hold the options that the op in the same row takes
   }
 
   /** What the row names in PyTorch's way, as options of a convolution. */
@@ -114,12 +115,12 @@ const ops: Readonly<Record<string, Run>> = {
   ge: twoOperands('ge'),
   ...Object.fromEntries(
     reductions.map((name): [string, Run] => {
-      return [name, (call) => call.tensor(0)[name](call.numbers('dims'), call.options())];
+      return [name, (call) => call.tensor(0)[name](call.numbers('dims'), call.options('dims'))];
     }),
   ),
   and: (call) => call.tensor(0).and(call.tensor(1)),
   or: (call) => call.tensor(0).or(call.tensor(1)),
-  vector_norm: (call) => call.tensor(0).vectorNorm(call.number('p'), call.numbers('dims'), call.options()),
+  vector_norm: (call) => call.tensor(0).vectorNorm(call.number('p'), call.numbers('dims'), call.options('p', 'dims')),
   where: (call) => where(call.tensor(0), call.operand(1), call.operand(2)),
   clamp: (call) => call.tensor(0).clamp(call.options()),
   to: (call) => call.tensor(0).to(call.options<{ dtype: DType }>().dtype),

@@ -351,7 +351,7 @@ test.each([
   }, 'argument', 'The total norm of order 2 for gradients from `parameters` is non-finite, so it cannot be clipped'],
   ['a norm of order 0', () => clipGradNorm_([withGradient()], 1, { normType: 0 }), 'argument', 'normType is a number above 0'],
   ['what is no parameter', () => clipGradNorm_([1 as unknown as Tensor], 1), 'argument', 'clipGradNorm_ takes tensors, got the number 1'],
-  ['a model for its parameters', () => clipGradValue_(new Linear(1, 1) as unknown as Tensor, 1), 'argument', 'clipGradValue_ takes tensors, got an object'],
+  ['a model for its parameters', () => clipGradValue_(new Linear(1, 1) as unknown as Tensor, 1), 'argument', 'clipGradValue_ takes tensors, got a Linear: give model.parameters()'],
   ['a schedule of no optimizer', () => new StepLR({ paramGroups: [] }, { stepSize: 1 }), 'argument', 'is not an Optimizer'],
   ['steps of none', () => new StepLR(new SGD([x]), { stepSize: 0 }), 'size', 'step_size must be a whole number from 1'],
   ['a cosine without its length', () => new CosineAnnealingLR(new SGD([x]), {} as { tMax: number }), 'argument', 'CosineAnnealingLR needs the option tMax: give { tMax: ... }'],

@@ -79,12 +79,25 @@ export class DataLoader<const T extends readonly Tensor[]> implements Iterable<B
   /**
    * One pass: each batch, and all tensors that f makes, are gone after f's turn.
    *
+   * @throws KeelError [argument] for what is no function, and an async one.
    * @example
    * loader.forEach(([x, y], i) => console.log(i, mseLoss(model.forward(x), y).item()));
    */
   forEach(f: (batch: Batch<T>, index: number) => void): void {
+    if (typeof f !== 'function') {
+      throw new KeelError('argument', `DataLoader.forEach takes a function of a batch, got ${showGiven(f)}`, { f });
+    }
     const order = rowOrder(this.#rows, this.shuffle);
-    for (let i = 0; i < this.length; i++) scope(() => f(this.#batch(i, order), i));
+    const run = (i: number): void => {
+      // In spite of its type.
+      const result: unknown = f(this.#batch(i, order), i);
+      if (!(result instanceof Promise)) return;
+      const message =
+        'DataLoader.forEach takes no async function, which would go on after its batch is gone: await in the body of ' +
+        'for (const batch of loader)';
+      throw new KeelError('argument', message);
+    };
+    for (let i = 0; i < this.length; i++) scope(() => run(i));
   }
 
   #batch(i: number, order: readonly number[] | null): Batch<T> {

@@ -1,6 +1,6 @@
 // PyTorch's conditions on the inputs of its normalization layers, in its words. May import errors, tensor and ops.
 
-import { KeelError, showGiven } from '../errors.js';
+import { KeelError, showGiven, showValue } from '../errors.js';
 import { checkTensors } from '../ops/check.js';
 import { sameShape, sizeOf, type Tensor } from '../tensor.js';
 
@@ -12,13 +12,13 @@ function list(shape: readonly number[]): string {
 /** A count of features, channels or groups: a whole number from `least`. */
 export function checkCount(name: string, value: number, least: number): void {
   if (Number.isInteger(value) && value >= least) return;
-  throw new KeelError('size', `${name} must be a whole number from ${least}, got ${String(value)}`, { [name]: value, least });
+  throw new KeelError('size', `${name} must be a whole number from ${least}, got ${showValue(value)}`, { [name]: value, least });
 }
 
 /** An eps, alpha or the like: any number but NaN. */
 export function checkNumber(name: string, value: number): void {
   if (typeof value === 'number' && !Number.isNaN(value)) return;
-  throw new KeelError('argument', `${name} must be a number, got ${String(value)}`, { [name]: value });
+  throw new KeelError('argument', `${name} must be a number, got ${showValue(value)}`, { [name]: value });
 }
 
 /** Refuses what is no tensor, but null where one may be missing. */
@@ -62,17 +62,14 @@ export function checkMomentum(momentum: number): void {
  */
 export function optionsOf<O extends object>(owner: string, given: O, defaults: Required<NoInfer<O>>): Required<O> {
   const known = Object.keys(defaults);
-  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
-    const [name, value] = Object.entries(defaults)[0] ?? [];
-    const such = `such as { ${name}: ${Number.isNaN(value) ? '...' : String(value)} }`;
-    throw new KeelError('argument', `${owner} takes its options as an object, ${such}; got ${String(given)}`, { given });
-  }
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) throw noOptions(owner, given, defaults);
   const options = { ...defaults };
   for (const [name, value] of Object.entries(given)) {
-    if (!known.includes(name)) throw unknownOption(owner, name, known);
+    // What stands by its place in PyTorch: a layer, a tensor.
+    if (!known.includes(name)) throw isPlain(given) ? unknownOption(owner, name, known) : noOptions(owner, given, defaults);
     if (value === undefined) continue;
     if (typeof Reflect.get(defaults, name) === 'boolean' && typeof value !== 'boolean') {
-      const message = `${owner}: ${name} must be true or false, got ${String(value)}`;
+      const message = `${owner}: ${name} must be true or false, got ${showValue(value)}`;
       throw new KeelError('argument', message, { [name]: value });
     }
     Reflect.set(options, name, value);
@@ -80,6 +77,18 @@ export function optionsOf<O extends object>(owner: string, given: O, defaults: R
   const missing = known.find((name) => Number.isNaN(Reflect.get(defaults, name)) && Reflect.get(given, name) === undefined);
   if (missing === undefined) return options;
   throw new KeelError('argument', `${owner} needs the option ${missing}: give { ${missing}: ... }`, { option: missing });
+}
+
+function isPlain(given: object): boolean {
+  const name = given.constructor?.name;
+  return name === undefined || name === 'Object';
+}
+
+function noOptions(owner: string, given: unknown, defaults: object): KeelError {
+  const [name, value] = Object.entries(defaults)[0] ?? [];
+  const isShort = (typeof value === 'number' && !Number.isNaN(value)) || typeof value === 'boolean';
+  const such = `such as { ${name}: ${isShort ? String(value) : '...'} }`;
+  return new KeelError('argument', `${owner} takes its options as an object, ${such}; got ${showValue(given)}`, { given });
 }
 
 const plain = (text: string): string => text.toLowerCase().replaceAll('_', '');

@@ -1,6 +1,6 @@
 // Sequential and ModuleList: modules under the names 0, 1, 2, ... May import errors, tensor and nn.
 
-import { KeelError } from '../errors.js';
+import { KeelError, locatedIn } from '../errors.js';
 import type { Tensor } from '../tensor.js';
 import type { Layer } from './layers.js';
 import { checkModule, Module } from './module.js';
@@ -48,8 +48,17 @@ export class Sequential<T extends Layer = Layer> extends Indexed<T> {
 
   forward(x: Tensor): Tensor {
     let y = x;
-    for (const layer of this) y = layer.forward(y);
+    for (let i = 0, layer = this[0]; layer !== undefined; i++, layer = this[i]) y = through(layer, i, y);
     return y;
+  }
+}
+
+/** Layer i's output; what it refuses says which layer it was. */
+function through(layer: Layer, i: number, x: Tensor): Tensor {
+  try {
+    return layer.forward(x);
+  } catch (error) {
+    throw locatedIn(`layer ${i} (${layer.typeName()})`, error);
   }
 }
 

@@ -1,5 +1,6 @@
-// Which parameters an optimizer lets decay. May import tensor and nn.
+// Which parameters an optimizer lets decay. May import errors, tensor and nn.
 
+import { KeelError } from '../errors.js';
 import type { Tensor } from '../tensor.js';
 import { DyT } from './dyt.js';
 import { GRN } from './grn.js';
@@ -25,6 +26,10 @@ export type DecayGroups = [{ params: Tensor[] }, { params: Tensor[]; weightDecay
  * const optimizer = new AdamW(noDecay(model), { weightDecay: 0.05 });
  */
 export function noDecay(model: Module): DecayGroups {
+  if (Array.isArray(model)) {
+    const message = 'noDecay takes the model itself, as it asks which parameters are of norms: noDecay(model), got a list';
+    throw new KeelError('argument', message, { model });
+  }
   checkModule(model);
   const inNorms = new Set(model.modules().filter(isNorm).flatMap((norm) => norm.parameters()));
   const learned = model.namedParameters().filter(([, { requiresGrad }]) => requiresGrad);

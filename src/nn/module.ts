@@ -2,7 +2,7 @@
 // hooks and state.
 
 import { detach, noGrad } from '../autograd.js';
-import { KeelError } from '../errors.js';
+import { isClass, KeelError, nameOf, showGiven, showValue } from '../errors.js';
 import { checkBackend } from '../ops/check.js';
 import { copyInto, to } from '../ops/movement.js';
 import { keep, scope, type Tensor } from '../tensor.js';
@@ -174,7 +174,7 @@ export abstract class Module {
     options: { readonly strict?: boolean } = {},
   ): LoadReport {
     const { strict } = optionsOf('loadStateDict', options, { strict: true });
-    const found = { reshapedKeys: [], aliases: new Map<string, string>(), layout: null };
+    const found = { reshapedKeys: [], aliases: new Map<string, string>(), layout: null, stranger: null };
     const loading: Loading = { state: entriesOf(state), undo: [], complaints: [], ...found };
     try {
       return scope(() => this.load(loading, strict));
@@ -259,8 +259,7 @@ export abstract class Module {
 
   /** The class name of the repr and of messages: a static `type` of the class, as minifiers rename classes, or its name. */
   typeName(): string {
-    const type: unknown = Object.hasOwn(this.constructor, 'type') ? Reflect.get(this.constructor, 'type') : null;
-    return typeof type === 'string' ? type : this.constructor.name;
+    return nameOf(this.constructor);
   }
 
   /** What Node's console shows: the repr. */
@@ -323,9 +322,11 @@ export function checkModule(module: unknown): void {
     ? 'a list is no Module: spread it, as in new Sequential(...modules)'
     : isForeign
       ? `${String(module)} is a Module of another copy of evenkeel: see that only one is installed`
-      : typeof module === 'function'
-        ? `${module.name === '' ? 'a function' : module.name} is no Module but what makes one: new ${module.name || 'LayerNorm'}(...)`
-        : `${String(module)} is no Module: make one, as new LayerNorm(4)`;
+      : isClass(module) && module.prototype instanceof Module
+        ? `${showGiven(module)} is no Module but makes one: new ${nameOf(module)}(...)`
+        : typeof module === 'function'
+          ? `${showGiven(module)} is no Module: call it in the forward of a class that extends Module`
+          : `${showValue(module)} is no Module: make one, as new LayerNorm(4)`;
   throw new KeelError('argument', hint, { module });
 }
 

@@ -19,6 +19,8 @@ export interface Loading {
   readonly aliases: Map<string, string>;
   /** The key layout that was recognized, where it is not the module's own. */
   layout: string | null;
+  /** Whose keys these are, where they are those of another model: the report begins with it, and is short. */
+  stranger: string | null;
 }
 
 /** What a state dict holds for a module, and why it may not be loaded. */
@@ -36,11 +38,22 @@ export interface Match {
 /** A state dict as a map of its own; its tensors are checked where their names are known. */
 export function entriesOf(state: unknown): Map<string, Tensor> {
   if (state instanceof Map) return new Map(state);
-  if (typeof state === 'object' && state !== null && !Array.isArray(state) && !(state instanceof Tensor)) {
+  const isOther = Array.isArray(state) || state instanceof Tensor || state instanceof Promise || isModule(state);
+  if (typeof state === 'object' && state !== null && !isOther) {
     return new Map(Object.entries(state));
   }
-  const message = `Expected state_dict to be a Map or an object of tensors, got ${showGiven(state)}`;
+  const message = `Expected state_dict to be a Map or an object of tensors, got ${showGiven(state)}${hintFor(state)}`;
   throw new KeelError('state_dict', message, { state });
+}
+
+/** What else the state may be on the way to: `load` without `await`, or the module itself. */
+function hintFor(state: unknown): string {
+  if (state instanceof Promise) return ': await it, as in loadStateDict(await load(path))';
+  return isModule(state) ? ': give its module.stateDict()' : '';
+}
+
+function isModule(state: unknown): boolean {
+  return typeof state === 'object' && state !== null && 'stateDict' in state && typeof state.stateDict === 'function';
 }
 
 /**
@@ -71,7 +84,7 @@ const wrappers = ['module.', '_orig_mod.'];
 /** Finds a source for every entry of a module's own; `optional` keys may be missing. */
 export function match(
   own: readonly (readonly [key: string, target: Tensor])[],
-  { state: given, complaints: found, reshapedKeys, aliases, layout }: Loading,
+  { state: given, complaints: found, reshapedKeys, aliases, layout, stranger }: Loading,
   optional: ReadonlySet<string>,
   strict: boolean,
 ): Match {
@@ -88,9 +101,14 @@ export function match(
     return [{ key, target, source: fitting }];
   });
   const mismatches = copies.filter(({ target, source }) => !sameShape(target.shape, source.shape));
+  const missing = strict && missingKeys.length > 0;
+  const unexpected = strict && unexpectedKeys.length > 0;
+  // PyTorch names all; of another model's none is of use.
+  const most = stranger === null ? Infinity : 20;
   const complaints = [
-    ...(strict && missingKeys.length > 0 ? [`Missing key(s) in state_dict: ${quoted(missingKeys, aliases)}. `] : []),
-    ...(strict && unexpectedKeys.length > 0 ? [`Unexpected key(s) in state_dict: ${quoted(unexpectedKeys)}. `] : []),
+    ...(stranger !== null && (missing || unexpected) ? [`These are the keys of ${stranger}: load them into one.`] : []),
+    ...(missing ? [`Missing key(s) in state_dict: ${quoted(missingKeys, most, aliases)}. `] : []),
+    ...(unexpected ? [`Unexpected key(s) in state_dict: ${quoted(unexpectedKeys, most)}. `] : []),
     ...found,
     ...strangers.map(
       (key) => `While copying the parameter named "${key}", expected a Tensor but got ${showGiven(given.get(key))}.`,
@@ -105,8 +123,9 @@ export function match(
   return { missingKeys, unexpectedKeys, reshapedKeys, layout, mismatched, copies, complaints };
 }
 
-function quoted(keys: readonly string[], aliases: ReadonlyMap<string, string> = new Map()): string {
-  return keys.map((key) => `"${key}"${aliasOf(key, aliases)}`).join(', ');
+function quoted(keys: readonly string[], most: number, aliases: ReadonlyMap<string, string> = new Map()): string {
+  const named = keys.slice(0, most).map((key) => `"${key}"${aliasOf(key, aliases)}`).join(', ');
+  return keys.length > most ? `${named} and ${keys.length - most} more` : named;
 }
 
 /** The name that the checkpoint's writer would look for. */

@@ -110,6 +110,7 @@ function convolve(rank: number, x: Tensor, weight: Tensor, options: ConvOptions)
       'shape',
       `Given groups=${groups}, weight of size [${weight.shape.join(', ')}], expected input[${x.shape.join(', ')}] to have ` +
         `${perGroup * groups} channels, but got ${inChannels} channels instead` +
+        (inChannels === perGroup * groups ? '' : channelsLastHint(x.shape, rank, perGroup * groups)) +
         (outChannels % groups === 0 ? '' : `; out channels ${outChannels} must be divisible by groups ${groups}`),
       { groups, weight: weight.shape, input: x.shape },
     );
@@ -133,6 +134,14 @@ function convolve(rank: number, x: Tensor, weight: Tensor, options: ConvOptions)
     ...output.slice(-rank),
   ]);
   return finish(name, y, x.rank === rank + 1, options.bias ?? null, outChannels, rank);
+}
+
+/** What may be meant where the last axis has as many as there should be channels. */
+function channelsLastHint(shape: readonly number[], rank: number, channels: number): string {
+  if (shape.at(-1) !== channels) return '';
+  const [batch, ...positions] = shape.length === rank + 2 ? [[0], 1, 2, 3] : [[], 0, 1, 2];
+  const axes = [...batch, shape.length - 1, ...positions.slice(0, rank)];
+  return `: the last axis has ${channels}; permute the channels first, x.permute([${axes.join(', ')}])`;
 }
 
 function convolveTransposed(rank: number, x: Tensor, weight: Tensor, options: ConvTransposeOptions): Tensor {

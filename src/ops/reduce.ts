@@ -2,10 +2,10 @@
 // movement and elementwise.
 
 import { noGrad, record } from '../autograd.js';
-import { KeelError, showShape } from '../errors.js';
+import { KeelError, showShape, showValue } from '../errors.js';
 import type { ReduceOp } from '../kernels/kernels.js';
 import { scope, type Tensor } from '../tensor.js';
-import { checkFloats, dimensionMask } from './check.js';
+import { checkFloats, checkOptions, dimensionMask } from './check.js';
 import { abs, div, eq, mul, ne, or, pow, sign, sub, where } from './elementwise.js';
 import { expand, reduceBy, reshape, sumTo, to } from './movement.js';
 
@@ -25,6 +25,7 @@ export interface ReduceOptions {
  * tensor([[1, 2], [3, 4]]).sum(0).toArray(); // [4, 6]
  */
 export function sum(x: Tensor, dims?: Dims | null, options?: ReduceOptions): Tensor {
+  checkFlags('sum', options);
   const axes = plan('sum', x, dims, options);
   return scope(() => reshape(sumTo(x, axes.kept), axes.shape));
 }
@@ -37,6 +38,7 @@ export function sum(x: Tensor, dims?: Dims | null, options?: ReduceOptions): Ten
  * tensor([[1, 2], [3, 4]]).mean(1, { keepdim: true }).toArray(); // [[1.5], [3.5]]
  */
 export function mean(x: Tensor, dims?: Dims | null, options?: ReduceOptions): Tensor {
+  checkFlags('mean', options);
   const axes = plan('mean', x, dims, options);
   const y = reduceBy('mean', x, axes.mask, axes.kept);
   const { shape } = x;
@@ -59,8 +61,10 @@ export function mean(x: Tensor, dims?: Dims | null, options?: ReduceOptions): Te
 export function variance(
   x: Tensor,
   dims?: Dims | null,
-  { unbiased = true, ...options }: ReduceOptions & { readonly unbiased?: boolean } = {},
+  options: ReduceOptions & { readonly unbiased?: boolean } = {},
 ): Tensor {
+  checkFlags('var', options, ['unbiased', 'keepdim']);
+  const { unbiased = true } = options;
   return reduced(unbiased ? 'unbiased_variance' : 'variance', x, dims, options, (dy, n, { x: saved, mask }) => {
     const deviation = sub(saved, mean(saved, axesOf(mask), { keepdim: true }));
     return mul(dy, mul(deviation, 2 / (unbiased ? n - 1 : n)));
@@ -75,6 +79,7 @@ export function variance(
  * tensor([[1, 5], [4, 2]]).max(1).toArray(); // [5, 4]
  */
 export function max(x: Tensor, dims?: Dims | null, options?: ReduceOptions): Tensor {
+  checkFlags('max', options);
   return reduced('max', nonEmpty('max', x, dims), dims, options, sharedByEqual);
 }
 
@@ -86,6 +91,7 @@ export function max(x: Tensor, dims?: Dims | null, options?: ReduceOptions): Ten
  * tensor([[1, 5], [4, 2]]).min(0).toArray(); // [1, 2]
  */
 export function min(x: Tensor, dims?: Dims | null, options?: ReduceOptions): Tensor {
+  checkFlags('min', options);
   return reduced('min', nonEmpty('min', x, dims), dims, options, sharedByEqual);
 }
 
@@ -101,6 +107,7 @@ export function vectorNorm(x: Tensor, p = 2, dims?: Dims | null, options?: Reduc
   if (typeof p !== 'number' || Number.isNaN(p)) {
     throw new KeelError('argument', `vectorNorm: p must be a number or ±Infinity, got ${String(p)}`, { p });
   }
+  checkFlags('vectorNorm', options);
   return scope(() => lengthOf(x, p, dims, options));
 }
 
@@ -129,6 +136,16 @@ function lengthOf(x: Tensor, p: number, dims: Dims | null | undefined, options: 
     const ratio = div(where(zero, 1, abs(saved)), where(eq(length, 0), 1, length));
     return mul(dy, where(zero, 0, mul(sign(saved), pow(ratio, p - 1))));
   });
+}
+
+/** Refuses options that are none, as `true` in keepdim's place, and those that are no boolean. */
+function checkFlags(name: string, options: ReduceOptions = {}, known: readonly string[] = ['keepdim']): void {
+  checkOptions(name, options, known);
+  for (const [option, value] of Object.entries(options)) {
+    if (typeof value === 'boolean' || value === undefined) continue;
+    const message = `${name}: ${option} must be true or false, got ${showValue(value)}`;
+    throw new KeelError('argument', message, { [option]: value });
+  }
 }
 
 interface Axes {

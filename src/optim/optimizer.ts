@@ -4,7 +4,7 @@
 import { detach } from '../autograd.js';
 import { KeelError, showGiven, showShape } from '../errors.js';
 import { optionsOf } from '../nn/check.js';
-import { snakeCase } from '../nn/module.js';
+import { Module, snakeCase } from '../nn/module.js';
 import { checkBackend } from '../ops/check.js';
 import { Tensor } from '../tensor.js';
 import {
@@ -233,7 +233,9 @@ export function checkNotNegative(what: string, value: number): void {
 }
 
 function listOf<T>(given: Iterable<T>): T[] {
-  if (typeof given === 'object' && given !== null && !(given instanceof Tensor) && Symbol.iterator in given) return [...given];
+  const isList = typeof given === 'object' && given !== null && Symbol.iterator in given;
+  // A Sequential is iterable too.
+  if (isList && !(given instanceof Tensor || given instanceof Module)) return [...given];
   const message = 'params argument given to the optimizer should be an iterable of Tensors or dicts, but got';
   throw new KeelError('argument', `${message} ${showGiven(given)}: give model.parameters()`, { given });
 }
@@ -249,7 +251,9 @@ function mixed(given: unknown): KeelError {
 
 function checkParameter(param: unknown, i: number): asserts param is Tensor {
   if (!(param instanceof Tensor)) {
-    const message = `optimizer can only optimize Tensors, but one of the params is ${showGiven(param)}, at ${i}`;
+    // From a list of modules, and from namedParameters().
+    const hint = param instanceof Module || Array.isArray(param) ? ': give model.parameters()' : '';
+    const message = `optimizer can only optimize Tensors, but one of the params is ${showGiven(param)}, at ${i}${hint}`;
     throw new KeelError('argument', message, { index: i, given: param });
   }
   checkHeld(param, i);

@@ -60,6 +60,7 @@ export async function runCheckpoint(model: ModelJson, path: string, expected: Re
 
 /** The models that JSON files of a folder describe, by name. */
 export async function modelsIn(folder: string): Promise<ModelJson[]> {
+  if (!existsSync(folder)) throw new Error(`there is no folder ${folder}: npm run model -- test/models runs those that are here`);
   const files = (await readdir(folder)).filter((file) => file.endsWith('.json')).sort();
   const models = await Promise.all(
     files.map(async (file) => modelJson(basename(file, '.json'), parseJson(await readFile(join(folder, file), 'utf8')))),

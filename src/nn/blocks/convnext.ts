@@ -6,7 +6,7 @@ import { add, mul } from '../../ops/elementwise.js';
 import { permute } from '../../ops/movement.js';
 import { mean } from '../../ops/reduce.js';
 import { truncNormal } from '../../random.js';
-import { scope, type Tensor } from '../../tensor.js';
+import { sameShape, scope, type Tensor } from '../../tensor.js';
 import { GELU } from '../activation.js';
 import { checkCount, checkImages, checkList, checkNumber, checkProbability, optionsOf } from '../check.js';
 import { ModuleList, Sequential } from '../containers.js';
@@ -195,6 +195,7 @@ export class ConvNeXt extends Module {
   /** The image features before the pool: (N, dims.at(-1), H′, W′). */
   features(x: Tensor): Tensor {
     checkImages('ConvNeXt', x);
+    checkExtents(x.shape, this.downsampleLayers);
     return scope(() => {
       let y = x;
       [...this.stages].forEach((stage, i) => {
@@ -212,6 +213,21 @@ export class ConvNeXt extends Module {
   protected override adaptState(loading: Loading, prefix: string): void {
     adaptLayout('ConvNeXt', this, loading, prefix);
   }
+}
+
+/** Each convolution on the way down needs an image as large as its kernel, which is its stride. */
+function checkExtents(shape: readonly number[], downsampleLayers: Module): void {
+  const steps = downsampleLayers.modules().filter((module) => module instanceof Conv2d);
+  // Others, which somebody put there, say for themselves what they need, as does the first for other channels.
+  if (!steps.every(({ kernelSize, stride }) => sameShape(kernelSize, stride)) || steps[0]?.inChannels !== shape[1]) return;
+  const least = steps.reduce((size, { stride: [step = 1] }) => size * step, 1);
+  const [height = 0, width = 0] = shape.slice(2);
+  if (height >= least && width >= least) return;
+  const [patch = 1] = steps[0]?.stride ?? [];
+  const message =
+    `Kernel size can't be greater than actual input size: ConvNeXt with patch ${patch} and ${steps.length} stages takes images ` +
+    `from ${least} × ${least}, got ${height} × ${width}; resize them, or make it with a smaller patch or fewer stages`;
+  throw new KeelError('shape', message, { least, height, width });
 }
 
 function pixelNorm(eps: number): MakeNorm {

@@ -100,6 +100,7 @@ export function adaptLayout(model: LayoutModel, module: Module, loading: Loading
   const found = recognize(keys, null, [model], prefix === '');
   const table = layoutTables[model];
   const [own = 'timm'] = table.layouts;
+  if (found === null && prefix === '') loading.stranger = strangerOf(keys);
   if (found === null || (found.layout === own && found.prefix === '')) return;
   loading.layout = found.prefix + found.layout;
   for (const key of keys) {
@@ -123,6 +124,12 @@ export function adaptLayout(model: LayoutModel, module: Module, loading: Loading
     const name = placed === null ? null : nameOf(found.layout, placed);
     if (name !== null) aliases.set(prefix + key, prefix + found.prefix + name);
   }
+}
+
+/** `a ResNet (torchvision layout)`, for the keys of another model than the one that they should be of. */
+function strangerOf(keys: readonly string[]): string | null {
+  const found = recognize(keys);
+  return found === null ? null : `a ${found.model} (${found.layout} layout)`;
 }
 
 const wrappers = ['module.', '_orig_mod.', 'model.'];

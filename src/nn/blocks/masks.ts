@@ -2,11 +2,11 @@
 // May import errors, create, tensor, ops and sdpa.
 
 import { constant, zeros } from '../../create.js';
-import { KeelError } from '../../errors.js';
+import { KeelError, showGiven } from '../../errors.js';
 import { checkFloats } from '../../ops/check.js';
 import { add, or, where } from '../../ops/elementwise.js';
 import { cat, reshape, toBackend } from '../../ops/movement.js';
-import { sameShape, scope, type Tensor } from '../../tensor.js';
+import { sameShape, scope, Tensor } from '../../tensor.js';
 import { pythonTuple } from '../module.js';
 import { checkMaskKind } from './sdpa.js';
 
@@ -35,9 +35,19 @@ export interface Extents {
   readonly keys: number;
 }
 
+/** Refuses an input that is missing or no tensor, by its name. */
+export function checkInputs(owner: string, inputs: Readonly<Record<string, Tensor>>, hint = ''): void {
+  for (const [name, x] of Object.entries(inputs)) {
+    if (x instanceof Tensor) continue;
+    const message = `${owner}.forward(${Object.keys(inputs).join(', ')}) takes a Tensor as ${name}, got ${showGiven(x)}${hint}`;
+    throw new KeelError('argument', message, { input: name, given: x });
+  }
+}
+
 /** The sizes of a pass, once everything that it sees fits the module and each other. */
 export function checkAttention(seen: Seen, made: Made): Extents {
   const { query, key, value } = seen;
+  checkInputs('MultiheadAttention', { query, key, value }, ': attention of x to itself is forward(x, x, x)');
   checkFloats('MultiheadAttention', [query, key, value]);
   if (seen.keyPaddingMask !== null) checkMaskKind('key_padding_mask', seen.keyPaddingMask, query);
   if (seen.attnMask !== null) checkMaskKind('attn_mask', seen.attnMask, query);

@@ -12,7 +12,7 @@ import { xavierUniform_ } from '../init.js';
 import type { Layer } from '../layers.js';
 import { checkModule, Module } from '../module.js';
 import { LayerNorm } from '../norm.js';
-import { tokensOf } from './masks.js';
+import { checkInputs, tokensOf } from './masks.js';
 import { makeNorm } from './normlayer.js';
 import { causalMask, checkMaskKind } from './sdpa.js';
 import {
@@ -119,6 +119,7 @@ export class TransformerDecoder<T extends DecoderLayerModule = TransformerDecode
       tgtMask: null, memoryMask: null, tgtKeyPaddingMask: null, memoryKeyPaddingMask: null, tgtIsCausal: null,
       memoryIsCausal: false,
     });
+    checkInputs('TransformerDecoder', { tgt, memory });
     const pass = { ...masks, tgtIsCausal: tgtIsCausal ?? false };
     return scope(() => {
       let x = tgt;
@@ -239,6 +240,7 @@ export class Transformer extends Module {
   }
 
   private checkInputs(src: Tensor, tgt: Tensor): void {
+    checkInputs('Transformer', { src, tgt });
     checkFloats('Transformer', [src, tgt]);
     const data = { src: src.shape, tgt: tgt.shape, dModel: this.dModel };
     const shapes = `src has torch.Size([${src.shape.join(', ')}]) and tgt torch.Size([${tgt.shape.join(', ')}])`;
