@@ -374,3 +374,17 @@ function apart(actual: Tensor | null | undefined, values: string, share: number)
 function numbers(text: string): number[] {
   return text.split(' ').filter(Boolean).map((number) => Number(number.replace('inf', 'Infinity')));
 }
+
+test.each([
+  ['tgtMask', { tgtMask: zeros([3, 3]) }, 'The shape of the 2D attn_mask is torch.Size([3, 3]), but should be (4, 4).'],
+  ['tgtKeyPaddingMask', { tgtKeyPaddingMask: zeros([2, 5]) }, 'Expected key_padded_mask.shape[1] to be 4, but got 5'],
+  ['memoryMask', { memoryMask: zeros([4, 4]) }, 'The shape of the 2D attn_mask is torch.Size([4, 4]), but should be (4, 5).'],
+  ['memoryKeyPaddingMask', { memoryKeyPaddingMask: zeros([2, 4]) }, 'Expected key_padded_mask.shape[1] to be 5, but got 4'],
+] as const)('a wrong %s is refused before the encoder runs', (_, masks, words) => {
+  const model = new Transformer({ dModel: 8, nhead: 2, numEncoderLayers: 1, numDecoderLayers: 1, dimFeedforward: 8 });
+  let passes = 0;
+  model.encoder.registerForwardPreHook(() => void passes++);
+  const error = refusal(() => model.forward(zeros([5, 2, 8]), zeros([4, 2, 8]), masks));
+  expect(error.message).toContain(words);
+  expect(passes).toBe(0);
+});

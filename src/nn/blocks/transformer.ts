@@ -12,7 +12,7 @@ import { xavierUniform_ } from '../init.js';
 import type { Layer } from '../layers.js';
 import { checkModule, Module } from '../module.js';
 import { LayerNorm } from '../norm.js';
-import { checkInputs, tokensOf } from './masks.js';
+import { checkAttention, checkInputs, tokensOf } from './masks.js';
 import { makeNorm } from './normlayer.js';
 import { causalMask, checkMaskKind } from './sdpa.js';
 import {
@@ -233,10 +233,21 @@ export class Transformer extends Module {
       memoryKeyPaddingMask: null, srcIsCausal: null, tgtIsCausal: null, memoryIsCausal: false,
     });
     this.checkInputs(src, tgt);
+    this.checkMasks(src, tgt, pass);
     return scope(() => {
       const memory = this.encoder.forward(src, { mask: srcMask, srcKeyPaddingMask, isCausal: srcIsCausal });
       return this.decoder.forward(tgt, memory, pass);
     });
+  }
+
+  /** What the decoder would refuse is refused before the encoder runs; a decoder of the caller's own may want other masks. */
+  private checkMasks(src: Tensor, tgt: Tensor, pass: TransformerPass): void {
+    if (!(this.encoder instanceof TransformerEncoder && this.decoder instanceof TransformerDecoder)) return;
+    const { dModel, nhead, batchFirst } = this;
+    const made = { embedDim: dModel, kdim: dModel, vdim: dModel, numHeads: nhead, batchFirst };
+    const { tgtMask = null, tgtKeyPaddingMask = null, memoryMask = null, memoryKeyPaddingMask = null } = pass;
+    checkAttention({ query: tgt, key: tgt, value: tgt, attnMask: tgtMask, keyPaddingMask: tgtKeyPaddingMask }, made);
+    checkAttention({ query: tgt, key: src, value: src, attnMask: memoryMask, keyPaddingMask: memoryKeyPaddingMask }, made);
   }
 
   private checkInputs(src: Tensor, tgt: Tensor): void {
