@@ -147,7 +147,13 @@ export class Tensor {
     return this.shape.length;
   }
 
-  /** The elements, without a copy; valid until the next operation. */
+  /**
+   * The elements, without a copy; valid until the next operation.
+   *
+   * @example
+   * const { data } = ones([2]); // of the dtype's own array: which it is, instanceof tells the compiler too
+   * const floats = data instanceof Float32Array ? data : Float32Array.from(data, Number);
+   */
   get data(): Data {
     const view = this.storage.kernels.view(this.storage.handle);
     if (view !== null) return view;
@@ -162,7 +168,11 @@ export class Tensor {
     return this.storage.kernels.read(this.storage.handle);
   }
 
-  /** The elements as nested arrays; a scalar gives a bare number. int64 elements must be below 2⁵³, bools become booleans. */
+  /**
+   * The elements as nested arrays; a scalar gives a bare number. int64 elements must be below 2⁵³, bools become booleans.
+   * How deep they are nested is no part of a tensor's type: one element is `x.select(0, i).select(0, j).item()`, and all of
+   * them in one list are `[...x.data]`.
+   */
   toArray(): Nested {
     const values = Array.from(this.data, this.#plain, this);
     const nest = (axis: number, from: number, count: number): Nested => {

@@ -89,6 +89,8 @@ describe('npm run model', () => {
 
   test('a folder without models', async () => {
     await expect(runModels(join(folder, 'broken'), null, () => {})).rejects.toThrow('holds no models');
+    await expect(runModels(join(folder, 'absent'), null, () => {})).rejects.toThrow('there is no folder');
+    await expect(runModels(join(folder, 'vit.json'), null, () => {})).rejects.toThrow('there is no folder');
   });
 });
 

@@ -1,6 +1,6 @@
 // The models of a folder, one after another. May import 'evenkeel' and 'evenkeel/io'.
 
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { load, writeSafetensors, type Elements } from 'evenkeel/io';
@@ -60,7 +60,9 @@ export async function runCheckpoint(model: ModelJson, path: string, expected: Re
 
 /** The models that JSON files of a folder describe, by name. */
 export async function modelsIn(folder: string): Promise<ModelJson[]> {
-  if (!existsSync(folder)) throw new Error(`there is no folder ${folder}: npm run model -- test/models runs those that are here`);
+  if (!existsSync(folder) || !statSync(folder).isDirectory()) {
+    throw new Error(`there is no folder ${folder}: npm run model -- test/models runs the models that are here`);
+  }
   const files = (await readdir(folder)).filter((file) => file.endsWith('.json')).sort();
   const models = await Promise.all(
     files.map(async (file) => modelJson(basename(file, '.json'), parseJson(await readFile(join(folder, file), 'utf8')))),
