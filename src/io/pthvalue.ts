@@ -11,8 +11,8 @@ import { MOST_LEVELS } from './tree.js';
 
 /**
  * What `torch.save` was given. An OrderedDict, as state dicts are, becomes a Map; another dict an object, where its keys are
- * texts and whole numbers, else a Map; tuples and sets become lists; bytes a Uint8Array; whole numbers beyond 2⁵³ bigints; a
- * dtype its name. A value of a class that is not read, as `argparse.Namespace`, becomes `{ unread: 'argparse.Namespace' }`.
+ * texts and whole numbers, else a Map; tuples and sets become lists; bytes a Uint8Array (of protocol 2 a text of as many
+ * characters); whole numbers beyond 2⁵³ bigints; a dtype its name. A value of a class that is not read, as `argparse.Namespace`, becomes `{ unread: 'argparse.Namespace' }`.
  *
  * @throws KeelError [file] as {@link readPth}, and for containers that hold themselves or nest deeper than 64 levels.
  */
@@ -33,16 +33,14 @@ export async function readPthValue(source: ByteSource): Promise<unknown> {
   return convert(root, (tensor) => tensors.get(names.get(tensor) ?? '') ?? null);
 }
 
-/** Containers that stand in several places are converted once: lists of lists twice, twice, ... would have no end. */
+/** What stands in several places is converted once: lists of lists twice, twice, ... would have no end. */
 function convert(root: unknown, tensorOf: (tensor: PickledTensor, path: string) => Tensor | null): unknown {
   const done = new Map<unknown, unknown>();
   const open = new Set<unknown>();
 
   const of = (value: unknown, path: string): unknown => {
     if (value instanceof PickledTensor) return tensorOf(value, path);
-    if (value instanceof Opaque) return { unread: value.name };
     if (value instanceof Global) return value.name;
-    if (value instanceof Uint8Array) return new Uint8Array(value);
     if (typeof value !== 'object' || value === null) return value;
     if (done.has(value)) return done.get(value);
     if (open.has(value) || open.size === MOST_LEVELS) {
@@ -56,6 +54,8 @@ function convert(root: unknown, tensorOf: (tensor: PickledTensor, path: string) 
     return made;
   };
   const containerOf = (value: object, path: string): unknown => {
+    if (value instanceof Opaque) return { unread: value.name };
+    if (value instanceof Uint8Array) return new Uint8Array(value);
     if (Array.isArray(value)) return value.map((item, i) => of(item, join(path, i)));
     if (value instanceof Tuple) return value.items.map((item, i) => of(item, join(path, i)));
     if (value instanceof Set) return Array.from(value, (item, i) => of(item, join(path, i)));
