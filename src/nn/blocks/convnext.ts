@@ -216,8 +216,8 @@ export class ConvNeXt extends Module {
 }
 
 /** Each convolution on the way down needs an image as large as its kernel, which is its stride. */
-function checkExtents(shape: readonly number[], downsampleLayers: Module): void {
-  const steps = downsampleLayers.modules().filter((module) => module instanceof Conv2d);
+function checkExtents(shape: readonly number[], downsampleLayers: ModuleList<Sequential>): void {
+  const steps = [...downsampleLayers].flatMap((layers) => [...layers].filter((layer) => layer instanceof Conv2d));
   // Others, which somebody put there, say for themselves what they need, as does the first for other channels.
   if (!steps.every(({ kernelSize, stride }) => sameShape(kernelSize, stride)) || steps[0]?.inChannels !== shape[1]) return;
   const least = steps.reduce((size, { stride: [step = 1] }) => size * step, 1);
