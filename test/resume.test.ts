@@ -40,18 +40,25 @@ const stopped = (name: string): Promise<Stopped> => loadCheckpoint(fileURLToPath
 describe.each(places)('PyTorch\'s training goes on: %s %s', (backend, dtype, rtol) => {
   // Other settings than the file's, which it brings along.
   test.each([
-    ['sgd', ([a, b, c]: readonly Tensor[]) => new SGD([a!, b!, c!])],
-    ['adamw', ([a, b, c]: readonly Tensor[]) => new AdamW([{ params: a! }, { params: [b!, c!] }])],
-  ] as const)('%s', async (name, make) => {
+    ['sgd', ([a, b, c]: readonly Tensor[]) => new SGD([a!, b!, c!]), (optimizer: Scheduled) => new StepLR(optimizer, { stepSize: 9 })],
+    [
+      'adamw',
+      ([a, b, c]: readonly Tensor[]) => new AdamW([{ params: a! }, { params: [b!, c!] }]),
+      (optimizer: Scheduled) => new CosineAnnealingLR(optimizer, { tMax: 99 }),
+    ],
+  ] as const)('%s', async (name, make, schedules) => {
     useBackend(backend);
-    const { model, optimizer: state, epoch, next } = await stopped(name);
+    const { model, optimizer: state, schedule: scheduled, epoch, next } = await stopped(name);
     const params = new Map([...model].map(([key, x]) => [key, tensor(Float64Array.from(x.data, Number), x.shape, { dtype, requiresGrad: true })]));
     const optimizer = make([...params.values()]);
+    const schedule = schedules(optimizer);
     optimizer.loadStateDict(state);
+    schedule.loadStateDict(scheduled);
     expect([epoch, next.after.length]).toEqual([3, 5]);
     next.after.forEach((after, step) => {
       for (const [key, x] of params) x.grad = next.gradients[step]![key]!.to(dtype);
       optimizer.step();
+      schedule.step();
       for (const [key, x] of params) {
         expect([step, key, closeness(x.data, after[key]!.data, { rtol, atol: rtol })]).toEqual([step, key, null]);
       }

@@ -12,7 +12,8 @@ import { MOST_LEVELS } from './tree.js';
 /**
  * What `torch.save` was given. An OrderedDict, as state dicts are, becomes a Map; another dict an object, where its keys are
  * texts and whole numbers, else a Map; tuples and sets become lists; bytes a Uint8Array (of protocol 2 a text of as many
- * characters); whole numbers beyond 2⁵³ bigints; a dtype its name. A value of a class that is not read, as `argparse.Namespace`, becomes `{ unread: 'argparse.Namespace' }`.
+ * characters); whole numbers beyond 2⁵³ bigints; a dtype its name; and a value of a class that is not read, as
+ * `argparse.Namespace`, becomes `{ unread: 'argparse.Namespace' }`.
  *
  * @throws KeelError [file] as {@link readPth}, and for containers that hold themselves or nest deeper than 64 levels.
  */

@@ -117,9 +117,9 @@ export abstract class LRScheduler {
   }
 }
 
-/** As PyTorch calls what is nobody's affair. */
+/** PyTorch's keys. */
 function keyOf(name: string): string {
-  return name === 'lastLr' ? '_last_lr' : snakeCase(name);
+  return { lastLr: '_last_lr', tMax: 'T_max' }[name] ?? snakeCase(name);
 }
 
 /** Options of {@link StepLR}. */

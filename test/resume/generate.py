@@ -2,7 +2,7 @@
 
     /usr/bin/python3 test/resume/generate.py      (PyTorch 1.13.0a0)
 
-Each holds model and optimizer after 3 steps, the state of the generator, and for the 5 steps that follow, under 'next', the
+Each holds model, optimizer and schedule after 3 steps, the state of the generator, and for the 5 steps that follow, under 'next', the
 gradients, every parameter after each step, and the numbers that the generator draws. Values that the steps start from are
 float32, and the arithmetic is float64.
 """
@@ -21,10 +21,11 @@ def drawn(shape):
     return torch.randn(shape).float().double()
 
 
-def train(name, make):
+def train(name, make, make_schedule):
     torch.manual_seed(7)
     model = collections.OrderedDict((key, drawn(shape).requires_grad_()) for key, shape in SHAPES.items())
     optimizer = make(model)
+    schedule = make_schedule(optimizer)
     gradients, after, saved = [], [], {}
     for step in range(STOP + MORE):
         if step == STOP:
@@ -33,6 +34,7 @@ def train(name, make):
             saved = copy.deepcopy({
                 'model': collections.OrderedDict((key, value.detach()) for key, value in model.items()),
                 'optimizer': optimizer.state_dict(),
+                'schedule': schedule.state_dict(),
                 'epoch': STOP,
                 'best': float('inf'),
                 'classes': ('cat', 'dog'),
@@ -44,6 +46,7 @@ def train(name, make):
             value.grad = drawn(value.shape)
         gradients.append({key: value.grad for key, value in model.items()})
         optimizer.step()
+        schedule.step()
         after.append({key: value.detach().clone() for key, value in model.items()})
     torch.save({**saved, 'next': {'gradients': gradients[STOP:], 'after': after[STOP:], **drawn_next}}, path(name))
 
@@ -52,8 +55,9 @@ def path(name):
     return Path(__file__).with_name(f'{name}.pth')
 
 
-train('sgd', lambda model: torch.optim.SGD(model.values(), lr=0.1, momentum=0.9, dampening=0.1, weight_decay=0.01))
+train('sgd', lambda model: torch.optim.SGD(model.values(), lr=0.1, momentum=0.9, dampening=0.1, weight_decay=0.01),
+      lambda optimizer: torch.optim.lr_scheduler.StepLR(optimizer, 2, gamma=0.5))
 train('adamw', lambda model: torch.optim.AdamW([
     {'params': [model['fc.weight']], 'weight_decay': 0.3},
     {'params': [model['fc.bias'], model['norm.weight']], 'lr': 0.02, 'betas': (0.8, 0.95)},
-], lr=0.05, weight_decay=0))
+], lr=0.05, weight_decay=0), lambda optimizer: torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 6, eta_min=0.001))
