@@ -1,6 +1,6 @@
 """Writes sgd.pth and adamw.pth: trainings that PyTorch stopped after 3 steps, as scripts keep them, and how it went on.
 
-    /usr/bin/python3 test/resume/generate.py      (PyTorch 1.13.0a0)
+    python test/resume/generate.py      (PyTorch 1.13.0a0)
 
 Each holds model, optimizer and schedule after 3 steps, the state of the generator, and for the 5 steps that follow, under 'next', the
 gradients, every parameter after each step, and the numbers that the generator draws. Values that the steps start from are
