@@ -12,6 +12,7 @@ import { named } from './load.js';
 import { readPthValue } from './pthvalue.js';
 import { replaceFile } from './replace.js';
 import { openSafetensors } from './safetensors.js';
+import { writeSafetensors } from './safetensorswriter.js';
 import { type FileSource, nameOf, wholeOf } from './source.js';
 import { MOST_JSON_LEVELS, treeOf, valueOf } from './tree.js';
 
@@ -48,13 +49,20 @@ export async function saveCheckpoint(path: string | URL, values: object): Promis
   if (!String(path).endsWith('.safetensors')) {
     throw new KeelError('argument', `a checkpoint is a safetensors file: end '${String(path)}' in .safetensors`, { path: String(path) });
   }
-  if (!isRecord(values) || values instanceof Tensor) {
-    const message = `saveCheckpoint takes values by name, such as { model: model.stateDict() }, got ${showGiven(values)}`;
-    throw new KeelError('argument', message, {});
-  }
-  const { json, tensors } = treeOf(values);
-  const metadata = { format: 'pt', [ENTRY]: JSON.stringify({ version: VERSION, value: json }) };
-  await replaceFile(path, safetensorsChunks(tensors, { floats: 'float32', metadata }));
+  const { tensors, options } = described(values);
+  await replaceFile(path, safetensorsChunks(tensors, options));
+}
+
+/**
+ * The bytes of the file that {@link saveCheckpoint} writes, for where there is no file system; {@link loadCheckpoint} reads
+ * them. Errors as there, but for [modified] and [file].
+ *
+ * @example
+ * const bytes = writeCheckpoint({ model: model.stateDict(), optimizer: optimizer.stateDict() });
+ */
+export function writeCheckpoint(values: object): Uint8Array {
+  const { tensors, options } = described(values);
+  return writeSafetensors(tensors, options);
 }
 
 /**
@@ -89,6 +97,16 @@ export async function loadCheckpoint<T extends object = Checkpoint>(source: File
 /** The metadata entry, and the version of what it says. */
 const ENTRY = 'evenkeel.checkpoint';
 const VERSION = 1;
+
+function described(values: object) {
+  if (!isRecord(values) || values instanceof Tensor) {
+    const message = `a checkpoint takes values by name, such as { model: model.stateDict() }, got ${showGiven(values)}`;
+    throw new KeelError('argument', message, {});
+  }
+  const { json, tensors } = treeOf(values);
+  const metadata = { format: 'pt', [ENTRY]: JSON.stringify({ version: VERSION, value: json }) };
+  return { tensors, options: { floats: 'float32', metadata } as const };
+}
 
 async function readSaved(source: ByteSource): Promise<unknown> {
   const contents = await openSafetensors(source);

@@ -1,7 +1,7 @@
 // Public entry of 'evenkeel/io': tensors from and to files. May import errors and tensor.
 
 export { load, open, type LoadOptions, type OpenFile } from './load.js';
-export { loadCheckpoint, saveCheckpoint, type Checkpoint } from './checkpoint.js';
+export { loadCheckpoint, saveCheckpoint, writeCheckpoint, type Checkpoint } from './checkpoint.js';
 export { save } from './save.js';
 export { readNpy, writeNpy } from './npy.js';
 export { readPth, type PthOptions } from './pth.js';

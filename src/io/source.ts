@@ -134,5 +134,5 @@ interface OpenedFile {
 export function fileSystem(): FileSystem {
   const fs = builtins()?.('node:fs/promises');
   if (fs !== undefined) return fs;
-  throw fileError('there is no file system here: load from a URL, write with writeSafetensors or writeNpy', {});
+  throw fileError('there is no file system here: load from a URL, write with writeSafetensors, writeCheckpoint or writeNpy', {});
 }
