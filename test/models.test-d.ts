@@ -31,6 +31,13 @@ test('a head is any layer', () => {
   resnet.fc = new MultiheadAttention(4, 2);
 });
 
+test('a class of one\'s own may have a name of its own', () => {
+  class Wide extends LayerNorm {
+    static override readonly type = 'Wide';
+  }
+  expectTypeOf(new Wide(2)).toExtend<Layer>();
+});
+
 test('a Sequential holds layers of any class, or of the one that is said', () => {
   expectTypeOf(new Sequential(new Linear(2, 2), new ReLU())).toEqualTypeOf<Sequential<Layer>>();
   new Sequential(new Linear(2, 2)).append(new ReLU());

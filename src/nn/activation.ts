@@ -34,7 +34,7 @@ abstract class Rectifier extends Module {
  * new ReLU().forward(tensor([-1, 2])).toArray(); // [0, 2]
  */
 export class ReLU extends Rectifier {
-  static readonly type = 'ReLU';
+  static readonly type: string = 'ReLU';
 
   forward(x: Tensor): Tensor {
     return relu(x);
@@ -49,7 +49,7 @@ export class ReLU extends Rectifier {
  * new ReLU6().forward(tensor([-1, 2, 8])).toArray(); // [0, 2, 6]
  */
 export class ReLU6 extends Rectifier {
-  static readonly type = 'ReLU6';
+  static readonly type: string = 'ReLU6';
 
   forward(x: Tensor): Tensor {
     return relu6(x);
@@ -71,7 +71,7 @@ export interface LeakyReLUOptions extends InplaceOptions {
  * new LeakyReLU({ negativeSlope: 0.25 }).forward(tensor([-1, 2])).toArray(); // [-0.25, 2]
  */
 export class LeakyReLU extends Rectifier {
-  static readonly type = 'LeakyReLU';
+  static readonly type: string = 'LeakyReLU';
 
   readonly negativeSlope: number;
 
@@ -107,7 +107,7 @@ export interface ELUOptions extends InplaceOptions {
  * new ELU().forward(tensor([0, 2])).toArray(); // [0, 2]
  */
 export class ELU extends Rectifier {
-  static readonly type = 'ELU';
+  static readonly type: string = 'ELU';
 
   readonly alpha: number;
 
@@ -143,7 +143,7 @@ export interface GELUOptions {
  * new GELU().forward(tensor([0, 1])).toArray(); // [0, 0.8413...]
  */
 export class GELU extends Module {
-  static readonly type = 'GELU';
+  static readonly type: string = 'GELU';
 
   readonly approximate: 'none' | 'tanh';
 
@@ -169,7 +169,7 @@ export class GELU extends Module {
  * new SiLU().forward(tensor([0, 1])).toArray(); // [0, 0.7310...]
  */
 export class SiLU extends Rectifier {
-  static readonly type = 'SiLU';
+  static readonly type: string = 'SiLU';
 
   forward(x: Tensor): Tensor {
     return silu(x);
@@ -184,7 +184,7 @@ export class SiLU extends Rectifier {
  * new Sigmoid().forward(tensor([0])).toArray(); // [0.5]
  */
 export class Sigmoid extends Module {
-  static readonly type = 'Sigmoid';
+  static readonly type: string = 'Sigmoid';
 
   forward(x: Tensor): Tensor {
     return sigmoid(x);
@@ -199,7 +199,7 @@ export class Sigmoid extends Module {
  * new Tanh().forward(tensor([0])).toArray(); // [0]
  */
 export class Tanh extends Module {
-  static readonly type = 'Tanh';
+  static readonly type: string = 'Tanh';
 
   forward(x: Tensor): Tensor {
     return tanh(x);
@@ -223,7 +223,7 @@ export interface SoftplusOptions {
  * new Softplus().forward(tensor([0, 30])).toArray(); // [0.6931..., 30]
  */
 export class Softplus extends Module {
-  static readonly type = 'Softplus';
+  static readonly type: string = 'Softplus';
 
   readonly beta: number;
   readonly threshold: number;
@@ -255,7 +255,7 @@ export class Softplus extends Module {
  * new Softmax(-1).forward(tensor([[0, 0]])).toArray(); // [[0.5, 0.5]]
  */
 export class Softmax extends Module {
-  static readonly type = 'Softmax';
+  static readonly type: string = 'Softmax';
 
   readonly dim: number;
 
@@ -283,7 +283,7 @@ export class Softmax extends Module {
  * new LogSoftmax(-1).forward(tensor([[0, 0]])).toArray(); // [[-0.6931..., -0.6931...]]
  */
 export class LogSoftmax extends Module {
-  static readonly type = 'LogSoftmax';
+  static readonly type: string = 'LogSoftmax';
 
   readonly dim: number;
 

@@ -323,7 +323,7 @@ export class InstanceNorm3d extends InstanceNorm {
  * new FrozenBatchNorm2d(64).forward(randn([1, 64, 7, 7]));
  */
 export class FrozenBatchNorm2d extends NormLayer {
-  static readonly type = 'FrozenBatchNorm2d';
+  static readonly type: string = 'FrozenBatchNorm2d';
 
   readonly eps: number;
   weight: Buffer;

@@ -38,7 +38,7 @@ abstract class Indexed<T extends Module> extends Module {
  * new Sequential<Linear>(new Linear(4, 8), new Linear(8, 4))[0]?.weight; // of one class: what stands there is known
  */
 export class Sequential<T extends Layer = Layer> extends Indexed<T> {
-  static readonly type = 'Sequential';
+  static readonly type: string = 'Sequential';
 
   // Not inferred from the first layers, as others may be appended.
   constructor(...layers: readonly NoInfer<T>[]) {

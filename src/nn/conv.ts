@@ -145,7 +145,7 @@ abstract class Conv extends ConvBase {
  * new Conv1d(4, 8, 3, { padding: 'same' }).forward(randn([2, 4, 10])).shape; // [2, 8, 10]
  */
 export class Conv1d extends Conv {
-  static readonly type = 'Conv1d';
+  static readonly type: string = 'Conv1d';
 
   constructor(inChannels: number, outChannels: number, kernelSize: PerAxis, options: ConvLayerOptions = {}) {
     super(1, inChannels, outChannels, kernelSize, options);
@@ -168,7 +168,7 @@ export class Conv1d extends Conv {
  * new Conv2d(3, 8, 3, { stride: 2, padding: 1 }).forward(randn([1, 3, 32, 32])).shape; // [1, 8, 16, 16]
  */
 export class Conv2d extends Conv {
-  static readonly type = 'Conv2d';
+  static readonly type: string = 'Conv2d';
 
   constructor(inChannels: number, outChannels: number, kernelSize: PerAxis, options: ConvLayerOptions = {}) {
     super(2, inChannels, outChannels, kernelSize, options);
@@ -191,7 +191,7 @@ export class Conv2d extends Conv {
  * new Conv3d(1, 2, 3).forward(randn([1, 1, 4, 4, 4])).shape; // [1, 2, 2, 2, 2]
  */
 export class Conv3d extends Conv {
-  static readonly type = 'Conv3d';
+  static readonly type: string = 'Conv3d';
 
   constructor(inChannels: number, outChannels: number, kernelSize: PerAxis, options: ConvLayerOptions = {}) {
     super(3, inChannels, outChannels, kernelSize, options);
@@ -249,7 +249,7 @@ abstract class ConvTranspose extends ConvBase {
  * new ConvTranspose1d(4, 2, 3, { stride: 2 }).forward(randn([1, 4, 5])).shape; // [1, 2, 11]
  */
 export class ConvTranspose1d extends ConvTranspose {
-  static readonly type = 'ConvTranspose1d';
+  static readonly type: string = 'ConvTranspose1d';
 
   constructor(inChannels: number, outChannels: number, kernelSize: PerAxis, options: ConvTransposeLayerOptions = {}) {
     super(1, inChannels, outChannels, kernelSize, options);
@@ -269,7 +269,7 @@ export class ConvTranspose1d extends ConvTranspose {
  * new ConvTranspose2d(8, 3, 2, { stride: 2 }).forward(randn([1, 8, 4, 4])).shape; // [1, 3, 8, 8]
  */
 export class ConvTranspose2d extends ConvTranspose {
-  static readonly type = 'ConvTranspose2d';
+  static readonly type: string = 'ConvTranspose2d';
 
   constructor(inChannels: number, outChannels: number, kernelSize: PerAxis, options: ConvTransposeLayerOptions = {}) {
     super(2, inChannels, outChannels, kernelSize, options);
@@ -289,7 +289,7 @@ export class ConvTranspose2d extends ConvTranspose {
  * new ConvTranspose3d(2, 1, 2).forward(randn([1, 2, 3, 3, 3])).shape; // [1, 1, 4, 4, 4]
  */
 export class ConvTranspose3d extends ConvTranspose {
-  static readonly type = 'ConvTranspose3d';
+  static readonly type: string = 'ConvTranspose3d';
 
   constructor(inChannels: number, outChannels: number, kernelSize: PerAxis, options: ConvTransposeLayerOptions = {}) {
     super(3, inChannels, outChannels, kernelSize, options);

@@ -30,7 +30,7 @@ export interface DropPathOptions {
  * new DropPath(0.1).forward(randn([8, 16, 32])); // each of 8 samples whole or zeros
  */
 export class DropPath extends Module {
-  static readonly type = 'DropPath';
+  static readonly type: string = 'DropPath';
 
   readonly dropProb: number;
   readonly scaleByKeep: boolean;
@@ -71,7 +71,7 @@ export type DropMode = 'row' | 'batch';
  * new StochasticDepth(0.2, 'row').forward(randn([8, 96, 4, 4]));
  */
 export class StochasticDepth extends Module {
-  static readonly type = 'StochasticDepth';
+  static readonly type: string = 'StochasticDepth';
 
   readonly p: number;
   readonly mode: DropMode;

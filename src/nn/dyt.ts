@@ -31,7 +31,7 @@ export interface DyTOptions {
  * new DyT(32).forward(randn([2, 16, 32]));
  */
 export class DyT extends Module {
-  static readonly type = 'DyT';
+  static readonly type: string = 'DyT';
 
   readonly dim: number;
   readonly channelsLast: boolean;

@@ -34,7 +34,7 @@ export interface GRNOptions {
  * new GRN(32).forward(randn([2, 8, 8, 32]));
  */
 export class GRN extends Module {
-  static readonly type = 'GRN';
+  static readonly type: string = 'GRN';
 
   readonly dim: number;
   readonly eps: number;

@@ -86,7 +86,7 @@ export interface EmbeddingOptions {
  * new Embedding(10, 4).forward(randint(0, 10, [2, 3])).shape; // [2, 3, 4]
  */
 export class Embedding extends Module {
-  static readonly type = 'Embedding';
+  static readonly type: string = 'Embedding';
 
   readonly numEmbeddings: number;
   readonly embeddingDim: number;
@@ -145,7 +145,7 @@ function rowOf(paddingIdx: number, rows: number): number {
  * new Identity().forward(ones([2])).toArray(); // [1, 1]
  */
 export class Identity extends Module {
-  static readonly type = 'Identity';
+  static readonly type: string = 'Identity';
 
   forward(x: Tensor): Tensor {
     checkOperands('Identity', x);
@@ -170,7 +170,7 @@ export interface FlattenOptions {
  * new Flatten().forward(randn([2, 3, 4])).shape; // [2, 12]
  */
 export class Flatten extends Module {
-  static readonly type = 'Flatten';
+  static readonly type: string = 'Flatten';
 
   readonly startDim: number;
   readonly endDim: number;
@@ -211,7 +211,7 @@ export interface InplaceOptions {
  * new Dropout(0.1).forward(ones([2, 3]));
  */
 export class Dropout extends Module {
-  static readonly type = 'Dropout';
+  static readonly type: string = 'Dropout';
 
   readonly p: number;
   readonly inplace: boolean;

@@ -26,7 +26,7 @@ import type { Loading } from './state.js';
  * new LazyBatchNorm1d().forward(randn([2, 3])); // num_features is 3 from now on
  */
 export class LazyBatchNorm1d extends BatchNorm1d {
-  static override readonly type = 'LazyBatchNorm1d';
+  static override readonly type: string = 'LazyBatchNorm1d';
 
   constructor(options: RunningNormOptions = {}) {
     super(0, options);
@@ -51,7 +51,7 @@ export class LazyBatchNorm1d extends BatchNorm1d {
  * new LazyBatchNorm2d().forward(randn([2, 3, 4, 4])); // num_features is 3 from now on
  */
 export class LazyBatchNorm2d extends BatchNorm2d {
-  static override readonly type = 'LazyBatchNorm2d';
+  static override readonly type: string = 'LazyBatchNorm2d';
 
   constructor(options: RunningNormOptions = {}) {
     super(0, options);
@@ -76,7 +76,7 @@ export class LazyBatchNorm2d extends BatchNorm2d {
  * new LazyBatchNorm3d().forward(randn([2, 3, 4, 4, 4])); // num_features is 3 from now on
  */
 export class LazyBatchNorm3d extends BatchNorm3d {
-  static override readonly type = 'LazyBatchNorm3d';
+  static override readonly type: string = 'LazyBatchNorm3d';
 
   constructor(options: RunningNormOptions = {}) {
     super(0, options);
@@ -101,7 +101,7 @@ export class LazyBatchNorm3d extends BatchNorm3d {
  * new LazyInstanceNorm1d().forward(randn([2, 3, 4])); // num_features is 3 from now on
  */
 export class LazyInstanceNorm1d extends InstanceNorm1d {
-  static override readonly type = 'LazyInstanceNorm1d';
+  static override readonly type: string = 'LazyInstanceNorm1d';
 
   constructor(options: RunningNormOptions = {}) {
     super(0, { affine: true, trackRunningStats: true, ...options });
@@ -126,7 +126,7 @@ export class LazyInstanceNorm1d extends InstanceNorm1d {
  * new LazyInstanceNorm2d().forward(randn([2, 3, 4, 4])); // num_features is 3 from now on
  */
 export class LazyInstanceNorm2d extends InstanceNorm2d {
-  static override readonly type = 'LazyInstanceNorm2d';
+  static override readonly type: string = 'LazyInstanceNorm2d';
 
   constructor(options: RunningNormOptions = {}) {
     super(0, { affine: true, trackRunningStats: true, ...options });
@@ -151,7 +151,7 @@ export class LazyInstanceNorm2d extends InstanceNorm2d {
  * new LazyInstanceNorm3d().forward(randn([2, 3, 4, 4, 4])); // num_features is 3 from now on
  */
 export class LazyInstanceNorm3d extends InstanceNorm3d {
-  static override readonly type = 'LazyInstanceNorm3d';
+  static override readonly type: string = 'LazyInstanceNorm3d';
 
   constructor(options: RunningNormOptions = {}) {
     super(0, { affine: true, trackRunningStats: true, ...options });

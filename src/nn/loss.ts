@@ -207,7 +207,7 @@ export function mseLoss(input: Tensor, target: Tensor, options: MSELossOptions =
  * new CrossEntropyLoss({ labelSmoothing: 0.1 }).forward(randn([4, 10]), randint(0, 10, [4]));
  */
 export class CrossEntropyLoss extends Module {
-  static readonly type = 'CrossEntropyLoss';
+  static readonly type: string = 'CrossEntropyLoss';
 
   readonly ignoreIndex: number;
   readonly reduction: Reduction;
@@ -241,7 +241,7 @@ export class CrossEntropyLoss extends Module {
  * new MSELoss().forward(randn([4, 2]), zeros([4, 2]));
  */
 export class MSELoss extends Module {
-  static readonly type = 'MSELoss';
+  static readonly type: string = 'MSELoss';
 
   readonly reduction: Reduction;
 

@@ -27,13 +27,13 @@ export type Named<T> = readonly [name: string, value: T];
 /**
  * Base of all layers. Properties that hold a {@link Parameter}, a {@link Buffer} or a Module are its state; their
  * state-dict key is the property's name in snake case (`runningMean` is `running_mean`), in order of assignment. Lists of
- * modules stand in a {@link ModuleList}. A `static readonly type = 'Scale'` is the name that the repr and messages show where
+ * modules stand in a {@link ModuleList}. A `static readonly type: string = 'Scale'` is the name that the repr and messages show where
  * a minifier renames the class.
  *
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
  * @example
  * class Scale extends Module {
- *   static readonly type = 'Scale';
+ *   static readonly type: string = 'Scale';
  *   gain = new Parameter(ones([4]));
  *   forward(x: Tensor): Tensor { return x.mul(this.gain); }
  * }

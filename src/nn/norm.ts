@@ -129,7 +129,7 @@ export class LayerNorm extends NormLayer {
  * new LayerNorm2d(96, { eps: 1e-6 }).forward(randn([1, 96, 8, 8]));
  */
 export class LayerNorm2d extends LayerNorm {
-  static override readonly type = 'LayerNorm2d';
+  static override readonly type: string = 'LayerNorm2d';
 
   constructor(numChannels: number, options: LayerNormOptions = {}) {
     super(numChannels, options);
@@ -168,7 +168,7 @@ export interface RMSNormOptions {
  * new RMSNorm(64, { eps: 1e-6 }).forward(randn([2, 10, 64]));
  */
 export class RMSNorm extends NormLayer {
-  static readonly type = 'RMSNorm';
+  static readonly type: string = 'RMSNorm';
 
   readonly normalizedShape: readonly number[];
   readonly eps: number | null;
@@ -225,7 +225,7 @@ export interface GroupNormOptions {
  * new GroupNorm(3, 6).forward(randn([2, 6, 4, 4]));
  */
 export class GroupNorm extends NormLayer {
-  static readonly type = 'GroupNorm';
+  static readonly type: string = 'GroupNorm';
 
   readonly numGroups: number;
   readonly numChannels: number;
@@ -297,7 +297,7 @@ export interface LocalResponseNormOptions {
  * new LocalResponseNorm(5).forward(randn([2, 8, 4, 4]));
  */
 export class LocalResponseNorm extends Module {
-  static readonly type = 'LocalResponseNorm';
+  static readonly type: string = 'LocalResponseNorm';
 
   readonly size: number;
   readonly alpha: number;

@@ -19,7 +19,7 @@ import { Module, pythonBool, pythonTuple } from './module.js';
  * new MaxPool2d(3, { stride: 2, padding: 1 }).forward(randn([1, 64, 112, 112])).shape; // [1, 64, 56, 56]
  */
 export class MaxPool2d extends Module {
-  static readonly type = 'MaxPool2d';
+  static readonly type: string = 'MaxPool2d';
 
   readonly kernelSize: PerAxis;
   readonly stride: PerAxis;
@@ -68,7 +68,7 @@ export class MaxPool2d extends Module {
  * new AvgPool2d(2).forward(randn([1, 3, 8, 8])).shape; // [1, 3, 4, 4]
  */
 export class AvgPool2d extends Module {
-  static readonly type = 'AvgPool2d';
+  static readonly type: string = 'AvgPool2d';
 
   readonly kernelSize: PerAxis;
   readonly stride: PerAxis;
@@ -119,7 +119,7 @@ export class AvgPool2d extends Module {
  * new AdaptiveAvgPool2d(1).forward(randn([2, 8, 7, 7])).shape; // [2, 8, 1, 1]
  */
 export class AdaptiveAvgPool2d extends Module {
-  static readonly type = 'AdaptiveAvgPool2d';
+  static readonly type: string = 'AdaptiveAvgPool2d';
 
   constructor(readonly outputSize: number | null | readonly (number | null)[]) {
     super();

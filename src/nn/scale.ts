@@ -61,7 +61,7 @@ export class LayerScale extends Module {
  * new LayerScale2d(96).forward(randn([1, 96, 8, 8]));
  */
 export class LayerScale2d extends LayerScale {
-  static override readonly type = 'LayerScale2d';
+  static override readonly type: string = 'LayerScale2d';
 
   override forward(x: Tensor): Tensor {
     const { dim } = this;

@@ -82,7 +82,7 @@ export interface AttentionOutput {
  * attention.forward(x, x, x).weights?.shape; // [2, 5, 5]
  */
 export class MultiheadAttention extends Module {
-  static readonly type = 'MultiheadAttention';
+  static readonly type: string = 'MultiheadAttention';
 
   readonly embedDim: number;
   readonly numHeads: number;
@@ -242,7 +242,7 @@ export interface SelfAttentionPass {
  * new Attention(16, { numHeads: 4, qkNorm: (width) => new RMSNorm(width) }).forward(randn([2, 5, 16])).shape; // [2, 5, 16]
  */
 export class Attention extends Module {
-  static readonly type = 'Attention';
+  static readonly type: string = 'Attention';
 
   readonly dim: number;
   readonly numHeads: number;

@@ -54,7 +54,7 @@ export interface ConvNeXtBlockOptions {
  * new ConvNeXtBlock(16, { layerScale: 0.1 }).forward(randn([2, 16, 8, 8]));
  */
 export class ConvNeXtBlock extends Module {
-  static readonly type = 'ConvNeXtBlock';
+  static readonly type: string = 'ConvNeXtBlock';
 
   dwconv: Conv2d;
   norm: Layer;
@@ -145,7 +145,7 @@ export interface ConvNeXtOptions {
  * new ConvNeXt({ inChannels: 1, numClasses: 10, depths: [2, 2], dims: [18, 30], patch: 2 }).forward(randn([4, 1, 8, 8]));
  */
 export class ConvNeXt extends Module {
-  static readonly type = 'ConvNeXt';
+  static readonly type: string = 'ConvNeXt';
 
   downsampleLayers: ModuleList<Sequential>;
   stages: ModuleList<Sequential<ConvNeXtBlock>>;

@@ -32,7 +32,7 @@ export interface MlpOptions {
  * new Mlp(32, 128).forward(randn([2, 16, 32])).shape; // [2, 16, 32]
  */
 export class Mlp extends Module {
-  static readonly type = 'Mlp';
+  static readonly type: string = 'Mlp';
 
   fc1: Linear;
   act: Layer;

@@ -38,7 +38,7 @@ export interface PositionsOptions {
  * new SinusoidalPositions(16, { maxLength: 100 }).forward(randn([2, 5, 16])).shape; // [2, 5, 16]
  */
 export class SinusoidalPositions extends Module {
-  static readonly type = 'SinusoidalPositions';
+  static readonly type: string = 'SinusoidalPositions';
 
   readonly dim: number;
   readonly maxLength: number;
@@ -133,7 +133,7 @@ export interface TransformerEmbeddingOptions extends PositionsOptions {
  * new TransformerEmbedding(100, 16, { maxLength: 50 }).forward(randint(0, 100, [2, 5])).shape; // [2, 5, 16]
  */
 export class TransformerEmbedding extends Module {
-  static readonly type = 'TransformerEmbedding';
+  static readonly type: string = 'TransformerEmbedding';
 
   embedding: Embedding;
   positions: SinusoidalPositions;

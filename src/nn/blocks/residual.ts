@@ -62,7 +62,7 @@ export interface ResidualBlockOptions {
  * block.forward(randn([2, 16, 32])).shape; // [2, 16, 32]
  */
 export class ResidualBlock<Attn extends Layer = Layer, Feed extends Layer = Layer> extends Module {
-  static readonly type = 'ResidualBlock';
+  static readonly type: string = 'ResidualBlock';
 
   readonly placement: Placement;
   readonly alpha: number;

@@ -59,7 +59,7 @@ const blockDefaults = { stride: 1, downsample: null, groups: 1, dilation: 1, bas
  * new BasicBlock(16, 16, { normLayer: (c) => new GroupNorm(4, c) }).forward(randn([2, 16, 8, 8]));
  */
 export class BasicBlock extends Module {
-  static readonly type = 'BasicBlock';
+  static readonly type: string = 'BasicBlock';
   static readonly expansion = 1;
 
   conv1: Conv2d;
@@ -122,7 +122,7 @@ export class BasicBlock extends Module {
  * new Bottleneck(64, 16).forward(randn([2, 64, 8, 8]));
  */
 export class Bottleneck extends Module {
-  static readonly type = 'Bottleneck';
+  static readonly type: string = 'Bottleneck';
   static readonly expansion = 4;
 
   conv1: Conv2d;
@@ -217,7 +217,7 @@ export interface ResNetOptions {
  * new ResNet(BasicBlock, [2, 2, 2, 2], { normLayer: (c) => new GroupNorm(32, c) }).forward(randn([1, 3, 64, 64]));
  */
 export class ResNet extends Module {
-  static readonly type = 'ResNet';
+  static readonly type: string = 'ResNet';
 
   [stage: `layer${number}`]: ResNetStage;
 

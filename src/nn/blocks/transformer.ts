@@ -64,7 +64,7 @@ export interface DecoderPass extends Omit<DecoderLayerPass, 'tgtIsCausal'> {
  * new TransformerEncoder(layer, 2, { norm: new LayerNorm(16) }).forward(randn([5, 2, 16])).shape; // [5, 2, 16]
  */
 export class TransformerEncoder<T extends EncoderLayerModule = TransformerEncoderLayer> extends Module {
-  static readonly type = 'TransformerEncoder';
+  static readonly type: string = 'TransformerEncoder';
 
   layers: ModuleList<T>;
   norm: Layer | null;
@@ -103,7 +103,7 @@ export class TransformerEncoder<T extends EncoderLayerModule = TransformerEncode
  * decoder.forward(randn([5, 2, 16]), randn([7, 2, 16])).shape; // [5, 2, 16]
  */
 export class TransformerDecoder<T extends DecoderLayerModule = TransformerDecoderLayer> extends Module {
-  static readonly type = 'TransformerDecoder';
+  static readonly type: string = 'TransformerDecoder';
 
   layers: ModuleList<T>;
   norm: Layer | null;
@@ -182,7 +182,7 @@ export interface TransformerPass extends Omit<DecoderPass, 'tgtMask'> {
  * model.forward(randn([7, 2, 16]), randn([5, 2, 16])).shape; // [5, 2, 16]
  */
 export class Transformer extends Module {
-  static readonly type = 'Transformer';
+  static readonly type: string = 'Transformer';
 
   readonly dModel: number;
   readonly nhead: number;

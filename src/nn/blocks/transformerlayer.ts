@@ -97,7 +97,7 @@ export const layerDefaults = {
  * layer.forward(randn([2, 5, 16])).shape; // [2, 5, 16]
  */
 export class TransformerEncoderLayer extends Module {
-  static readonly type = 'TransformerEncoderLayer';
+  static readonly type: string = 'TransformerEncoderLayer';
 
   readonly normFirst: boolean;
   selfAttn: MultiheadAttention;
@@ -162,7 +162,7 @@ export class TransformerEncoderLayer extends Module {
  * layer.forward(randn([2, 5, 16]), randn([2, 7, 16]), { tgtMask }).shape; // [2, 5, 16]
  */
 export class TransformerDecoderLayer extends Module {
-  static readonly type = 'TransformerDecoderLayer';
+  static readonly type: string = 'TransformerDecoderLayer';
 
   readonly normFirst: boolean;
   selfAttn: MultiheadAttention;

@@ -37,7 +37,7 @@ import { ResidualBlock } from './residual.js';
  * new PatchEmbed(8, 2, 1, 48).forward(randn([4, 1, 8, 8])).shape; // [4, 16, 48]
  */
 export class PatchEmbed extends Module {
-  static readonly type = 'PatchEmbed';
+  static readonly type: string = 'PatchEmbed';
 
   readonly imageSize: readonly [height: number, width: number];
   readonly patchSize: readonly [height: number, width: number];
@@ -150,7 +150,7 @@ export interface VisionTransformerOptions {
  * vit.forward(randn([4, 1, 8, 8])).shape; // [4, 10]
  */
 export class VisionTransformer extends Module {
-  static readonly type = 'VisionTransformer';
+  static readonly type: string = 'VisionTransformer';
 
   clsToken: Parameter;
   posEmbed: Parameter;
