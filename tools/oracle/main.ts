@@ -3,41 +3,18 @@
 
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
-import { backends, useBackend } from 'evenkeel';
 import { writeSafetensors, type Elements } from 'evenkeel/io';
+import { folderCommand, type FolderArguments } from '../foldercommand.js';
 import { runCase, type Verdict } from './runner.js';
 import { loadSuites } from './suite.js';
 
 const usage = 'usage: npm run oracle -- DIR [--backend NAME] [--suite A,B] [--out OUT]';
 
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (error) {
-  console.error(error instanceof Error ? error.message : String(error));
-  process.exitCode = 2;
-}
+await folderCommand(usage, ['suite'], runSuites);
 
-/** Exit code: 0 if every case passed, 1 if any failed. */
-async function main(argv: readonly string[]): Promise<number> {
-  const { values, positionals } = parseArgs({
-    args: [...argv],
-    allowPositionals: true,
-    options: {
-      backend: { type: 'string' },
-      suite: { type: 'string' },
-      out: { type: 'string' },
-      help: { type: 'boolean', short: 'h', default: false },
-    },
-  });
-  const [folder, ...surplus] = positionals;
-  if (values.help) {
-    console.log(`${usage}\nbackends: ${backends().join(', ')}`);
-    return 0;
-  }
-  if (folder === undefined || surplus.length > 0) throw new Error(usage);
-  const suites = await loadSuites(folder, values.suite?.split(',') ?? null);
-  if (values.backend !== undefined) useBackend(values.backend);
+/** True where every case passed. */
+async function runSuites({ folder, out, own }: FolderArguments): Promise<boolean> {
+  const suites = await loadSuites(folder, own['suite']?.split(',') ?? null);
   let passed = 0;
   let failed = 0;
   for (const { name, cases } of suites) {
@@ -52,10 +29,10 @@ async function main(argv: readonly string[]): Promise<number> {
     console.log(`${name}: ${cases.length - failures} of ${cases.length} passed, ${strict} at the strict tolerance`);
     passed += cases.length - failures;
     failed += failures;
-    if (values.out !== undefined) await writeResults(values.out, name, verdicts);
+    if (out !== null) await writeResults(out, name, verdicts);
   }
   console.log(`${passed} passed, ${failed} failed`);
-  return failed === 0 ? 0 : 1;
+  return failed === 0;
 }
 
 /** OUT/SUITE.safetensors with what was computed, where anything was, and OUT/SUITE.results.json. */
