@@ -3,6 +3,7 @@
 import { parseArgs } from 'node:util';
 import { AdamW, CosineAnnealingLR, manualSeed, noDecay, shiftImages } from 'evenkeel';
 import { load, save } from 'evenkeel/io';
+import { convertKeys, layoutOf } from 'evenkeel/nn';
 import { checkpointOption, countOption } from './options.js';
 import { loadDigits } from './training/data.js';
 import { modelNames, recipes } from './training/networks.js';
@@ -39,7 +40,9 @@ export async function example(args: readonly string[] = []): Promise<string> {
   const build = () => recipes[model].build(name.includes('_gn') ? 'group-norm' : recipes[model].norm);
   const network = build();
   const path = values.file.includes('/') ? values.file : `test/models/${values.file}`;
-  const { layout } = network.loadStateDict(await load(path));
+  const checkpoint = await load(path);
+  const found = layoutOf(checkpoint);
+  network.loadStateDict(checkpoint);
   const before = accuracyOf(network.eval(), test);
 
   manualSeed(countOption('--seed', values.seed, { from: 0 }));
@@ -57,14 +60,16 @@ export async function example(args: readonly string[] = []): Promise<string> {
     augment: (images) => shiftImages(images, 1),
     label: name,
   });
-  await save(out, network.stateDict());
+  // Under the names that the checkpoint came with: the PyTorch model that it is of reads it again.
+  const state = network.stateDict();
+  await save(out, found === null ? state : convertKeys(state, found.layout));
 
   // What PyTorch will read: the same network from the file.
   const again = build();
   again.loadStateDict(await load(out));
   const after = accuracyOf(again.eval(), test);
   return [
-    `${path}: ${network.typeName()}, ${layout === null ? "the model's own keys" : `keys as ${layout} has them`}, test accuracy ${percent(before)}`,
+    `${path}: ${network.typeName()}, keys as ${found?.layout ?? 'nobody'} has them, test accuracy ${percent(before)}`,
     '',
     'test accuracy after each epoch',
     curve(history.map(({ accuracy }) => accuracy), { format: percent }),
