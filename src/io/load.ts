@@ -11,7 +11,7 @@ import { openPth, type PthOptions } from './pth.js';
 import { openSafetensors } from './safetensors.js';
 import { type FileSource, nameOf, rangesOf, wholeOf } from './source.js';
 
-/** What {@link load} and {@link open} read of a file: `entry` chooses one of several dicts in a .pth file. */
+/** What {@link load} and `open` read of a file: `entry` chooses one of several dicts in a .pth file. */
 export type LoadOptions = PthOptions;
 
 /**

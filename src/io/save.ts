@@ -12,7 +12,7 @@ import { checkOptions, type SafetensorsOptions } from './safetensorswriter.js';
  * temporary name, which then takes the place of what is there, so that a crash leaves the old file whole. No more than one
  * tensor is copied at a time.
  *
- * `options` are those of {@link writeSafetensors}.
+ * `options` are those of `writeSafetensors` of evenkeel/io.
  *
  * @throws KeelError [argument] for another extension, several tensors or options for a `.npy` file, or what is no Map or
  *   object of tensors, as {@link saveCheckpoint} takes it; [disposed]; [file] where it cannot be written; [modified] for a

@@ -6,7 +6,7 @@ import { type ByteSource, inMemory, readAhead } from './bytesource.js';
 import { fileError } from './elements.js';
 import { remoteSource } from './remote.js';
 
-/** Where {@link load} and {@link open} find a file. */
+/** Where {@link load} and `open` find a file. */
 export type FileSource = string | URL | Blob | ArrayBuffer | Uint8Array;
 
 /** What errors call the source: its path, its URL, or the name of a File; null for bytes. */
