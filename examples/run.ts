@@ -30,8 +30,8 @@ if (isHelp || name === undefined) {
 /** Options that are wrong, or files that are not there, are told in a line, with what there is. */
 async function run({ usage, example }: Example): Promise<void> {
   if (usage !== undefined && args.some((arg) => arg === '-h' || arg === '--help')) return console.log(usage);
-  if (usage !== undefined && !existsSync('data')) throw new Error("run it from the project's folder, where data is");
   try {
+    if (usage !== undefined && !existsSync('data')) throw new Error("run it from the project's folder, where data is");
     console.log(await example(args));
   } catch (error) {
     if (usage === undefined) throw error;

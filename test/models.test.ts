@@ -1,6 +1,6 @@
 // Models that PyTorch trained, rebuilt from their JSON: every checkpoint on every backend computes what PyTorch does, within
 // the tolerances that lie beside it, and names as many test images right.
-import { copyFileSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -91,6 +91,13 @@ describe('npm run model', () => {
     await expect(runModels(join(folder, 'broken'), null, () => {})).rejects.toThrow('holds no models');
     await expect(runModels(join(folder, 'absent'), null, () => {})).rejects.toThrow('there is no folder');
     await expect(runModels(join(folder, 'vit.json'), null, () => {})).rejects.toThrow('there is no folder');
+  });
+
+  test('a file that is not JSON is named', async () => {
+    const half = mkdtempSync(join(tmpdir(), 'keel-models-'));
+    writeFileSync(join(half, 'cut.json'), '{"name": "cut"');
+    await expect(runModels(half, null, () => {})).rejects.toThrow(/cut\.json is not JSON/);
+    rmSync(half, { recursive: true });
   });
 });
 

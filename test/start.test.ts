@@ -3,7 +3,7 @@ import { execFile, spawnSync } from 'node:child_process';
 import { openSync } from 'node:fs';
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { promisify, stripVTControlCharacters } from 'node:util';
 import { tensor } from 'evenkeel';
 import { load, save, writeSafetensors, type Elements } from 'evenkeel/io';
@@ -59,6 +59,8 @@ test('npm run example as a user runs it', { timeout: 60_000 }, async () => {
     const run = spawnSync('node', ['build/examples/run.js', asked], { encoding: 'utf8' });
     expect([asked, run.status, run.stdout]).toEqual([asked, code, expect.stringContaining(said)]);
   }
+  const elsewhere = spawnSync('node', [resolve('build/examples/run.js'), 'digits'], { cwd: folder, encoding: 'utf8' });
+  expect([elsewhere.status, elsewhere.stderr]).toEqual([2, expect.stringMatching(/^run it from the project's folder, where data is\n/)]);
 
   // Also built by now: what a shell sees.
   const photos = join(dataFolder, 'photos_nchw.npy');

@@ -65,7 +65,15 @@ export async function modelsIn(folder: string): Promise<ModelJson[]> {
   }
   const files = (await readdir(folder)).filter((file) => file.endsWith('.json')).sort();
   const models = await Promise.all(
-    files.map(async (file) => modelJson(basename(file, '.json'), parseJson(await readFile(join(folder, file), 'utf8')))),
+    files.map(async (file) => {
+      const text = await readFile(join(folder, file), 'utf8');
+      try {
+        return modelJson(basename(file, '.json'), parseJson(text));
+      } catch (error) {
+        const why = error instanceof Error ? error.message : String(error);
+        throw new Error(`${join(folder, file)} is not JSON: ${why}`, { cause: error });
+      }
+    }),
   );
   return models.flatMap((model) => (model === null ? [] : [model]));
 }
