@@ -8,7 +8,7 @@ import {
   Adam, AdamW, backends, BatchNorm1d, CosineAnnealingLR, crossEntropy, DataLoader, Dropout, getRngState, Linear, LinearLR,
   loadCheckpoint, manualSeed, memory, noDecay, OneCycleLR, ones, rand, randint, randn, randperm, ReLU, saveCheckpoint,
   Sequential, setRngState, SGD, StepLR, tensor, useBackend, zeros,
-  type Checkpoint, type LRScheduler, type OptimizerState, type Scheduled, type Tensor,
+  type Checkpoint, type LRScheduler, type OneCycleLROptions, type OptimizerState, type Scheduled, type Tensor,
 } from 'evenkeel';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import { closeness } from './closeness.js';
@@ -260,3 +260,29 @@ test('state that is refused leaves the optimizer and the memory as they were', (
   expect(refusal(() => optimizer.loadStateDict(saved)).code).toBe('disposed');
   expect([memory().tensors, optimizer.paramGroups[0]?.lr, optimizer.stateDict().state]).toEqual([before, 1, {}]);
 });
+
+test.each([[0.3, true], [0.25, false]])('PyTorch\'s own one-cycle goes on: pctStart %s, threePhase %s', (pctStart, threePhase) => {
+  const first = oneCycle({ totalSteps: 12, pctStart, threePhase, annealStrategy: 'linear' });
+  ratesOf(first, 2);
+  const { last_epoch, base_lrs, total_steps, cycle_momentum, _last_lr } = first.stateDict();
+  const ends = [pctStart * 12 - 1, ...(threePhase ? [2 * pctStart * 12 - 2] : []), 11];
+  const phases = ends.map((end_step) => ({ end_step, start_lr: 'initial_lr', end_lr: 'max_lr' }));
+  const common = { last_epoch, base_lrs, total_steps, cycle_momentum, _last_lr };
+  const saved = { ...common, _schedule_phases: phases, _anneal_func_type: 'linear', use_beta1: true, _step_count: 3 };
+  const second = oneCycle({ totalSteps: 7 });
+  second.loadStateDict(saved);
+  expect(ratesOf(second, 9)).toEqual(ratesOf(first, 9).map((lr) => expect.closeTo(lr, 12)));
+  const other = oneCycle({ totalSteps: 12, maxLr: 1 });
+  expect(() => other.loadStateDict(saved)).toThrow('began at 0.004, and this one at 0.04');
+});
+
+function oneCycle(options: Partial<OneCycleLROptions>): OneCycleLR {
+  return new OneCycleLR(new AdamW([ones([2])]), { maxLr: 0.1, ...options });
+}
+
+function ratesOf(schedule: OneCycleLR, count: number): number[] {
+  return Array.from({ length: count }, () => {
+    schedule.step();
+    return schedule.getLastLr()[0] ?? NaN;
+  });
+}

@@ -2,7 +2,7 @@
 
 import { KeelError } from '../errors.js';
 import { checkNumber, optionsOf } from '../nn/check.js';
-import { LRScheduler, type Scheduled, type ScheduledGroup } from './schedule.js';
+import { LRScheduler, type Scheduled, type ScheduledGroup, type ScheduleState } from './schedule.js';
 
 /** Options of {@link OneCycleLR}: `totalSteps`, or `epochs` and `stepsPerEpoch`. */
 export interface OneCycleLROptions {
@@ -89,6 +89,31 @@ export class OneCycleLR extends LRScheduler {
     this.baseLrs = this.maxLrs.map((max) => max / divFactor);
     this.minLrs = this.baseLrs.map((initial) => initial / finalDivFactor);
     this.begin(this.ratesAt(0));
+  }
+
+  /**
+   * As in the other schedules. PyTorch's state has phases in place of what they follow from, and keeps the highest and least
+   * rates and momentums with the optimizer: those stay as they were given here.
+   *
+   * @throws KeelError [state_dict] as there, and for one of PyTorch that began at other rates.
+   */
+  override loadStateDict(state: ScheduleState): void {
+    const { _schedule_phases: phases, total_steps: total, _anneal_func_type: strategy } = state ?? {};
+    if (!Array.isArray(phases) || typeof total !== 'number') return super.loadStateDict(state);
+    this.#checkStart(state['base_lrs']);
+    const pctStart = (Number(phases[0]?.end_step) + 1) / total;
+    const own = { pct_start: pctStart, three_phase: phases.length === 3, anneal_strategy: strategy };
+    super.loadStateDict({ ...this.stateDict(), ...own, ...state });
+  }
+
+  #checkStart(given: unknown): void {
+    const starts: readonly unknown[] = Array.isArray(given) ? given : [];
+    const i = this.baseLrs.findIndex((own, at) => !(Math.abs(own - Number(starts[at])) <= 1e-9 * Math.abs(own)));
+    if (i < 0) return;
+    const message =
+      `PyTorch's schedule began at ${String(starts[i])}, and this one at ${this.baseLrs[i]}: make it with the same maxLr and ` +
+      'divFactor';
+    throw new KeelError('state_dict', message, { given, own: this.baseLrs });
   }
 
   protected ratesAt(step: number): number[] {
