@@ -2,13 +2,13 @@
 // `npm run example -- digits --model convnext --norm group-norm --batch 16`
 
 import { parseArgs } from 'node:util';
-import { AdamW, cat, manualSeed, noDecay, OneCycleLR, shiftImages } from 'evenkeel';
+import { AdamW, cat, manualSeed, noDecay, OneCycleLR } from 'evenkeel';
 import { save } from 'evenkeel/io';
 import { checkpointOption, countOption, oneOf } from './options.js';
 import { loadDigits, type Digits } from './training/data.js';
 import { modelNames, normNames, recipes, type Network } from './training/networks.js';
 import { curve, digitsInText } from './training/pictures.js';
-import { predictions, trainNetwork } from './training/train.js';
+import { predictions, regularization, trainNetwork } from './training/train.js';
 
 export const usage = `npm run example -- digits [--model NAME] [--norm NAME] [--batch N] [--epochs N] [--seed N] [--out FILE]
   --model   ${modelNames.join(', ')} (convnext)
@@ -51,8 +51,7 @@ export async function example(args: readonly string[] = []): Promise<string> {
     epochs,
     optimizer,
     schedule: new OneCycleLR(optimizer, { maxLr, totalSteps: steps, pctStart: 0.15 }),
-    labelSmoothing: 0.1,
-    augment: (images) => shiftImages(images, 1),
+    ...regularization,
     label: `${model}, ${norm}`,
   });
   await save(out, network.stateDict());

@@ -1,14 +1,14 @@
 // A checkpoint trained by PyTorch goes on training in TypeScript, and back. `npm run example -- finetune --file vit.pth`
 
 import { parseArgs } from 'node:util';
-import { AdamW, CosineAnnealingLR, manualSeed, noDecay, shiftImages } from 'evenkeel';
+import { AdamW, CosineAnnealingLR, manualSeed, noDecay } from 'evenkeel';
 import { load, save } from 'evenkeel/io';
 import { convertKeys, layoutOf } from 'evenkeel/nn';
 import { checkpointOption, countOption } from './options.js';
 import { loadDigits } from './training/data.js';
 import { modelNames, recipes } from './training/networks.js';
 import { curve } from './training/pictures.js';
-import { accuracyOf, trainNetwork } from './training/train.js';
+import { accuracyOf, regularization, trainNetwork } from './training/train.js';
 
 export const usage = `npm run example -- finetune [--file FILE] [--epochs N] [--lr RATE] [--seed N] [--out FILE]
   --file    checkpoint of ${modelNames.join(', ')} in test/models, .pth or .safetensors (convnext_timm.pth)
@@ -32,6 +32,7 @@ export async function example(args: readonly string[] = []): Promise<string> {
   const model = modelNames.find((each) => name.startsWith(each));
   if (model === undefined) throw new Error(`--file is '${values.file}': its name should begin with one of ${modelNames.join(', ')}`);
   const epochs = countOption('--epochs', values.epochs, { from: 1 });
+  const seed = countOption('--seed', values.seed, { from: 0 });
   const lr = Number(values.lr);
   if (!(lr > 0)) throw new Error(`--lr is '${values.lr}': give a number above 0`);
   const out = checkpointOption('--out', values.out);
@@ -45,7 +46,7 @@ export async function example(args: readonly string[] = []): Promise<string> {
   network.loadStateDict(checkpoint);
   const before = accuracyOf(network.eval(), test);
 
-  manualSeed(countOption('--seed', values.seed, { from: 0 }));
+  manualSeed(seed);
   const batch = 64;
   const optimizer = new AdamW(noDecay(network), { lr, weightDecay: 0.05 });
   const steps = epochs * Math.floor(train.labels.size / batch);
@@ -56,8 +57,7 @@ export async function example(args: readonly string[] = []): Promise<string> {
     epochs,
     optimizer,
     schedule: new CosineAnnealingLR(optimizer, { tMax: steps }),
-    labelSmoothing: 0.1,
-    augment: (images) => shiftImages(images, 1),
+    ...regularization,
     label: name,
   });
   // Under the names that the checkpoint came with: the PyTorch model that it is of reads it again.

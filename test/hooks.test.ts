@@ -6,6 +6,10 @@ import {
 import { describe, expect, test } from 'vitest';
 import { refusal } from './refusal.js';
 
+function doubled(x: Tensor): Tensor {
+  return x.mul(2);
+}
+
 describe('hooks', () => {
   test('see inputs and output, in the order in which they came, until they are removed', () => {
     const layer = new LayerNorm(2);
@@ -59,6 +63,28 @@ describe('hooks', () => {
     remove();
     layer.forward(ones([1]));
     expect(calls).toBe(3);
+  });
+
+  test('once removed, leave the module as it was: it can be copied', () => {
+    const layer = new LayerNorm(2);
+    const removes = [layer.registerForwardHook(() => {}), layer.registerForwardPreHook(() => {})];
+    expect(refusal(() => cloneModule(layer)).code).toBe('argument');
+    for (const remove of removes) remove();
+    expect(Object.hasOwn(layer, 'forward')).toBe(false);
+    expect(cloneModule(layer).forward(tensor([[1, 3]])).shape).toEqual([1, 2]);
+    // Once more, and twice removed: nothing of another's is taken away.
+    let calls = 0;
+    layer.registerForwardHook(() => void calls++);
+    removes[0]?.();
+    layer.forward(tensor([[1, 3]]));
+    expect(calls).toBe(1);
+  });
+
+  test('over a forward of the instance: it is there again afterwards', () => {
+    const layer = new ReLU();
+    layer.forward = doubled;
+    layer.registerForwardHook(() => {})();
+    expect(layer.forward).toBe(doubled);
   });
 
   test('are functions', () => {

@@ -1,6 +1,6 @@
 // One loop for all that learns the digits: epochs, batches, steps, a line of progress. May import 'evenkeel'.
 
-import { argmax, crossEntropy, DataLoader, noGrad, Progress, scope, type Adam, type SGD, type Tensor } from 'evenkeel';
+import { argmax, crossEntropy, DataLoader, noGrad, Progress, scope, shiftImages, type Adam, type SGD, type Tensor } from 'evenkeel';
 import type { Digits } from './data.js';
 import type { Network } from './networks.js';
 
@@ -19,6 +19,12 @@ export interface Training {
   /** What the line of progress begins with; none: no line. */
   readonly label?: string;
 }
+
+/** What keeps the recipes of test/models from learning by heart. */
+export const regularization = {
+  labelSmoothing: 0.1,
+  augment: (images: Tensor): Tensor => shiftImages(images, 1),
+} as const satisfies Partial<Training>;
 
 /** What is known after an epoch. */
 export interface Epoch {

@@ -21,19 +21,31 @@ export class Hooks<M extends Callable> {
   readonly before = new Set<PreHook<M>>();
   readonly after = new Set<Hook<M>>();
 
-  /** The same function may stand twice. */
+  /** @param unwrap called once the last hook is gone */
+  constructor(private readonly unwrap: () => void) {}
+
   addBefore(hook: PreHook<M>): () => void {
-    checkHook(hook);
-    const own: PreHook<M> = (module, inputs) => hook(module, inputs);
-    this.before.add(own);
-    return () => void this.before.delete(own);
+    return this.add(this.before, hook, (module, inputs) => hook(module, inputs));
   }
 
   addAfter(hook: Hook<M>): () => void {
-    checkHook(hook);
-    const own: Hook<M> = (module, inputs, output) => hook(module, inputs, output);
-    this.after.add(own);
-    return () => void this.after.delete(own);
+    return this.add(this.after, hook, (module, inputs, output) => hook(module, inputs, output));
+  }
+
+  /** A wrapper of its own, as the same function may stand twice. */
+  private add<F>(among: Set<F>, hook: F, own: F): () => void {
+    if (typeof hook !== 'function') {
+      this.settle();
+      throw new KeelError('argument', `a hook is a function, got ${showGiven(hook)}`, { hook });
+    }
+    among.add(own);
+    return () => {
+      if (among.delete(own)) this.settle();
+    };
+  }
+
+  private settle(): void {
+    if (this.before.size + this.after.size === 0) this.unwrap();
   }
 
   run(module: M, forward: Callable['forward'], given: Inputs<M>): unknown {
@@ -53,12 +65,17 @@ export class Hooks<M extends Callable> {
   }
 }
 
-/** The hooks of a module, which sees none of them yet: without any the wrapper only passes on. */
+/** The hooks of a module: its `forward` is wrapped as long as there are any. */
 export function hooksOf<M extends Callable>(module: M): Hooks<M> {
   // The map holds for each module the hooks that were made for it.
   const held = known.get(module) as Hooks<M> | undefined;
   if (held !== undefined) return held;
-  const hooks = new Hooks<M>();
+  const before = Object.getOwnPropertyDescriptor(module, 'forward');
+  const hooks = new Hooks<M>(() => {
+    known.delete(module);
+    if (before === undefined) Reflect.deleteProperty(module, 'forward');
+    else Object.defineProperty(module, 'forward', before);
+  });
   known.set(module, hooks);
   const { forward } = module;
   // What M's forward is called with.
@@ -69,14 +86,8 @@ export function hooksOf<M extends Callable>(module: M): Hooks<M> {
 
 /** Whether something sees the module's forward passes: a caller that would compute them otherwise must not. */
 export function isHooked(module: object): boolean {
-  const hooks = known.get(module);
-  return hooks !== undefined && hooks.before.size + hooks.after.size > 0;
+  return known.has(module);
 }
 
-function checkHook(hook: unknown): void {
-  if (typeof hook === 'function') return;
-  throw new KeelError('argument', `a hook is a function, got ${showGiven(hook)}`, { hook });
-}
-
-/** The hooks of each module, as far as they can be told of modules of any class. */
-const known = new WeakMap<object, { readonly before: ReadonlySet<unknown>; readonly after: ReadonlySet<unknown> }>();
+/** The hooks of each module that has any. */
+const known = new WeakMap<object, unknown>();
