@@ -22,7 +22,7 @@ export type ErrorCode =
   | 'memory' // an allocation that failed
   | 'wasm' // a WASM binary that is missing, corrupt, of another version, or cannot run here
   | 'worker' // a thread that died or could not start
-  | 'file'; // a file that is malformed or not supported
+  | 'file'; // a file: data.problem says 'corrupt', 'unsupported', 'missing' or 'access'
 
 /** Machine-readable facts of an error: the numbers that its message names. */
 export type ErrorData = Readonly<Record<string, unknown>>;

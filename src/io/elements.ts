@@ -64,9 +64,24 @@ export function bytesOf(data: Data): Uint8Array {
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }
 
-/** An error about a file that is malformed or not supported. */
-export function fileError(message: string, data: Readonly<Record<string, unknown>>): KeelError {
-  return new KeelError('file', message, data);
+/**
+ * What is wrong with a file, as `data.problem` of its error says: it is not what its format allows; it is, but of a kind
+ * that is not read or written; there is none; or the system does not let it be read or written.
+ */
+export type FileProblem = 'corrupt' | 'unsupported' | 'missing' | 'access';
+
+/** An error about a file. */
+export function fileError(
+  message: string,
+  data: Readonly<Record<string, unknown>>,
+  problem: FileProblem = 'corrupt',
+): KeelError {
+  return new KeelError('file', message, { ...data, problem });
+}
+
+/** An error about a file that is sound, and of a kind that is not read. */
+export function unsupported(message: string, data: Readonly<Record<string, unknown>>): KeelError {
+  return fileError(message, data, 'unsupported');
 }
 
 /** How a file keeps the elements of each format. */

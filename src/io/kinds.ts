@@ -1,6 +1,6 @@
 // What a file is, told by its first bytes; those that are not read are refused by name. May import errors.
 
-import { fileError } from './elements.js';
+import { fileError, unsupported } from './elements.js';
 import { isNpy } from './npy.js';
 import { isSafetensors } from './safetensors.js';
 
@@ -19,14 +19,14 @@ export function kindOf(head: Uint8Array, name: string | null): 'npy' | 'pth' | '
   const text = String.fromCharCode(...head);
   const hex = Array.from(head.subarray(0, 20), (byte) => byte.toString(16).padStart(2, '0')).join('');
   const other = others.find(({ bytes, text: pattern }) => bytes?.test(hex) === true || pattern?.test(text) === true);
-  if (other !== undefined) throw fileError(`it is ${other.what}`, { kind: other.what });
+  if (other !== undefined) throw unsupported(`it is ${other.what}`, { kind: other.what });
   if (name?.endsWith('.npy') === true) throw fileError('it is not a .npy file: it does not begin with \\x93NUMPY', {});
   if (/\.(pth?|ckpt)$/.test(name ?? '') && !isSafetensors(head)) {
     const message = 'it is not a zip archive as torch.save writes: the file is damaged, or of another kind';
     throw fileError(message, {});
   }
   if (isSafetensors(head)) return 'safetensors';
-  throw fileError('it is neither .npy nor safetensors nor .pth: save it as one of them', {});
+  throw unsupported('it is neither .npy nor safetensors nor .pth: save it as one of them', {});
 }
 
 interface Other {

@@ -1,7 +1,7 @@
 // NumPy's .npy format: a magic number, a header that is a Python dict, then the elements. May import errors and tensor.
 
 import type { Tensor } from '../tensor.js';
-import { bytesOf, decode, type Elements, fileError, type Format, formats } from './elements.js';
+import { bytesOf, decode, type Elements, fileError, type Format, formats, unsupported } from './elements.js';
 
 /** Whether a file begins as .npy files do. */
 export function isNpy(bytes: Uint8Array): boolean {
@@ -75,7 +75,7 @@ function split(bytes: Uint8Array): { readonly header: string; readonly start: nu
     });
   }
   if (version < 1 || version > 3) {
-    throw fileError(`.npy version ${version} is not supported: save as version 1, 2 or 3`, { version });
+    throw unsupported(`.npy version ${version} is not supported: save as version 1, 2 or 3`, { version });
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   const length = version === 1 ? view.getUint16(8, true) : view.getUint32(8, true);
@@ -102,13 +102,13 @@ function parseHeader(header: string) {
   const [, endian, name = ''] = /^([<>|=]?)(.+)$/.exec(descriptor) ?? [];
   const format = formatNames.get(name);
   if (format !== undefined) return { format, bigEndian: endian === '>', fortran: order === 'True', shape };
-  throw fileError(`${refusal(name)}: save it as one of ${[...formatNames.keys()].join(', ')}`, { dtype: descriptor });
+  throw unsupported(`${refusal(name)}: save it as one of ${[...formatNames.keys()].join(', ')}`, { dtype: descriptor });
 }
 
 function dtypeText(header: string): string {
   const [, text, list] = /['"]descr['"]\s*:\s*(?:['"]([^'"]*)['"]|(\[|\())/.exec(header) ?? [];
   if (list !== undefined) {
-    throw fileError('structured arrays are refused: save each field as an array of its own', { dtype: header });
+    throw unsupported('structured arrays are refused: save each field as an array of its own', { dtype: header });
   }
   if (text !== undefined) return text;
   throw fileError(`malformed .npy header: no dtype in ${header.trim()}`, { header });

@@ -1,7 +1,7 @@
 // Python's pickles, as far as plain containers go: a machine of a stack and a memo that runs nothing. May import errors.
 
 import type { KeelError } from '../errors.js';
-import { fileError } from './elements.js';
+import { unsupported } from './elements.js';
 import { PickleReader } from './picklereader.js';
 
 /** A Python OrderedDict, which is what state dicts are. */
@@ -270,7 +270,7 @@ class Machine {
   #refused(letter: string): KeelError {
     const name = refusedOpcodes.get(letter);
     if (name === undefined) return this.#in.malformed(`no opcode is called '${letter}'`);
-    return fileError(`the pickle's opcode ${name} is refused: plain containers need none. Save model.state_dict()`, {
+    return unsupported(`the pickle's opcode ${name} is refused: plain containers need none. Save model.state_dict()`, {
       opcode: name,
     });
   }

@@ -4,7 +4,7 @@
 import type { Tensor } from '../tensor.js';
 import { type ByteSource, inMemory } from './bytesource.js';
 import { type Contents, readAll, type TensorEntry } from './contents.js';
-import { decode, fileError, formats } from './elements.js';
+import { decode, fileError, formats, unsupported } from './elements.js';
 import { chooseState } from './statedict.js';
 import { gather, type Layout, layoutOf } from './strided.js';
 import { type PickledTensor, unpickleTorch } from './torchpickle.js';
@@ -89,15 +89,15 @@ async function findPickle(zip: Zip): Promise<string> {
   if (pickle === undefined) throw notTorch(names);
   const prefix = pickle.slice(0, -'data.pkl'.length);
   if (names.some((name) => name === `${prefix}constants.pkl` || name.startsWith(`${prefix}code/`))) {
-    throw fileError('it is a TorchScript archive, which holds code: save torch.jit.load(path).state_dict()', {});
+    throw unsupported('it is a TorchScript archive, which holds code: save torch.jit.load(path).state_dict()', {});
   }
   const order = await smallRecord(zip, `${prefix}byteorder`);
   if (order !== null && order !== 'little') {
-    throw fileError(`its byteorder is '${order}', and 'little' is read: save it again on another machine`, { order });
+    throw unsupported(`its byteorder is '${order}', and 'little' is read: save it again on another machine`, { order });
   }
   const version = await smallRecord(zip, `${prefix}version`);
   if (version !== null && !(/^\d+$/.test(version) && Number(version) <= NEWEST_VERSION)) {
-    throw fileError(`its version is '${version}', and versions up to ${NEWEST_VERSION} are read`, { version });
+    throw unsupported(`its version is '${version}', and versions up to ${NEWEST_VERSION} are read`, { version });
   }
   return prefix;
 }
@@ -126,7 +126,7 @@ function notTorch(names: readonly string[]) {
   const what = isNpz
     ? 'a .npz archive, which is not read: save its arrays as .npy or .safetensors'
     : 'a zip archive without data.pkl: PyTorch did not write it';
-  return fileError(`it is ${what}`, { records: names.slice(0, 8) });
+  return unsupported(`it is ${what}`, { records: names.slice(0, 8) });
 }
 
 function entryOf(name: string, tensor: PickledTensor, zip: Zip, prefix: string): Entry {

@@ -48,9 +48,10 @@ async function request(url: string | URL, begin: number, end: number): Promise<P
   return { bytes, total: Number(total), etag: response.headers.get('etag') };
 }
 
-function refusal({ status, statusText, ok }: Response, begin: number): KeelError {
+/** Why a server's answer is no file, or not the part of it from `begin` on. */
+export function refusal({ status, statusText, ok }: Response, begin: number): KeelError {
   if (status === 416 && begin === 0) return fileError('the file is empty', { bytes: 0 });
-  if (!ok) return fileError(`the server answered ${status} ${statusText}`, { status });
+  if (!ok) return fileError(`the server answered ${status} ${statusText}`, { status }, status === 404 ? 'missing' : 'access');
   const what = status === 206 ? 'answers without a readable Content-Range' : 'does not answer range requests';
-  return fileError(`the server ${what}, which open() needs: load() reads the whole file`, { status });
+  return fileError(`the server ${what}, which open() needs: load() reads the whole file`, { status }, 'access');
 }

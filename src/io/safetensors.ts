@@ -5,7 +5,7 @@ import type { KeelError } from '../errors.js';
 import { scope, type Tensor } from '../tensor.js';
 import type { ByteSource } from './bytesource.js';
 import type { Contents } from './contents.js';
-import { decode, fileError, type Format, formats } from './elements.js';
+import { decode, fileError, type Format, formats, unsupported } from './elements.js';
 import { isRecord, MOST_HEADER_BYTES, parseHeader, showJson } from './headerjson.js';
 
 /** Whether a file begins as safetensors files do: after the length comes a JSON object. */
@@ -52,7 +52,7 @@ export async function openSafetensors(source: ByteSource): Promise<Contents> {
 }
 
 /** Dtypes of the format that none of ours holds exactly. */
-const unsupported = ['U64', 'C64', 'F8_E4M3', 'F8_E5M2', 'F8_E8M0', 'F6_E2M3', 'F6_E3M2', 'F4'];
+const others = ['U64', 'C64', 'F8_E4M3', 'F8_E5M2', 'F8_E8M0', 'F6_E2M3', 'F6_E3M2', 'F4'];
 
 interface Entry {
   readonly name: string;
@@ -149,8 +149,8 @@ function entry(name: string, value: unknown, dataLength: number): Entry {
 function formatOf(name: string, dtype: unknown): Format {
   if (isFormat(dtype)) return dtype;
   const given = typeof dtype === 'string' ? dtype : showJson(dtype);
-  const problem = unsupported.includes(given) ? `dtype ${given} is not supported` : `unknown dtype ${given}`;
-  throw fileError(`${problem} in '${name}': choose from ${Object.keys(formats).join(', ')}`, { tensor: name, dtype });
+  const problem = others.includes(given) ? `dtype ${given} is not supported` : `unknown dtype ${given}`;
+  throw unsupported(`${problem} in '${name}': choose from ${Object.keys(formats).join(', ')}`, { tensor: name, dtype });
 }
 
 /** The format wants every byte of the data to belong to exactly one tensor. */

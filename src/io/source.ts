@@ -3,8 +3,8 @@
 
 import { KeelError, showGiven } from '../errors.js';
 import { type ByteSource, inMemory, readAhead } from './bytesource.js';
-import { fileError } from './elements.js';
-import { remoteSource } from './remote.js';
+import { fileError, unsupported } from './elements.js';
+import { refusal, remoteSource } from './remote.js';
 
 /** Where {@link load} and `open` find a file. */
 export type FileSource = string | URL | Blob | ArrayBuffer | Uint8Array;
@@ -57,7 +57,7 @@ async function download(url: string | URL): Promise<ByteSource> {
   const response = await fetch(url);
   if (!response.ok) {
     await response.body?.cancel();
-    throw fileError(`the server answered ${response.status} ${response.statusText}`, { status: response.status });
+    throw refusal(response, 0);
   }
   const isLarge = Number(response.headers.get('content-length')) >= LARGE;
   if (!isLarge || response.headers.get('accept-ranges') !== 'bytes') {
@@ -134,5 +134,5 @@ interface OpenedFile {
 export function fileSystem(): FileSystem {
   const fs = builtins()?.('node:fs/promises');
   if (fs !== undefined) return fs;
-  throw fileError('there is no file system here: load from a URL, write with writeSafetensors, writeCheckpoint or writeNpy', {});
+  throw unsupported('there is no file system here: load from a URL, write with writeSafetensors, writeCheckpoint or writeNpy', {});
 }

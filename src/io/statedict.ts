@@ -1,7 +1,7 @@
 // Which of a checkpoint's dicts is meant. May import errors.
 
 import { KeelError } from '../errors.js';
-import { fileError } from './elements.js';
+import { unsupported } from './elements.js';
 import { Opaque, Tuple } from './pickle.js';
 import { PickledTensor, refused } from './torchpickle.js';
 
@@ -28,7 +28,7 @@ export function chooseState(root: unknown, entry: string | undefined): ReadonlyM
   }
   if (found.length === 0) {
     const hint = isOptimizerState(root) ? "it is an optimizer's, which loadCheckpoint() reads" : 'save model.state_dict()';
-    throw fileError(`no state dict is in it, but ${describe(root)}: ${hint}`, { holds: describe(root) });
+    throw unsupported(`no state dict is in it, but ${describe(root)}: ${hint}`, { holds: describe(root) });
   }
   if (entry !== undefined) {
     const what = only === undefined ? 'no' : 'more than one';
@@ -37,7 +37,7 @@ export function chooseState(root: unknown, entry: string | undefined): ReadonlyM
   }
   const choice = paths.find((path) => path !== '') ?? '';
   const message = `several dicts of tensors are in it, ${list(paths)}: choose with { entry: '${choice}' }`;
-  throw fileError(message, { entries: paths });
+  throw unsupported(message, { entries: paths });
 }
 
 type Candidate = readonly [path: string, tensors: ReadonlyMap<string, PickledTensor>, opaque: Opaque | null];

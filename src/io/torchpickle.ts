@@ -1,7 +1,7 @@
 // What a pickle of PyTorch may name: tensors as descriptions of where they lie, and nothing that runs. May import errors.
 
 import type { KeelError } from '../errors.js';
-import { fileError, type Format } from './elements.js';
+import { fileError, type Format, unsupported } from './elements.js';
 import { Global, Opaque, OrderedDict, Tuple, unpickle } from './pickle.js';
 
 /** A tensor as a pickle describes it: elements of a storage by offset, sizes and strides, none of them checked yet. */
@@ -160,7 +160,7 @@ export function refused(name: string): KeelError {
   const known = reasons.find(([pattern]) => pattern.test(name));
   const reason =
     known?.[1] ?? 'nothing but tensors and plain containers is read, and nothing is run: save model.state_dict()';
-  return fileError(`the pickle asks for '${name}', which is refused: ${reason}`, { global: name });
+  return unsupported(`the pickle asks for '${name}', which is refused: ${reason}`, { global: name });
 }
 
 interface Extras {
@@ -171,7 +171,7 @@ interface Extras {
 
 function tensorOf(storage: unknown, offset: unknown, size: unknown, stride: unknown, { dtype, bits }: Extras = {}): PickledTensor {
   if (bits instanceof Map && [...bits.values()].includes(true)) {
-    throw fileError('a tensor whose elements are negated or conjugated is not read: save x.resolve_neg()', { bits: [...bits] });
+    throw unsupported('a tensor whose elements are negated or conjugated is not read: save x.resolve_neg()', { bits: [...bits] });
   }
   if (storage instanceof PickledStorage && size instanceof Tuple && stride instanceof Tuple) {
     const format = dtype instanceof Global ? dtypes[dtype.name] : storage.format;

@@ -2,7 +2,7 @@
 
 import type { ByteSource } from './bytesource.js';
 import { crc32 } from './crc32.js';
-import { fileError } from './elements.js';
+import { fileError, unsupported } from './elements.js';
 import { inflate } from './inflate.js';
 
 /** A record of an archive. */
@@ -129,7 +129,7 @@ async function readEnd64(source: ByteSource, tail: DataView, at: number, tailSta
 }
 
 function split() {
-  return fileError('the zip archive is split over several files, which are not read: join them', {});
+  return unsupported('the zip archive is split over several files, which are not read: join them', {});
 }
 
 /** A size of 64 bits, which no file of fewer bytes can hold. */
@@ -178,9 +178,9 @@ function parseEntry(bytes: Uint8Array, directoryBegin: number): Omit<Entry, 'lim
   const [size, packed, offset] = [sizeAt(24), sizeAt(20), sizeAt(42)];
   const isDeflated = method === 8;
   const facts = { record: name, size, packed, offset, method };
-  if ((flags & 1) !== 0) throw fileError(`record '${name}' is encrypted: decrypt the archive first`, facts);
+  if ((flags & 1) !== 0) throw unsupported(`record '${name}' is encrypted: decrypt the archive first`, facts);
   if (method !== 0 && !isDeflated) {
-    throw fileError(`record '${name}' is compressed by method ${method}: stored (0) and deflated (8) are read`, facts);
+    throw unsupported(`record '${name}' is compressed by method ${method}: stored (0) and deflated (8) are read`, facts);
   }
   // Deflate's best: 258 bytes from 2 bits.
   if (isDeflated ? size > 1032 * packed : size !== packed) {
