@@ -10,6 +10,8 @@ export default defineConfig({
       { find: /^evenkeel$/, replacement: source('index.ts') },
       { find: /^evenkeel\/io$/, replacement: source('io/io.ts') },
       { find: /^evenkeel\/nn$/, replacement: source('nn/index.ts') },
+      { find: /^evenkeel\/inspect$/, replacement: source('inspect/index.ts') },
+      { find: /^evenkeel\/fold$/, replacement: source('fold/index.ts') },
     ],
   },
   test: {
