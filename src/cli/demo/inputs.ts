@@ -1,13 +1,12 @@
-// The inputs of `npm start`: real photos and digits and the worked example, and numbers that both sides can make.
-// May import 'evenkeel' and 'evenkeel/io'.
+// The inputs of the demo: real photos and digits and the worked example, and numbers that both sides can make.
+// May import evenkeel.
 
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-import { arange, tensor, type Tensor } from 'evenkeel';
+import { fileURLToPath } from 'node:url';
+import { arange, KeelError, tensor, type Tensor } from 'evenkeel';
 import { load } from 'evenkeel/io';
 
-/** The folder of the stored data and results. */
-export const dataFolder = join(dirname(createRequire(import.meta.url).resolve('evenkeel/package.json')), 'data');
+/** The folder of the stored data and results, which is part of the package. */
+export const dataFolder = fileURLToPath(new URL('../../../data/', import.meta.url));
 
 /** What the inputs are, in the order in which they are shown. */
 export const inputTitles = {
@@ -22,7 +21,7 @@ export const inputTitles = {
 
 export type InputName = keyof typeof inputTitles;
 
-/** The inputs as float32, read from the project's data. */
+/** The inputs as float32, read from the package's data. */
 export async function loadInputs(): Promise<Readonly<Record<InputName, Tensor>>> {
   const photos = (await readArray('photos_nchw.npy')).div(255);
   const digits = (await readArray('digits_images.npy')).div(16);
@@ -44,7 +43,7 @@ export function wave(shape: readonly number[]): Tensor {
 }
 
 async function readArray(name: string): Promise<Tensor> {
-  const [array] = (await load(join(dataFolder, name))).values();
-  if (array === undefined) throw new Error(`${name} holds no array`);
-  return array.to('float32');
+  const array = (await load(`${dataFolder}${name}`)).get('array');
+  if (array !== undefined) return array.to('float32');
+  throw new KeelError('file', `'${name}' holds no array: install evenkeel again`, { name });
 }

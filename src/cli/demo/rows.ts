@@ -1,8 +1,8 @@
-// The rows of `npm start`: every layer on the inputs that it takes; data/generate.py has the same. May import 'evenkeel'.
+// The rows of the demo: every layer on the inputs that it takes; data/generate.py has the same. May import evenkeel.
 
 import {
-  addLayerNorm, BatchNorm1d, BatchNorm2d, Conv2d, explain, grad, GroupNorm, InstanceNorm1d, InstanceNorm2d, LayerNorm,
-  LayerNorm2d, Linear, LocalResponseNorm, Module, noGrad, NormLayer, RMSNorm, scope, spectralNorm, tensor,
+  addLayerNorm, BatchNorm1d, BatchNorm2d, Conv2d, explain, grad, GroupNorm, InstanceNorm1d, InstanceNorm2d, KeelError,
+  LayerNorm, LayerNorm2d, Linear, LocalResponseNorm, Module, noGrad, NormLayer, RMSNorm, scope, spectralNorm, tensor,
   useBackend, weightNorm, zeros, type Tensor,
 } from 'evenkeel';
 import { wave, type InputName } from './inputs.js';
@@ -165,7 +165,7 @@ function sharing(layer: Layer, shape: readonly number[]): { readonly pattern: st
 
 function normLayer(layer: Layer): NormLayer {
   if (layer instanceof NormLayer) return layer;
-  throw new Error(`${String(layer)} has no pattern`);
+  throw new KeelError('argument', `${String(layer)} has no pattern`, {});
 }
 
 function sizeOf(shape: readonly number[]): number {

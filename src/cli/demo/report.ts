@@ -1,17 +1,38 @@
-// The table that `npm start` prints: every row beside its stored results. May import 'evenkeel'.
+// The table of the demo: every row beside its stored results. May import evenkeel.
 
-import { styleText } from 'node:util';
 import { equivalent, InstanceNorm2d, LayerNorm, manualSeed, randn, scope, type Tensor } from 'evenkeel';
 import { inputTitles, loadInputs, type InputName } from './inputs.js';
 import { measure, referenceMillis, rows, type Measured } from './rows.js';
+import type { Terminal } from '../terminal.js';
+import { wrap } from '../text.js';
 import type { Expected, Stored, StoredPair, StoredRow, StoredTable } from './stored.js';
 
-type Print = (line: string) => void;
+/** A row of the table as JSON has it. */
+export interface ReportRow {
+  readonly input: string;
+  readonly layer: string;
+  readonly pattern: string;
+  readonly shape: readonly number[];
+  readonly statistics: string;
+  /** Forward and backward. */
+  readonly millis: number;
+  readonly referenceMillis: number;
+  /** Of every result, its distance from PyTorch in float64, that of PyTorch's float32, and how far off it may be. */
+  readonly results: readonly { name: string; error: number; torchError: number; limit: number }[];
+}
 
-/** Prints the whole report; returns what deviates from the stored results, a line each. */
-export async function report(stored: Stored, print: Print): Promise<string[]> {
+export interface Report {
+  readonly rows: readonly ReportRow[];
+  /** What deviates from the stored results, a line each. */
+  readonly deviations: readonly string[];
+}
+
+/** Prints the whole report, each line as it comes. */
+export async function report(stored: Stored, terminal: Terminal): Promise<Report> {
+  const { print, paint } = terminal;
   for (const text of introduction(stored)) print(text);
-  const deviations = [...(await layerTable(stored, print)), ...printedTables(stored.tables, print), ...pairs(stored.pairs, print)];
+  const table = await layerTable(stored, terminal);
+  const deviations = [...table.deviations, ...printedTables(stored.tables, terminal), ...pairs(stored.pairs, terminal)];
   print('');
   const outputs = stored.rows.reduce((total, row) => total + row.outputs.size, 0);
   if (deviations.length === 0) {
@@ -22,7 +43,7 @@ export async function report(stored: Stored, print: Print): Promise<string[]> {
     print(paint('red', `${deviations.length} deviations from the stored results:`));
     for (const deviation of deviations) print(paint('red', `✗ ${deviation}`));
   }
-  return deviations;
+  return { rows: table.rows, deviations };
 }
 
 function introduction({ torch }: Stored): string[] {
@@ -43,9 +64,11 @@ function introduction({ torch }: Stored): string[] {
   ];
 }
 
-async function layerTable(stored: Stored, print: Print): Promise<string[]> {
+async function layerTable(stored: Stored, terminal: Terminal): Promise<Report> {
+  const { print, paint, signal } = terminal;
   const inputs = await loadInputs();
   const known = new Map(stored.rows.map((row) => [`${row.input}: ${row.layer}`, row]));
+  const found: ReportRow[] = [];
   const deviations: string[] = [];
   print('');
   for (const heading of headings) print(paint('bold', heading));
@@ -53,52 +76,64 @@ async function layerTable(stored: Stored, print: Print): Promise<string[]> {
   for (const [input, layers] of Object.entries(rows) as [InputName, (typeof rows)[InputName]][]) {
     print(paint('dim', `— ${inputTitles[input]}`));
     for (const [layer, make] of Object.entries(layers)) {
+      signal.throwIfAborted();
       const name = `${input}: ${layer}`;
       const expected = known.get(name);
       known.delete(name);
-      deviations.push(
-        ...(expected === undefined
-          ? [`${name} has no stored results`]
-          : scope(() => {
-              const millis = referenceMillis(layer, make, inputs[input]);
-              return layerRow(expected, measure(layer, make, inputs[input]), millis, inputs[input].shape, print);
-            })),
-      );
+      if (expected === undefined) {
+        deviations.push(`${name} has no stored results`);
+        continue;
+      }
+      const row = scope(() => {
+        const millis = referenceMillis(layer, make, inputs[input]);
+        return compared(expected, measure(layer, make, inputs[input]), millis, inputs[input].shape);
+      });
+      const beyond = beyondOf(row);
+      print(beyond.length > 0 ? paint('red', `${rowLine(row)} ✗`) : rowLine(row));
+      found.push(row);
+      deviations.push(...beyond);
     }
   }
-  return [...deviations, ...[...known.keys()].map((name) => `${name} is stored, and is no row here`)];
+  deviations.push(...[...known.keys()].map((name) => `${name} is stored, and is no row here`));
+  return { rows: found, deviations };
 }
 
-function layerRow(
-  stored: StoredRow,
-  measured: Measured,
-  referenceTime: number,
-  shape: readonly number[],
-  print: Print,
-): string[] {
-  const compared = [...stored.outputs].map(([name, expected]) => ({
-    name,
-    expected,
-    error: distance(measured.outputs.get(name), expected),
-  }));
-  // NaN is no distance within the limit either.
-  const beyond = compared.filter(({ error, expected }) => !(error <= expected.limit));
-  const errors = ['y', gradientOf(stored)].flatMap((name) => {
-    const found = compared.find((each) => each.name === name);
-    return [found?.error ?? NaN, found?.expected.torchError ?? NaN].map(short);
+function compared(stored: StoredRow, measured: Measured, referenceTime: number, shape: readonly number[]): ReportRow {
+  return {
+    input: stored.input,
+    layer: stored.layer,
+    pattern: measured.pattern,
+    shape,
+    statistics: measured.sets,
+    millis: measured.millis,
+    referenceMillis: referenceTime,
+    results: [...stored.outputs].map(([name, expected]) => ({
+      name,
+      error: distance(measured.outputs.get(name), expected),
+      torchError: expected.torchError,
+      limit: expected.limit,
+    })),
+  };
+}
+
+function rowLine({ layer, pattern, shape, statistics, millis, referenceMillis: referenceTime, results }: ReportRow): string {
+  const errors = ['y', gradientOf(results)].flatMap((name) => {
+    const found = results.find((each) => each.name === name);
+    return [found?.error ?? NaN, found?.torchError ?? NaN].map(short);
   });
-  const ms = [measured.millis.toFixed(2), String(Math.round(referenceTime))];
-  const text = line([stored.layer, measured.pattern, shape.join('×'), measured.sets, ...errors, ...ms]);
-  print(beyond.length > 0 ? paint('red', `${text} ✗`) : text);
-  return beyond.map(
-    ({ name, error, expected }) =>
-      `${stored.input}: ${stored.layer}: ${name} is ${short(error)} off; the limit is ${short(expected.limit)}`,
-  );
+  const ms = [millis.toFixed(2), String(Math.round(referenceTime))];
+  return line([layer, pattern, shape.join('×'), statistics, ...errors, ...ms]);
+}
+
+function beyondOf({ input, layer, results }: ReportRow): string[] {
+  // NaN is no distance within the limit either.
+  const beyond = results.filter(({ error, limit }) => !(error <= limit));
+  return beyond.map(({ name, error, limit }) => `${input}: ${layer}: ${name} is ${short(error)} off; the limit is ${short(limit)}`);
 }
 
 /** The gradient that the table shows. */
-function gradientOf({ outputs }: StoredRow): string {
-  return ['dweight_v', 'dweight_orig'].find((name) => outputs.has(name)) ?? 'dx';
+function gradientOf(results: ReportRow['results']): string {
+  return ['dweight_v', 'dweight_orig'].find((name) => results.some((each) => each.name === name)) ?? 'dx';
 }
 
 /** The largest distance over the stored elements; NaN where the shapes differ or a number is none. */
@@ -110,7 +145,7 @@ function distance(actual: Tensor | undefined, { shape, step, values }: Expected)
 }
 
 /** The layers' results on two draws of PyTorch's generator, as they were published. */
-function printedTables(tables: readonly StoredTable[], print: Print): string[] {
+function printedTables(tables: readonly StoredTable[], { print, paint }: Terminal): string[] {
   print('');
   print(paint('bold', 'The published tables: manualSeed(123), then randn([2, 3, 4]) twice'));
   manualSeed(123);
@@ -131,7 +166,7 @@ function printedTables(tables: readonly StoredTable[], print: Print): string[] {
 }
 
 /** Where LayerNorm is InstanceNorm, by the plans and by the numbers. */
-function pairs(expected: readonly StoredPair[], print: Print): string[] {
+function pairs(expected: readonly StoredPair[], { print, paint }: Terminal): string[] {
   print('');
   print(paint('bold', 'Is LayerNorm InstanceNorm?'));
   return expected.flatMap(({ shape, layerNorm, same }) => {
@@ -142,7 +177,7 @@ function pairs(expected: readonly StoredPair[], print: Print): string[] {
     const difference = largest(instance.forward(x).sub(layer.forward(x.reshape(rowShape)).reshape(shape)));
     const answer = `${verdict.same ? 'Yes' : 'No'} on ${shape.join(' × ')}: ${verdict.reason}.`;
     const ok = verdict.same === same && difference < 1e-5 === same;
-    for (const text of wrap(answer)) print(ok ? ` ${text}` : paint('red', ` ✗ ${text}`));
+    for (const text of wrap(answer, 98, '  ')) print(ok ? ` ${text}` : paint('red', ` ✗ ${text}`));
     print(`   Largest difference between the two results: ${short(difference)}`);
     return ok ? [] : [`on ${shape.join(' × ')} PyTorch says ${same ? 'the same' : 'not the same'}`];
   });
@@ -165,21 +200,7 @@ function line(cells: readonly string[], columns = widths): string {
   return padded.join(' ').trimEnd();
 }
 
-/** Lines of at most 98 characters. */
-function wrap(text: string): string[] {
-  return text.split(' ').reduce<string[]>((lines, word) => {
-    const last = lines.at(-1);
-    if (last !== undefined && last.length + word.length < 98) return [...lines.slice(0, -1), `${last} ${word}`];
-    return [...lines, last === undefined ? word : `  ${word}`];
-  }, []);
-}
-
 /** A small number with two digits. */
 function short(value: number): string {
   return value === 0 ? '0' : Number.isNaN(value) ? '-' : value.toExponential(1);
-}
-
-/** Colour where a person looks; styleText leaves it out of pipes and where NO_COLOR is set. */
-function paint(style: 'bold' | 'dim' | 'red' | 'green', text: string): string {
-  return styleText(style, text);
 }
