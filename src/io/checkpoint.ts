@@ -8,7 +8,7 @@ import { readAll } from './contents.js';
 import { fileError } from './elements.js';
 import { isRecord, parseText, showJson } from './headerjson.js';
 import { HEAD_BYTES, kindOf } from './kinds.js';
-import { named } from './load.js';
+import { named } from './failure.js';
 import { readPthValue } from './pthvalue.js';
 import { replaceFile } from './replace.js';
 import { openSafetensors } from './safetensors.js';

@@ -11,6 +11,15 @@ export function cannot(what: 'read' | 'write', path: string, error: unknown): Ke
   return fileError(`cannot ${what} '${path}': ${reason}`, { ...data, path, reason }, problemOf(data['problem'], error));
 }
 
+/** Errors from within say which file they are about. */
+export async function named<T>(name: string | null, f: (name: string | null) => Promise<T>): Promise<T> {
+  try {
+    return await f(name);
+  } catch (error) {
+    throw name === null && error instanceof KeelError ? error : cannot('read', name ?? 'the given bytes', error);
+  }
+}
+
 function problemOf(known: unknown, error: unknown): FileProblem {
   if (known === 'corrupt' || known === 'unsupported' || known === 'missing') return known;
   // Node's name of the system's error.

@@ -4,7 +4,7 @@ import { KeelError, showGiven } from '../errors.js';
 import type { Tensor } from '../tensor.js';
 import type { ByteSource } from './bytesource.js';
 import { type Contents, readAll, type TensorEntry } from './contents.js';
-import { cannot } from './failure.js';
+import { named } from './failure.js';
 import { HEAD_BYTES, kindOf } from './kinds.js';
 import { readNpy } from './npy.js';
 import { openPth, type PthOptions } from './pth.js';
@@ -121,13 +121,4 @@ function checkOptions(caller: string, options: LoadOptions): void {
   if (isRecord && unknown === undefined && (entry === undefined || typeof entry === 'string')) return;
   const given = unknown ?? showGiven(isRecord ? entry : options);
   throw new KeelError('argument', `${caller} has one option, such as { entry: 'model' }, got ${given}`, { options });
-}
-
-/** Errors from within say which file they are about. */
-export async function named<T>(name: string | null, f: (name: string | null) => Promise<T>): Promise<T> {
-  try {
-    return await f(name);
-  } catch (error) {
-    throw name === null && error instanceof KeelError ? error : cannot('read', name ?? 'the given bytes', error);
-  }
 }
