@@ -6,7 +6,7 @@ Needs PyTorch 2.13:
 
 A row is a layer on an input, forward and backward. Its truth is float64 on float32 inputs; beside it stands the largest
 error of PyTorch's own float32 kernels. Of a tensor of more than SAMPLES elements every step-th is stored and compared.
-A limit is 3 times PyTorch's error, or 2e-6 of the largest element if that is more. tools/start has the same rows.
+A limit is 3 times PyTorch's error, or 2e-6 of the largest element if that is more. src/cli/demo has the same rows.
 """
 import json
 import struct

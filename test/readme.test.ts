@@ -2,9 +2,9 @@
 // in CONTRIBUTING.md is the code that is there.
 import { execFile } from 'node:child_process';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { format, promisify, stripVTControlCharacters } from 'node:util';
+import { format, promisify } from 'node:util';
 import { beforeAll, expect, test, vi } from 'vitest';
-import { start } from '../tools/start/start.js';
+import { evenkeel } from './cli/cli.js';
 import { codeBlocks } from './laws.js';
 
 const path = 'README.md';
@@ -66,8 +66,9 @@ test('the code that CONTRIBUTING.md quotes is in the files that it names', async
 });
 
 test('the table is what npm start prints, but for the milliseconds', { timeout: 60_000 }, async () => {
-  const lines: string[] = [];
-  expect(await start([], (line) => void lines.push(...stripVTControlCharacters(line).split('\n')), console.error)).toBe(0);
+  const { exit, out } = await evenkeel(['demo']);
+  expect(exit).toBe(0);
+  const lines = out.split('\n');
   const from = lines.findIndex((line) => /^ +statistics +result +gradient +ms/.test(line));
   const table = lines.slice(from, lines.indexOf('', from));
   expect(table.length).toBeGreaterThan(40);

@@ -28,9 +28,10 @@ for (const [signal, exit] of [['SIGINT', 130], ['SIGTERM', 143], ['SIGHUP', 129]
 // Whoever reads may stop reading, as head does.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
+    const isClosed = error.code === 'EPIPE';
     controller.abort(error);
-    void leave(0);
+    if (!isClosed && stream === process.stdout) process.stderr.write(`error: cannot write to standard output: ${error.message}\n`);
+    void leave(isClosed ? 0 : 5);
   });
 }
 

@@ -1,10 +1,12 @@
 // "Did you mean": the nearest of some names. Imports nothing.
 
-/** The names that a mistyped one may stand for, nearest first: at most a third of its letters differ, or it begins one. */
+/** The names that a mistyped one may stand for: the nearest, at most a third of its letters off, and those that it begins. */
 export function nearest(given: string, names: readonly string[]): string[] {
   const asked = plain(given);
   const found = names.map((name) => ({ name, edits: edits(asked, plain(name)) }));
-  const near = found.filter(({ name, edits: n }) => n <= Math.max(1, Math.floor(asked.length / 3)) || begins(name, asked));
+  const least = Math.min(...found.map((each) => each.edits));
+  const isNear = least <= Math.max(1, Math.floor(asked.length / 3));
+  const near = found.filter((each) => (isNear && each.edits === least) || begins(each.name, asked));
   return near.sort((a, b) => a.edits - b.edits).slice(0, 3).map(({ name }) => name);
 }
 
