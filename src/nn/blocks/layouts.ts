@@ -142,7 +142,8 @@ function wrapperOf(keys: readonly string[]): string {
   return outer === undefined ? '' : outer + wrapperOf(keys.map((key) => key.slice(outer.length)));
 }
 
-function recognize(
+/** @internal The model and library, of those asked for, whose names most of the keys have. */
+export function recognize(
   given: readonly string[],
   from: LayoutName | null = null,
   // The tables have these keys.

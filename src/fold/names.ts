@@ -1,0 +1,75 @@
+// A state dict's names beside those of evenkeel's own class. May import tensor, nn's layouts and fold's entries.
+
+import type { KeyLayout } from '../nn/blocks/layouts.js';
+import { layoutTables } from '../nn/blocks/layouttables.js';
+import { nameOf, place } from '../nn/blocks/templates.js';
+import type { Tensor } from '../tensor.js';
+import { moduleOf, normsIn } from './entries.js';
+import type { Neighbours } from './neighbours.js';
+
+/** A norm or layer scale of the file. */
+export interface NamedNorm {
+  readonly name: string;
+  /** Its name in evenkeel's own class, and what stands beside it there; null where the layout does not know it. */
+  readonly own: string | null;
+  readonly row: Neighbours | null;
+}
+
+/** The names of one file. */
+export class Names {
+  readonly norms: readonly NamedNorm[];
+  /** Of evenkeel's own keys, the file's. */
+  readonly #sources = new Map<string, string>();
+  readonly #strangers: string[] = [];
+  readonly #known: (key: string) => boolean;
+
+  constructor(state: ReadonlyMap<string, Tensor>, { model, layout, prefix }: KeyLayout, rows: readonly Neighbours[]) {
+    const table = layoutTables[model];
+    const [ownLayout = layout] = table.layouts;
+    this.#known = (key) => place(table, layout, key.slice(prefix.length)) !== null;
+    const norms = new Map<string, NamedNorm>();
+    const others = new Set(normsIn(state));
+    for (const key of state.keys()) {
+      const placed = place(table, layout, key.slice(prefix.length));
+      const own = placed === null ? null : nameOf(ownLayout, placed);
+      if (own === null) this.#strangers.push(key);
+      else this.#sources.set(own, key);
+      const named = [key, moduleOf(key)].flatMap((name): NamedNorm[] => {
+        const ownName = own === null ? null : name === key ? own : moduleOf(own);
+        const row = rows.find(({ norm, isScale = false }) => isScale === (name === key) && norm.test(ownName ?? '')) ?? null;
+        return row === null && !others.has(name) ? [] : [{ name, own: ownName, row }];
+      });
+      for (const norm of named) norms.set(norm.name, norms.get(norm.name) ?? norm);
+    }
+    this.norms = [...norms.values()];
+  }
+
+  /** Whether the file has this key or module of evenkeel's own class. */
+  has(own: string): boolean {
+    return this.#sources.has(own) || [...this.#sources.keys()].some((key) => key.startsWith(`${own}.`));
+  }
+
+  /** What the file calls the module of evenkeel's own class that has a weight; null where there is none. */
+  source(own: string): string | null {
+    const weight = this.#sources.get(`${own}.weight`);
+    return weight === undefined ? null : moduleOf(weight);
+  }
+
+  /** A key that the layout does not know, within a norm or its layer or as another child of the module that has both. */
+  strangerBeside(norm: string, into: string): string | null {
+    const [left, right] = [norm.split('.'), into.split('.')];
+    const shared = left.findIndex((part, i) => part !== right[i]);
+    const parent = left.slice(0, shared).map((part) => `${part}.`).join('');
+    const found = this.#strangers.find((key) => {
+      if (!key.startsWith(parent)) return false;
+      const [child = ''] = key.slice(parent.length).split('.');
+      return child === left[shared] || child === right[shared] || !this.#isChild(parent, child);
+    });
+    return found ?? null;
+  }
+
+  #isChild(parent: string, child: string): boolean {
+    const module = `${parent}${child}.`;
+    return this.#known(`${module}weight`) || [...this.#sources.values()].some((key) => key.startsWith(module));
+  }
+}
