@@ -242,20 +242,20 @@ describe('a file that cannot be written', () => {
     ['saveCheckpoint', (to: string) => saveCheckpoint(to, values)],
   ] as const;
   const faults = [
-    ['the disk is full at once', 'writeFile', 'ENOSPC', 0],
-    ['the disk is full after two tensors', 'writeFile', 'ENOSPC', 3],
-    ['the disk fails as it is flushed', 'sync', 'EIO', 0],
-    ['the disk fails as the file is closed', 'close', 'EIO', 0],
-    ['the name cannot be taken', 'rename', 'EACCES', 0],
+    ['the disk is full at once', 'writeFile', 'ENOSPC', 'no space left on the disk', 0],
+    ['the disk is full after two tensors', 'writeFile', 'ENOSPC', 'no space left on the disk', 3],
+    ['the disk fails as it is flushed', 'sync', 'EIO', 'the disk reports an error', 0],
+    ['the disk fails as the file is closed', 'close', 'EIO', 'the disk reports an error', 0],
+    ['the name cannot be taken', 'rename', 'EACCES', 'permission denied', 0],
   ] as const;
   test.each(writers.flatMap(([name, write]) => faults.map(([what, ...fault]) => [name, what, write, ...fault] as const)))(
     '%s, where %s, leaves the old file and nothing else',
-    async (_, __, write, method, code, after) => {
+    async (_, __, write, method, code, words, after) => {
       const place = await fs.mkdtemp(join(folder, 'fault-'));
       const to = join(place, 'x.safetensors');
       await fs.writeFile(to, old);
       failing(method, code, after);
-      await refusesFile(() => write(to), `cannot write '${to}': ${code}`);
+      await refusesFile(() => write(to), `cannot write '${to}': ${words} (${code})`);
       expect(await fs.readdir(place)).toEqual(['x.safetensors']);
       expect(Buffer.compare(await fs.readFile(to), old)).toBe(0);
     },

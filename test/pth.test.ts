@@ -81,7 +81,6 @@ describe("what PyTorch saves and is no state dict is refused by name", () => {
     ['legacy.pth', 'the format of PyTorch before 1.6, a stream of pickles: in PyTorch, torch.save(torch.load(path), path)'],
     ['torchscript.pth', 'it is a TorchScript archive, which holds code: save torch.jit.load(path).state_dict()'],
     ['plain_pickle.pth', 'a plain pickle, which can run code'],
-    ['arrays.npz', 'it is a .npz archive, which is not read'],
   ])('%s', async (name, message) => {
     await refusesFile(() => load(file(name)), message);
   });

@@ -85,9 +85,12 @@ export async function loadCheckpoint<T extends object = Checkpoint>(source: File
     const bytes = await wholeOf(source);
     try {
       const kind = kindOf(await bytes.read(0, Math.min(HEAD_BYTES, bytes.bytes)), name);
-      if (kind === 'npy') throw new KeelError('argument', 'a .npy file holds one array and no checkpoint: use load()', { kind });
+      if (kind === 'npy' || kind === 'onnx') {
+        const message = `${kind === 'npy' ? 'a .npy file holds one array' : 'an ONNX model holds weights'} and no checkpoint: use load()`;
+        throw new KeelError('argument', message, { kind });
+      }
       // What is in a file only its reader can know.
-      return (await (kind === 'pth' ? readPthValue(bytes) : readSaved(bytes))) as T;
+      return (await (kind === 'zip' ? readPthValue(bytes) : readSaved(bytes))) as T;
     } finally {
       await bytes.close();
     }

@@ -1,8 +1,13 @@
-// A safetensors file as its parts, each made when its turn comes. May import errors and tensor.
+// Files of tensors as their parts, each made when its turn comes. May import errors and tensor.
 
 import { KeelError } from '../errors.js';
 import type { Tensor } from '../tensor.js';
+import { crc32 } from './crc32.js';
+import type { Elements } from './elements.js';
+import { writeNpy } from './npy.js';
+import { memberOf } from './npz.js';
 import { encode, layoutOf, type SafetensorsOptions } from './safetensorswriter.js';
+import { ZipWriter } from './zipwriter.js';
 
 /**
  * Header, then the elements of one tensor after another: no more than one is copied at a time. Whatever can be refused is
@@ -15,22 +20,45 @@ export function safetensorsChunks(
   tensors: ReadonlyMap<string, Tensor>,
   options: Required<SafetensorsOptions>,
 ): AsyncIterable<Uint8Array> {
-  // Refuses what was disposed.
-  const versions = new Map([...tensors].map(([name, { storage }]) => [name, storage.version] as const));
+  const elementsOf = reading(tensors);
   const { head, names } = layoutOf(tensors, options);
   return (async function* () {
     yield head;
-    for (const name of names) {
-      const tensor = tensors.get(name);
-      if (tensor === undefined) continue;
-      checkUnchanged(name, tensor, versions.get(name));
-      const data = await tensor.read();
-      yield encode({ dtype: tensor.dtype, data }, options.floats);
-    }
+    for (const name of names) yield encode(await elementsOf(name), options.floats);
   })();
 }
 
-function checkUnchanged(name: string, { storage }: Tensor, version: number | undefined): void {
-  if (storage.version === version) return;
-  throw new KeelError('modified', `'${name}' was written to while the file was being written: await save() first`, { name });
+/** The one array of a .npy file; errors as {@link safetensorsChunks}. */
+export function npyChunks(name: string, tensor: Tensor): AsyncIterable<Uint8Array> {
+  const elementsOf = reading(new Map([[name, tensor]]));
+  return (async function* () {
+    yield writeNpy(await elementsOf(name));
+  })();
+}
+
+/** The arrays of a .npz file; errors as {@link safetensorsChunks}, and [name] as `writeNpz`. */
+export function npzChunks(tensors: ReadonlyMap<string, Tensor>): AsyncIterable<Uint8Array> {
+  const elementsOf = reading(tensors);
+  const members = Array.from(tensors.keys(), (name) => ({ name, member: memberOf(name) }));
+  return (async function* () {
+    const writer = new ZipWriter();
+    for (const { name, member } of members) {
+      const content = writeNpy(await elementsOf(name));
+      yield writer.begin(member, content.length, crc32(content));
+      yield content;
+    }
+    yield writer.end();
+  })();
+}
+
+/** Reads each tensor as it was at the time of this call, which refuses what was disposed. */
+function reading(tensors: ReadonlyMap<string, Tensor>): (name: string) => Promise<Elements> {
+  const held = new Map([...tensors].map(([name, tensor]) => [name, { tensor, version: tensor.storage.version }] as const));
+  return async (name) => {
+    const { tensor, version } = held.get(name) ?? {};
+    if (tensor === undefined || tensor.storage.version !== version) {
+      throw new KeelError('modified', `'${name}' was written to while the file was being written: await save() first`, { name });
+    }
+    return { dtype: tensor.dtype, shape: tensor.shape, data: await tensor.read() };
+  };
 }

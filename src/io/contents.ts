@@ -10,6 +10,8 @@ export interface TensorEntry {
   readonly dtype: Tensor['dtype'];
   /** How the file keeps an element: `BF16`, say, which is read as float32. */
   readonly format: Format;
+  /** How a .npy file orders the elements, and so the ranges that are read of them: rows first (C), or columns (F). */
+  readonly order?: 'C' | 'F';
 }
 
 /** The tensors of a file, described; reading one touches no other. */
@@ -18,12 +20,17 @@ export interface Contents {
   readonly entries: ReadonlyMap<string, TensorEntry>;
   /** What the file says of itself. */
   readonly metadata: Readonly<Record<string, string>>;
-  /** `name` is one of the entries. */
+  /** Names of tensors that are in the file, and that reading refuses with its reason. */
+  readonly refused?: ReadonlySet<string>;
+  /** `name` is one of the entries, or of those refused. */
   readonly read: (name: string) => Promise<Tensor>;
+  /** Elements of one of the entries in the file's own order; `begin` and `end` are in it. */
+  readonly readRange: (name: string, begin: number, end: number) => Promise<Tensor>;
 }
 
 /** All tensors of a file, in its order; where one cannot be read, those before it are disposed. */
-export async function readAll({ entries, read }: Contents): Promise<Map<string, Tensor>> {
+export async function readAll({ entries, refused, read }: Contents): Promise<Map<string, Tensor>> {
+  for (const name of refused ?? []) await read(name);
   const tensors = new Map<string, Tensor>();
   try {
     for (const name of entries.keys()) tensors.set(name, await read(name));

@@ -1,15 +1,16 @@
 // The checksum of zip archives. Imports nothing.
 
 /**
- * CRC-32 of ISO 3309, whose polynomial is 0xedb88320 with its bits reversed; four bytes a step.
+ * CRC-32 of ISO 3309, whose polynomial is 0xedb88320 with its bits reversed; four bytes a step. `before` is that of
+ * the bytes before these.
  *
  * @see https://www.w3.org/TR/png/#D-CRCAppendix
  */
-export function crc32(bytes: Uint8Array): number {
+export function crc32(bytes: Uint8Array, before = 0): number {
   tables ??= makeTables();
   const [t0, t1, t2, t3] = tables;
   const whole = bytes.length & ~3;
-  let crc = -1;
+  let crc = ~before;
   let i = 0;
   for (; i < whole; i += 4) {
     crc ^= bytes[i]! | (bytes[i + 1]! << 8) | (bytes[i + 2]! << 16) | (bytes[i + 3]! << 24);

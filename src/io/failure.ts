@@ -6,9 +6,8 @@ import { fileError, type FileProblem } from './elements.js';
 /** The error of reading or writing `path`; one that is about something else passes as it is. */
 export function cannot(what: 'read' | 'write', path: string, error: unknown): KeelError {
   if (error instanceof KeelError && error.code !== 'file') return error;
-  const reason = error instanceof Error ? error.message : String(error);
-  const data = error instanceof KeelError ? error.data : {};
-  return fileError(`cannot ${what} '${path}': ${reason}`, { ...data, path, reason }, problemOf(data['problem'], error));
+  const { reason, problem, data } = reasonOf(error);
+  return fileError(`cannot ${what} '${path}': ${reason}`, { ...data, path, reason }, problem);
 }
 
 /** Errors from within say which file they are about. */
@@ -20,9 +19,33 @@ export async function named<T>(name: string | null, f: (name: string | null) => 
   }
 }
 
-function problemOf(known: unknown, error: unknown): FileProblem {
-  if (known === 'corrupt' || known === 'unsupported' || known === 'missing') return known;
+/** What an error says of a file, in plain words where it is the system's. */
+export function reasonOf(error: unknown) {
+  if (error instanceof KeelError) {
+    const { problem, ...data } = error.data;
+    return { reason: error.message, problem: isProblem(problem) ? problem : ('access' as const), data };
+  }
+  const message = error instanceof Error ? error.message : String(error);
   // Node's name of the system's error.
-  const code = error instanceof Error && 'code' in error ? error.code : null;
-  return code === 'ENOENT' || code === 'ENOTDIR' ? 'missing' : 'access';
+  const system = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const problem: FileProblem = system === 'ENOENT' || system === 'ENOTDIR' ? 'missing' : 'access';
+  return { reason: words[system] === undefined ? message : `${words[system]} (${system})`, problem, data: system === '' ? {} : { system, message } };
 }
+
+function isProblem(value: unknown): value is FileProblem {
+  return value === 'corrupt' || value === 'unsupported' || value === 'missing' || value === 'access';
+}
+
+const words: Readonly<Record<string, string>> = {
+  ENOENT: 'no such file or directory',
+  ENOTDIR: 'no such file: a part of its path is no folder',
+  EACCES: 'permission denied',
+  EPERM: 'the system does not permit it',
+  EISDIR: 'it is a folder',
+  ENOSPC: 'no space left on the disk',
+  EDQUOT: 'no space left: the quota is used up',
+  EROFS: 'its file system is read-only',
+  EMFILE: 'too many files are open',
+  ENFILE: 'too many files are open',
+  EIO: 'the disk reports an error',
+};

@@ -1,41 +1,132 @@
-// Deflated bytes by the platform's own decompressor. May import errors.
+// Deflated bytes by the platform's own decompressor, a stretch at a time. May import errors.
 
+import type { ByteSource } from './bytesource.js';
+import { crc32 } from './crc32.js';
 import { fileError } from './elements.js';
 
+/** What a stretch of a source inflates to, of which only what was asked for and a chunk are held. */
+export interface Inflation {
+  /** Bytes that came so far, and their CRC-32. */
+  readonly at: number;
+  readonly crc: number;
+  /** Goes on to byte `to`. */
+  skip(to: number): Promise<void>;
+  /** The bytes from here up to, not including, `end`. */
+  take(end: number): Promise<Uint8Array>;
+  /** Expects that there is nothing more. */
+  finish(): Promise<void>;
+  cancel(): void;
+}
+
+/** What is inflated: bytes `begin` to `end` of a source, to `size` bytes; `label` names them in errors. */
+export interface Packed {
+  readonly begin: number;
+  readonly end: number;
+  readonly size: number;
+  readonly label: string;
+}
+
 /**
- * What `packed` inflates to, which must be exactly `size` bytes: it stops as soon as there are more. Memory grows with
- * what comes out, not with what a file says will. `label` names the bytes in errors.
+ * Begins to inflate. It stops as soon as there are more bytes than `size`; memory grows with what comes out, not with what a
+ * file says will. What is asked of it throws a KeelError [file] for another size, and for bytes that are not deflated.
  *
- * @throws KeelError [file] for another size, and bytes that are not deflated.
  * @see https://www.rfc-editor.org/rfc/rfc1951
  */
-export async function inflate(packed: Uint8Array, size: number, label: string): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  // A part of a stream takes no memory that is shared; a Blob copies.
-  const stream = new Blob([new Uint8Array(packed)]).stream().pipeThrough(new DecompressionStream('deflate-raw'));
-  const reader = stream.getReader();
-  try {
-    while (length <= size) {
-      const { done, value } = await reader.read();
-      if (done) break;
-      chunks.push(value);
-      length += value.length;
+export function inflation(source: ByteSource, packed: Packed): Inflation {
+  return new Inflating(source, packed);
+}
+
+/** Packed bytes that are read at once. */
+const STEP = 2 ** 16;
+
+class Inflating implements Inflation {
+  at = 0;
+  crc = 0;
+  readonly #packed: Packed;
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  /** What came and was not asked for yet. */
+  #rest = new Uint8Array(0);
+  /** The source's own error, which a stream may pass on as another. */
+  #failure: unknown = null;
+
+  constructor(source: ByteSource, packed: Packed) {
+    this.#packed = packed;
+    let at = packed.begin;
+    const pull = async (controller: ReadableStreamDefaultController<BufferSource>) => {
+      try {
+        const end = Math.min(packed.end, at + STEP);
+        // A part of a stream takes no memory that is shared: a copy.
+        if (end > at) controller.enqueue(new Uint8Array(await source.read(at, end)));
+        at = end;
+        if (at === packed.end) controller.close();
+      } catch (error) {
+        this.#failure = error;
+        controller.error(error);
+      }
+    };
+    const stream = new ReadableStream<BufferSource>({ pull }, { highWaterMark: 0 });
+    this.#reader = stream.pipeThrough(new DecompressionStream('deflate-raw')).getReader();
+  }
+
+  async skip(to: number): Promise<void> {
+    while (this.at < to) await this.#next(to);
+  }
+
+  async take(end: number): Promise<Uint8Array> {
+    const count = end - this.at;
+    const parts: Uint8Array[] = [];
+    while (this.at < end) parts.push(await this.#next(end));
+    const [only] = parts;
+    if (only !== undefined && parts.length === 1) return only;
+    const bytes = new Uint8Array(count);
+    let filled = 0;
+    for (const part of parts) {
+      bytes.set(part, filled);
+      filled += part.length;
     }
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw fileError(`${label} does not inflate: ${reason}`, { size, packed: packed.length });
+    return bytes;
   }
-  if (length !== size) {
-    await reader.cancel().catch(() => undefined);
-    const given = length > size ? `more than the ${size} bytes` : `${length} of the ${size} bytes`;
-    throw fileError(`${label} inflates to ${given} that the archive says`, { size, packed: packed.length });
+
+  async finish(): Promise<void> {
+    if (this.#rest.length > 0 || (await this.#read()) !== null) throw this.#wrongSize('more than');
   }
-  const content = new Uint8Array(size);
-  let at = 0;
-  for (const chunk of chunks) {
-    content.set(chunk, at);
-    at += chunk.length;
+
+  cancel(): void {
+    this.#reader.cancel().catch(() => undefined);
   }
-  return content;
+
+  /** Some of the bytes up to `end`. */
+  async #next(end: number): Promise<Uint8Array> {
+    if (this.#rest.length === 0) {
+      const chunk = await this.#read();
+      if (chunk === null) throw this.#wrongSize(`${this.at} of`);
+      this.#rest = chunk;
+    }
+    const part = this.#rest.subarray(0, end - this.at);
+    this.#rest = this.#rest.subarray(part.length);
+    this.at += part.length;
+    this.crc = crc32(part, this.crc);
+    return part;
+  }
+
+  /** A chunk of some bytes; null at the end. */
+  async #read(): Promise<Uint8Array<ArrayBuffer> | null> {
+    try {
+      for (;;) {
+        const { done, value } = await this.#reader.read();
+        if (done) return null;
+        if (value.length > 0) return new Uint8Array(value);
+      }
+    } catch (error) {
+      if (this.#failure !== null) throw this.#failure;
+      const { label, size, begin, end } = this.#packed;
+      const reason = error instanceof Error ? error.message : String(error);
+      throw fileError(`${label} does not inflate: ${reason}`, { size, packed: end - begin });
+    }
+  }
+
+  #wrongSize(given: string) {
+    const { label, size, begin, end } = this.#packed;
+    return fileError(`${label} inflates to ${given} the ${size} bytes that the archive says`, { size, packed: end - begin });
+  }
 }

@@ -2,8 +2,11 @@
 
 export { load, open, type LoadOptions, type OpenFile } from './load.js';
 export { loadCheckpoint, saveCheckpoint, writeCheckpoint, type Checkpoint } from './checkpoint.js';
-export { save } from './save.js';
+export { save, type SaveOptions } from './save.js';
+export { fileChunks, type TensorPart } from './filechunks.js';
+export { replaceFile, type ReplaceOptions } from './replace.js';
 export { readNpy, writeNpy } from './npy.js';
+export { readNpz, writeNpz } from './npz.js';
 export { openOnnx } from './onnx/openonnx.js';
 export type {
   OnnxAttribute,
@@ -17,6 +20,7 @@ export type {
 export { readPth, type PthOptions } from './pth.js';
 export { readSafetensors } from './safetensors.js';
 export { writeSafetensors, type SafetensorsOptions } from './safetensorswriter.js';
+export type { FileKind } from './anyfile.js';
 export type { TensorEntry } from './contents.js';
 export type { Elements, Format } from './elements.js';
 export type { FileSource } from './source.js';

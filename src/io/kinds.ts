@@ -1,7 +1,7 @@
 // What a file is, told by its first bytes; those that are not read are refused by name. May import errors.
 
 import { fileError, unsupported } from './elements.js';
-import { isNpy } from './npy.js';
+import { isNpy } from './npyheader.js';
 import { isSafetensors } from './safetensors.js';
 
 /** How many of the first bytes tell. */
@@ -12,22 +12,27 @@ export const HEAD_BYTES = 512;
  *
  * @throws KeelError [file] for every other, by what it is where that is known, and what to do.
  */
-export function kindOf(head: Uint8Array, name: string | null): 'npy' | 'pth' | 'safetensors' {
+export function kindOf(head: Uint8Array, name: string | null): 'npy' | 'zip' | 'safetensors' | 'onnx' {
   if (head.length === 0) throw fileError('the file is empty', { bytes: 0 });
   if (isNpy(head)) return 'npy';
-  if (head[0] === 0x50 && head[1] === 0x4b) return 'pth';
+  if (head[0] === 0x50 && head[1] === 0x4b) return 'zip';
   const text = String.fromCharCode(...head);
   const hex = Array.from(head.subarray(0, 20), (byte) => byte.toString(16).padStart(2, '0')).join('');
   const other = others.find(({ bytes, text: pattern }) => bytes?.test(hex) === true || pattern?.test(text) === true);
+  if (isOnnx.test(hex)) return 'onnx';
   if (other !== undefined) throw unsupported(`it is ${other.what}`, { kind: other.what });
+  if (name?.endsWith('.onnx') === true) return 'onnx';
   if (name?.endsWith('.npy') === true) throw fileError('it is not a .npy file: it does not begin with \\x93NUMPY', {});
   if (/\.(pth?|ckpt)$/.test(name ?? '') && !isSafetensors(head)) {
     const message = 'it is not a zip archive as torch.save writes: the file is damaged, or of another kind';
     throw fileError(message, {});
   }
   if (isSafetensors(head)) return 'safetensors';
-  throw unsupported('it is neither .npy nor safetensors nor .pth: save it as one of them', {});
+  throw unsupported('it is neither .npy nor .npz nor safetensors nor .pth: save it as one of them', {});
 }
+
+/** The field ir_version, then another field of a model. */
+const isOnnx = /^08(0[1-9a-f]|1[0-4])(12|1a|22|2a|32|3a|42)/;
 
 interface Other {
   /** How it begins, in hexadecimal. */
@@ -62,9 +67,8 @@ const others: readonly Other[] = [
     what: "a pointer of Git LFS instead of the file: fetch it with 'git lfs pull'",
   },
   {
-    // The field ir_version, then another field of a model.
-    bytes: /^08(0[1-9a-f]|1[0-4])(12|1a|22|2a|32|3a|42)/,
-    what: 'an ONNX model, which is not read: save its weights as safetensors',
+    text: /^\s*\{[^\0]{0,400}"(weight_map|metadata)"/,
+    what: "an index of shards without a place: open it by its path, which ends in .safetensors.index.json",
   },
   { text: /^\x89HDF/, what: 'an HDF5 file, which is not read: save its weights as safetensors' },
   { text: /^GGUF/, what: 'a GGUF file, which is not read: save its weights as safetensors' },

@@ -1,21 +1,20 @@
 // Tensors from files. May import errors and tensor.
 
-import { KeelError, showGiven } from '../errors.js';
-import type { Tensor } from '../tensor.js';
-import type { ByteSource } from './bytesource.js';
-import { type Contents, readAll, type TensorEntry } from './contents.js';
+import { KeelError, showGiven, showValue } from '../errors.js';
+import { sizeOf, type Tensor } from '../tensor.js';
+import { type AnyFile, type FileKind, openAny } from './anyfile.js';
+import { readAll, type TensorEntry } from './contents.js';
 import { named } from './failure.js';
-import { HEAD_BYTES, kindOf } from './kinds.js';
-import { readNpy } from './npy.js';
-import { openPth, type PthOptions } from './pth.js';
-import { openSafetensors } from './safetensors.js';
+import type { PthOptions } from './pth.js';
 import { type FileSource, nameOf, rangesOf, wholeOf } from './source.js';
 
 /** What {@link load} and `open` read of a file: `entry` chooses one of several dicts in a .pth file. */
 export type LoadOptions = PthOptions;
 
 /**
- * Tensors of a safetensors, .pth or .npy file, told apart by their first bytes. The array of a .npy file is called `array`.
+ * Tensors of a safetensors, .pth, .npy, .npz or .onnx file (its initializers), told apart by what is in them, or of a folder: of the shards that its
+ * `*.safetensors.index.json` names (which may be given itself), or of the only file in it. The array of a .npy file is
+ * called `array`.
  * Of a file no more than one tensor at a time is in memory beside the tensors already read. A server's file comes whole,
  * unless it has 64 MiB or more and the server says that it takes range requests.
  *
@@ -28,25 +27,25 @@ export type LoadOptions = PthOptions;
  */
 export async function load(source: FileSource, options: LoadOptions = {}): Promise<Map<string, Tensor>> {
   checkOptions('load', options);
-  return named(nameOf(source), async (name) => {
-    const bytes = await wholeOf(source);
+  return named(nameOf(source), async () => {
+    const { contents, close } = await openAny(source, options, wholeOf);
     try {
-      const contents = await contentsOf(bytes, name, options);
-      if (contents !== null) return await readAll(contents);
-      return new Map([['array', readNpy(await bytes.read(0, bytes.bytes))]]);
+      return await readAll(contents);
     } finally {
-      await bytes.close();
+      await close();
     }
   });
 }
 
 /** A file whose tensors are read when they are asked for. */
 export interface OpenFile {
+  /** What the file is. */
+  readonly kind: FileKind;
   /** Names of the tensors, in the file's order. */
   keys(): string[];
-  /** Shape and dtype of each. */
+  /** Shape, dtype and format of each. */
   readonly entries: ReadonlyMap<string, TensorEntry>;
-  /** What a safetensors file says of itself. */
+  /** What a safetensors file, or the index of shards, says of itself. */
   readonly metadata: Readonly<Record<string, string>>;
   /**
    * One tensor; nothing else is read.
@@ -55,15 +54,26 @@ export interface OpenFile {
    *   closed.
    */
   read(name: string): Promise<Tensor>;
+  /**
+   * Elements `begin` up to, not including, `end` of one tensor, in the file's own order (`order` of its entry), as a tensor
+   * of one axis. Nothing else is read, and no more is held. Of a compressed record what stands before must be inflated,
+   * unless the last range of it ended there or before: read such in order. Of a .pth file's view, all that it spans is read.
+   *
+   * @throws KeelError [argument] for a name that is none of the keys; [size] for a range that is none of the tensor's;
+   *   [file] where it cannot be read, also because the file changed since it was opened; [disposed] once closed.
+   * @example
+   * const head = await file.readRange('array', 0, 1000);
+   */
+  readRange(name: string, begin: number, end: number): Promise<Tensor>;
   /** Lets go of the file. */
   close(): Promise<void>;
 }
 
 /**
- * Opens a safetensors or .pth file, which may be larger than memory: only what describes its tensors is read. From a
- * server by range requests.
+ * Opens a file or a folder as {@link load} takes it, which may be larger than memory: only what describes its tensors is
+ * read. From a server by range requests.
  *
- * @throws KeelError [file] as {@link load}, and where a server does not answer range requests; [argument] for a .npy file.
+ * @throws KeelError [file] as {@link load}, and where a server does not answer range requests.
  * @see https://www.rfc-editor.org/rfc/rfc9110#name-range-requests
  * @example
  * const file = await open('model.safetensors');
@@ -72,46 +82,45 @@ export interface OpenFile {
  */
 export async function open(source: FileSource, options: LoadOptions = {}): Promise<OpenFile> {
   checkOptions('open', options);
-  return named(nameOf(source), async (name) => {
-    const bytes = await rangesOf(source);
-    try {
-      const contents = await contentsOf(bytes, name, options);
-      if (contents !== null) return openFile(contents, bytes, name);
-      throw new KeelError('argument', 'a .npy file holds one array, with nothing to choose from: use load()', { name });
-    } catch (error) {
-      await bytes.close();
-      throw error;
-    }
-  });
+  const name = nameOf(source);
+  return named(name, async () => openFile(await openAny(source, options, rangesOf), name));
 }
 
-function openFile({ entries, metadata, read }: Contents, bytes: ByteSource, name: string | null): OpenFile {
+function openFile({ kind, contents: { entries, refused, metadata, read, readRange }, close }: AnyFile, name: string | null): OpenFile {
   let isClosed = false;
+  const entryOf = (key: string): TensorEntry => {
+    if (isClosed) throw new KeelError('disposed', `the file is closed: open it again to read '${key}'`, { key });
+    const entry = entries.get(key);
+    if (entry !== undefined) return entry;
+    throw new KeelError('argument', `no tensor is called '${key}': keys() are the names of all`, { key });
+  };
   return {
+    kind,
     keys: () => [...entries.keys()],
     entries,
     metadata,
     read: (key) =>
       named(name, () => {
-        if (isClosed) throw new KeelError('disposed', `the file is closed: open it again to read '${key}'`, { key });
-        if (entries.has(key)) return read(key);
-        throw new KeelError('argument', `no tensor is called '${key}': keys() are the names of all`, { key });
+        if (refused?.has(key) !== true) entryOf(key);
+        return read(key);
+      }),
+    readRange: (key, begin, end) =>
+      named(name, () => {
+        checkRange(key, entryOf(key), begin, end);
+        return readRange(key, begin, end);
       }),
     close: async () => {
-      if (!isClosed) await bytes.close();
+      if (!isClosed) await close();
       isClosed = true;
     },
   };
 }
 
-/** Null for a .npy file, which has no more than one. */
-async function contentsOf(source: ByteSource, name: string | null, options: LoadOptions): Promise<Contents | null> {
-  const kind = kindOf(await source.read(0, Math.min(HEAD_BYTES, source.bytes)), name);
-  if (kind === 'pth') return openPth(source, options);
-  if (options.entry !== undefined) {
-    throw new KeelError('argument', `entry chooses a dict of a .pth file, and this is a ${kind} file`, { kind });
-  }
-  return kind === 'npy' ? null : openSafetensors(source);
+function checkRange(key: string, { shape }: TensorEntry, begin: number, end: number): void {
+  const size = sizeOf(shape);
+  if (Number.isSafeInteger(begin) && Number.isSafeInteger(end) && begin >= 0 && begin <= end && end <= size) return;
+  const message = `'${key}' has elements 0 to ${size}, and no range from ${showValue(begin)} to ${showValue(end)}`;
+  throw new KeelError('size', message, { key, begin, end, size });
 }
 
 function checkOptions(caller: string, options: LoadOptions): void {

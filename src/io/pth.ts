@@ -5,8 +5,9 @@ import type { Tensor } from '../tensor.js';
 import { type ByteSource, inMemory } from './bytesource.js';
 import { type Contents, readAll, type TensorEntry } from './contents.js';
 import { decode, fileError, formats, unsupported } from './elements.js';
+import { isNpz } from './npz.js';
 import { chooseState } from './statedict.js';
-import { gather, type Layout, layoutOf } from './strided.js';
+import { gather, isContiguous, type Layout, layoutOf } from './strided.js';
 import { type PickledTensor, unpickleTorch } from './torchpickle.js';
 import { openZip, type Zip } from './zip.js';
 
@@ -32,12 +33,13 @@ export interface PthOptions {
  * model.loadStateDict(await readPth(bytes));
  */
 export async function readPth(bytes: Uint8Array, options: PthOptions = {}): Promise<Map<string, Tensor>> {
-  return readAll(await openPth(inMemory(bytes), options));
+  const source = inMemory(bytes);
+  return readAll(await openPth(await openZip(source), source.bytes, options));
 }
 
-/** The tensors of a .pth file by range: directory and pickle are read now, storages when tensors are asked for. */
-export async function openPth(source: ByteSource, { entry }: PthOptions): Promise<Contents> {
-  const { root, contentsOf } = await openPickle(source);
+/** The tensors of a .pth file by range: the pickle is read now, storages when tensors are asked for. */
+export async function openPth(zip: Zip, fileBytes: number, { entry }: PthOptions): Promise<Contents> {
+  const { root, contentsOf } = await unpickled(zip, fileBytes);
   return contentsOf(chooseState(root, entry));
 }
 
@@ -50,26 +52,45 @@ export interface Pickled {
 
 /** Reads directory and pickle of a .pth file. */
 export async function openPickle(source: ByteSource): Promise<Pickled> {
-  const zip = await openZip(source);
+  return unpickled(await openZip(source), source.bytes);
+}
+
+async function unpickled(zip: Zip, fileBytes: number): Promise<Pickled> {
   const prefix = await findPickle(zip);
   const root = unpickleTorch(await readPickle(zip, `${prefix}data.pkl`));
-  return { root, contentsOf: (tensors) => contentsOf(tensors, zip, prefix, source.bytes) };
+  return { root, contentsOf: (tensors) => contentsOf(tensors, zip, prefix, fileBytes) };
 }
 
 function contentsOf(tensors: ReadonlyMap<string, PickledTensor>, zip: Zip, prefix: string, fileBytes: number): Contents {
   const entries = new Map([...tensors].map(([name, tensor]) => [name, entryOf(name, tensor, zip, prefix)]));
   checkTotal([...entries.values()], fileBytes);
+  /** In row-major order. */
+  const bytesOf = async ({ layout, record }: Entry): Promise<Uint8Array> =>
+    layout.bytes === 0 ? new Uint8Array(0) : gather(await zip.read(record, layout.begin, layout.end), layout);
   return {
     entries,
     metadata: {},
     read: async (name) => {
-      const found = entries.get(name);
-      if (found === undefined) throw fileError(`no tensor is called '${name}'`, { tensor: name });
-      const { layout, record, format, shape } = found;
-      const bytes = layout.bytes === 0 ? new Uint8Array(0) : await zip.read(record, layout.begin, layout.end);
-      return decode(format, gather(bytes, layout), shape, `'${name}'`);
+      const found = described(entries, name);
+      return decode(found.format, await bytesOf(found), found.shape, `'${name}'`);
+    },
+    readRange: async (name, begin, end) => {
+      const found = described(entries, name);
+      const { layout, record, format } = found;
+      const [from, to] = [begin * layout.width, end * layout.width];
+      // Of a view all that it spans is read.
+      const bytes = isContiguous(layout)
+        ? await zip.read(record, layout.begin + from, layout.begin + to)
+        : (await bytesOf(found)).subarray(from, to);
+      return decode(format, bytes, [end - begin], `'${name}'`);
     },
   };
+}
+
+function described(entries: ReadonlyMap<string, Entry>, name: string): Entry {
+  const found = entries.get(name);
+  if (found !== undefined) return found;
+  throw fileError(`no tensor is called '${name}'`, { tensor: name });
 }
 
 interface Entry extends TensorEntry {
@@ -122,9 +143,8 @@ async function smallRecord(zip: Zip, name: string): Promise<string | null> {
 }
 
 function notTorch(names: readonly string[]) {
-  const isNpz = names.length > 0 && names.every((name) => name.endsWith('.npy'));
-  const what = isNpz
-    ? 'a .npz archive, which is not read: save its arrays as .npy or .safetensors'
+  const what = isNpz(names)
+    ? 'a .npz archive, which holds arrays and no pickle: read it with load()'
     : 'a zip archive without data.pkl: PyTorch did not write it';
   return unsupported(`it is ${what}`, { records: names.slice(0, 8) });
 }

@@ -1,41 +1,93 @@
 // A file that takes the place of another once all of it is written. May import errors.
 
+import { fileError } from './elements.js';
 import { cannot } from './failure.js';
 import { fileSystem, fileURL } from './source.js';
 
+/** How {@link replaceFile} writes. */
+export interface ReplaceOptions {
+  /** Gives up as soon as it is aborted, also while a chunk is awaited. */
+  readonly signal?: AbortSignal;
+}
+
 /**
- * Writes chunks one after another under a temporary name, which then takes the place of `path`: what fails leaves the old
- * file whole and no temporary behind. A chunk may be made when its turn comes, so that no more than one is held.
+ * Writes chunks one after another under a temporary name, which then takes the place of `path`: what fails or is aborted
+ * leaves the old file whole and no temporary behind. A chunk may be made when its turn comes, so that no more than one is
+ * held. A link stays one, to what it leads to; a new file has the permissions of the old one.
  *
- * @throws KeelError [file] where it cannot be written; whatever a chunk throws.
+ * @throws KeelError [file] where it cannot be written, or is no file but a device or a folder; whatever a chunk throws; the
+ *   signal's reason.
+ * @example
+ * await replaceFile('x.npy', fileChunks('npy', new Map([['x', part]])), { signal });
  */
-export async function replaceFile(path: string | URL, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+export async function replaceFile(
+  path: string | URL,
+  chunks: AsyncIterable<Uint8Array>,
+  { signal }: ReplaceOptions = {},
+): Promise<void> {
+  signal?.throwIfAborted();
   try {
-    await write(fileURL(path) ?? String(path), chunks);
+    await write(fileURL(path) ?? String(path), chunks, signal);
   } catch (error) {
+    // The reason is the caller's own.
+    signal?.throwIfAborted();
     throw cannot('write', String(path), error);
   }
 }
 
-async function write(path: string | URL, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+async function write(path: string | URL, chunks: AsyncIterable<Uint8Array>, signal: AbortSignal | undefined): Promise<void> {
   const fs = fileSystem();
-  // A link stays one, to what it leads to.
   const target = await fs.realpath(path).catch(() => path);
+  const old = await fs.stat(target, { bigint: true }).catch(() => null);
+  if (old !== null && !old.isFile()) {
+    const what = old.isDirectory() ? 'it is a folder' : 'it is a device or a pipe, which no file takes the place of';
+    throw fileError(what, {}, 'access');
+  }
   const suffix = `${Date.now().toString(36)}${Math.random().toString(36).slice(2, 8)}.tmp`;
   const temporary = target instanceof URL ? new URL(`${target.href}.${suffix}`) : `${target}.${suffix}`;
+  const file = await fs.open(temporary, 'wx', Number(old?.mode ?? 0o666n) & 0o777);
   try {
-    const file = await fs.open(temporary, 'wx');
     try {
       // Goes on where the last chunk ended.
-      for await (const chunk of chunks) await file.writeFile(chunk);
+      for await (const chunk of untilAborted(chunks, signal)) await file.writeFile(chunk);
       // Else the new name may reach the disk before the bytes do.
       await file.sync();
     } finally {
       await file.close();
     }
+    signal?.throwIfAborted();
     await fs.rename(temporary, target);
   } catch (error) {
     await fs.rm(temporary, { force: true });
     throw error;
+  }
+}
+
+/** The chunks; once aborted not even the one that is awaited. */
+async function* untilAborted(chunks: AsyncIterable<Uint8Array>, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
+  if (signal === undefined) {
+    yield* chunks;
+    return;
+  }
+  const iterator = chunks[Symbol.asyncIterator]();
+  const end = new AbortController();
+  const aborted = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { signal: end.signal });
+  });
+  // Nobody may be waiting when it is aborted.
+  aborted.catch(() => undefined);
+  let isDone = false;
+  try {
+    for (;;) {
+      signal.throwIfAborted();
+      const next = await Promise.race([iterator.next(), aborted]);
+      isDone = next.done === true;
+      if (isDone) return;
+      yield next.value;
+    }
+  } finally {
+    end.abort();
+    // Not awaited: it ends when what it waits for does, which may be never.
+    if (!isDone) iterator.return?.().catch(() => undefined);
   }
 }

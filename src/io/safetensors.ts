@@ -48,6 +48,12 @@ export async function openSafetensors(source: ByteSource): Promise<Contents> {
       const { format, shape, begin, end } = described(entries, name);
       return decode(format, await source.read(start + begin, start + end), shape, `'${name}'`);
     },
+    readRange: async (name, first, last) => {
+      const { format, begin } = described(entries, name);
+      const { width } = formats[format];
+      const bytes = await source.read(start + begin + first * width, start + begin + last * width);
+      return decode(format, bytes, [last - first], `'${name}'`);
+    },
   };
 }
 

@@ -52,15 +52,30 @@ export interface SafetensorsLayout {
   readonly bytes: number;
 }
 
+/** A tensor as the header describes it. */
+export interface Described {
+  readonly shape: readonly number[];
+  readonly format: Format;
+}
+
 /** The file of tensors of which dtype and shape are known; errors as {@link writeSafetensors}. */
 export function layoutOf(
   tensors: ReadonlyMap<string, Pick<Elements, 'dtype' | 'shape'>>,
   { floats, metadata }: Required<SafetensorsOptions>,
 ): SafetensorsLayout {
+  const described = [...tensors].map(([name, { dtype, shape }]) => [name, { shape, format: formatOf(dtype, floats) }] as const);
+  return safetensorsLayout(new Map(described), metadata);
+}
+
+/** The file of tensors in these formats. */
+export function safetensorsLayout(
+  tensors: ReadonlyMap<string, Described>,
+  metadata: Readonly<Record<string, string>>,
+): SafetensorsLayout {
   if (tensors.has('__metadata__')) {
     throw new KeelError('name', "'__metadata__' is reserved in safetensors files: rename that tensor", {});
   }
-  const records = [...tensors].map(([name, { dtype, shape }]) => ({ name, shape, format: formatOf(dtype, floats) }));
+  const records = [...tensors].map(([name, { shape, format }]) => ({ name, shape, format }));
   records.sort((a, b) => order.indexOf(a.format) - order.indexOf(b.format) || compare(a.name, b.name));
 
   // Written entry by entry: an object would move names that look like integers to the front.

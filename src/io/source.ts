@@ -73,7 +73,7 @@ const MOST_AT_ONCE = 2 ** 30;
 async function ofFile(path: string | URL): Promise<ByteSource> {
   const fs = fileSystem();
   const file = await fs.open(path);
-  const facts = await file.stat();
+  const facts = await file.stat({ bigint: true });
   if (!facts.isFile()) {
     // A pipe has no size and no ranges; a directory says so when it is read.
     try {
@@ -82,16 +82,19 @@ async function ofFile(path: string | URL): Promise<ByteSource> {
       await file.close();
     }
   }
+  const changed = () => fileError('the file changed while it was read: read it again', { bytes: Number(facts.size) });
   return {
-    bytes: facts.size,
+    bytes: Number(facts.size),
     read: async (begin, end) => {
       const bytes = new Uint8Array(end - begin);
       for (let filled = 0; filled < bytes.length; ) {
         const length = Math.min(bytes.length - filled, MOST_AT_ONCE);
         const { bytesRead } = await file.read(bytes, filled, length, begin + filled);
-        if (bytesRead === 0) throw fileError(`the file became shorter while it was read: it had ${facts.size} bytes`, {});
+        if (bytesRead === 0) throw changed();
         filled += bytesRead;
       }
+      const { size, mtimeNs } = await file.stat({ bigint: true });
+      if (size !== facts.size || mtimeNs !== facts.mtimeNs) throw changed();
       return bytes;
     },
     close: () => file.close(),
@@ -104,25 +107,36 @@ export function fileURL(source: string | URL): URL | null {
   return text.startsWith('file:') ? new URL(text) : null;
 }
 
-function isRemote(source: string | URL): boolean {
-  return source instanceof URL || /^https?:/.test(source) || builtins() === null;
+/** Whether a source is on a server; elsewhere than in Node every one is. */
+export function isRemote(source: string | URL): boolean {
+  return (source instanceof URL && source.protocol !== 'file:') || /^https?:/.test(String(source)) || builtins() === null;
 }
 
 /** Node's own modules, or null elsewhere. Not an import: a bundler for browsers would look for the module. */
-function builtins(): typeof process.getBuiltinModule | null {
+export function builtins(): typeof process.getBuiltinModule | null {
   return typeof process === 'undefined' ? null : (process.getBuiltinModule ?? null);
 }
 
 /** What is asked of Node's file system: its own types are not in every project that has ours. */
 interface FileSystem {
-  open(path: string | URL, flags?: string): Promise<OpenedFile>;
+  open(path: string | URL, flags?: string, mode?: number): Promise<OpenedFile>;
+  readdir(path: string | URL): Promise<string[]>;
   realpath(path: string | URL): Promise<string>;
+  stat(path: string | URL, options: { readonly bigint: true }): Promise<FileFacts>;
   rename(from: string | URL, to: string | URL): Promise<void>;
   rm(path: string | URL, options: { readonly force: boolean }): Promise<void>;
 }
 
+interface FileFacts {
+  readonly size: bigint;
+  readonly mode: bigint;
+  readonly mtimeNs: bigint;
+  isFile(): boolean;
+  isDirectory(): boolean;
+}
+
 interface OpenedFile {
-  stat(): Promise<{ readonly size: number; isFile(): boolean }>;
+  stat(options: { readonly bigint: true }): Promise<FileFacts>;
   read(into: Uint8Array, offset: number, length: number, position: number): Promise<{ readonly bytesRead: number }>;
   readFile(): Promise<Uint8Array>;
   writeFile(bytes: Uint8Array): Promise<void>;

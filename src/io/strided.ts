@@ -53,8 +53,9 @@ export function layoutOf(
 }
 
 /** The elements in row-major order, from the bytes between `begin` and `end`; these themselves where they are in order. */
-export function gather(bytes: Uint8Array, { shape, stride, width, bytes: size }: Layout): Uint8Array {
-  if (isContiguous(shape, stride)) return bytes;
+export function gather(bytes: Uint8Array, layout: Layout): Uint8Array {
+  if (isContiguous(layout)) return bytes;
+  const { shape, stride, width, bytes: size } = layout;
   const out = new Uint8Array(size);
   const index = shape.map(() => 0);
   let from = 0;
@@ -72,7 +73,8 @@ export function gather(bytes: Uint8Array, { shape, stride, width, bytes: size }:
   return out;
 }
 
-function isContiguous(shape: readonly number[], stride: readonly number[]): boolean {
+/** Whether the elements lie in row-major order without gaps. */
+export function isContiguous({ shape, stride }: Pick<Layout, 'shape' | 'stride'>): boolean {
   let expected = 1;
   for (let axis = shape.length - 1; axis >= 0; axis--) {
     // The stride of an axis with one place is never used.

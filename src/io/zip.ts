@@ -1,24 +1,20 @@
 // Zip archives, strictly: the central directory is checked as a whole, a record again when it is read. May import errors.
 
 import type { ByteSource } from './bytesource.js';
-import { crc32 } from './crc32.js';
 import { fileError, unsupported } from './elements.js';
-import { inflate } from './inflate.js';
+import { nameOf, recordReader, viewOf, type ZipEntry } from './ziprecords.js';
 
 /** A record of an archive. */
-export interface ZipRecord {
-  readonly name: string;
-  /** Bytes of its content. */
-  readonly size: number;
-  readonly isDeflated: boolean;
-}
+export type ZipRecord = Pick<ZipEntry, 'name' | 'size' | 'isDeflated'>;
 
 /** An archive whose directory was read. */
 export interface Zip {
   readonly records: ReadonlyMap<string, ZipRecord>;
   /**
-   * Bytes of a record's content from `begin` to `end`, by default all of it, whose CRC-32 is then checked if there is one. Of a stored
-   * record nothing else is read; without a copy where the archive is in memory.
+   * Bytes of a record's content from `begin` to `end`, by default all of it. The CRC-32 is checked, if there is one, of a
+   * record that is read whole, or in order from its first byte to its last. Of a stored record nothing else is read, without
+   * a copy where the archive is in memory; of a deflated one what stands before is inflated and dropped, unless the last
+   * range of it ended there or before.
    *
    * @throws KeelError [file] for a record that is not as the directory says.
    */
@@ -35,31 +31,15 @@ export interface Zip {
 export async function openZip(source: ByteSource): Promise<Zip> {
   const directory = await findDirectory(source);
   const entries = parseDirectory(await source.read(directory.begin, directory.end), directory);
+  const read = recordReader(source);
   return {
     records: entries,
     read: async (name, begin = 0, end) => {
       const entry = entries.get(name);
       if (entry === undefined) throw fileError(`the archive has no record '${name}'`, { record: name });
-      const isWhole = begin === 0 && (end === undefined || end === entry.size);
-      const start = await startOfContent(source, entry);
-      if (!entry.isDeflated && !isWhole) return source.read(start + begin, start + (end ?? entry.size));
-      const stored = await source.read(start, start + entry.packed);
-      const content = entry.isDeflated ? await inflate(stored, entry.size, `record '${name}'`) : stored;
-      checkSum(content, entry);
-      return isWhole ? content : content.subarray(begin, end);
+      return read(entry, begin, end ?? entry.size);
     },
   };
-}
-
-interface Entry extends ZipRecord {
-  /** Bytes it takes in the archive. */
-  readonly packed: number;
-  readonly crc: number;
-  readonly flags: number;
-  /** Of its local header. */
-  readonly offset: number;
-  /** Where the next record, or the directory, begins. */
-  readonly limit: number;
 }
 
 interface Directory {
@@ -72,7 +52,6 @@ const END = 0x06054b50;
 const END64 = 0x06064b50;
 const LOCATOR64 = 0x07064b50;
 const CENTRAL = 0x02014b50;
-const LOCAL = 0x04034b50;
 
 /** A size of 32 bits that says: see the zip64 field. */
 const ELSEWHERE = 0xffffffff;
@@ -139,9 +118,9 @@ function size64(view: DataView, at: number, fileBytes: number): number {
   throw fileError(`not a complete zip archive: a size of ${size} in a file of ${fileBytes} bytes`, { size, fileBytes });
 }
 
-function parseDirectory(bytes: Uint8Array, { begin, count }: Directory): ReadonlyMap<string, Entry> {
+function parseDirectory(bytes: Uint8Array, { begin, count }: Directory): ReadonlyMap<string, ZipEntry> {
   const view = viewOf(bytes);
-  const found: Omit<Entry, 'limit'>[] = [];
+  const found: Omit<ZipEntry, 'limit'>[] = [];
   let at = 0;
   while (found.length < count) {
     const isEntry = at + 46 <= bytes.length && view.getUint32(at, true) === CENTRAL;
@@ -160,7 +139,7 @@ function parseDirectory(bytes: Uint8Array, { begin, count }: Directory): Readonl
   return withLimits(found, begin);
 }
 
-function parseEntry(bytes: Uint8Array, directoryBegin: number): Omit<Entry, 'limit'> {
+function parseEntry(bytes: Uint8Array, directoryBegin: number): Omit<ZipEntry, 'limit'> {
   const view = viewOf(bytes);
   const nameEnd = 46 + view.getUint16(28, true);
   const name = nameOf(bytes.subarray(46, nameEnd));
@@ -205,11 +184,11 @@ function zip64Field(extra: Uint8Array): DataView | null {
 }
 
 /** The entries by name, each with the place where it has to end. */
-function withLimits(found: readonly Omit<Entry, 'limit'>[], directoryBegin: number): ReadonlyMap<string, Entry> {
+function withLimits(found: readonly Omit<ZipEntry, 'limit'>[], directoryBegin: number): ReadonlyMap<string, ZipEntry> {
   const begins = found.map(({ offset }) => offset).sort((a, b) => a - b);
   // Of records that begin at one place, the first has no room at all.
   const nexts = new Map(begins.map((begin, i) => [begin, begins[i + 1] ?? directoryBegin] as const).reverse());
-  const entries = new Map<string, Entry>();
+  const entries = new Map<string, ZipEntry>();
   for (const entry of found) {
     const { name, offset, packed } = entry;
     if (entries.has(name)) throw fileError(`record '${name}' stands twice in the archive`, { record: name });
@@ -225,56 +204,4 @@ function withLimits(found: readonly Omit<Entry, 'limit'>[], directoryBegin: numb
     entries.set(name, { ...entry, limit });
   }
   return entries;
-}
-
-/** Where a record's content begins, once its local header is seen to agree with the directory. */
-async function startOfContent(source: ByteSource, entry: Entry): Promise<number> {
-  const { name, offset, packed, limit, flags } = entry;
-  const bytes = await source.read(offset, Math.min(offset + 30 + 3 * name.length, limit));
-  const view = viewOf(bytes);
-  const nameEnd = 30 + view.getUint16(26, true);
-  const [crc, packedHere, size] = [14, 18, 22].map((field) => view.getUint32(field, true));
-  // Behind bit 3 these are written after the content, and as zeros here.
-  const isLater = (flags & 8) !== 0 && crc === 0 && packedHere === 0 && size === 0;
-  const isSame =
-    crc === entry.crc &&
-    (packedHere === entry.packed || packedHere === ELSEWHERE) &&
-    (size === entry.size || size === ELSEWHERE);
-  const agrees =
-    view.getUint32(0, true) === LOCAL &&
-    view.getUint16(6, true) === flags &&
-    view.getUint16(8, true) === (entry.isDeflated ? 8 : 0) &&
-    nameEnd <= bytes.length &&
-    nameOf(bytes.subarray(30, nameEnd)) === name &&
-    (isLater || isSame);
-  const start = nameEnd + offset + view.getUint16(28, true);
-  if (agrees && start + packed <= limit) return start;
-  throw fileError(`malformed zip archive: the header of record '${name}' contradicts the directory`, { record: name, offset });
-}
-
-function checkSum(content: Uint8Array, { name, crc }: Entry): void {
-  // PyTorch leaves 0 where torch.serialization.set_crc32_options(False) was called.
-  if (crc === 0) return;
-  const found = crc32(content);
-  if (found === crc) return;
-  throw fileError(
-    `record '${name}' is damaged: its CRC-32 is ${hex(found)}, the archive says ${hex(crc)}: fetch or save it again`,
-    { record: name, found, expected: crc },
-  );
-}
-
-function hex(crc: number): string {
-  return crc.toString(16).padStart(8, '0');
-}
-
-function nameOf(bytes: Uint8Array): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    throw fileError('malformed zip archive: a name that is not UTF-8', { bytes: [...bytes] });
-  }
-}
-
-function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
-  return new DataView(buffer, byteOffset, byteLength);
 }
