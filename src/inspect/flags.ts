@@ -1,0 +1,130 @@
+// What may be wrong with one norm, from its tensors' figures and shapes. May import nothing but its neighbours.
+
+import { axisOf } from './weights.js';
+import type { Flag, InspectedNorm, InspectedTensor, TensorRole } from './inspection.js';
+import { NEAR_ZERO } from './summary.js';
+
+/** Which elements of a tensor break a rule: how many, and the first. */
+export interface Finding {
+  readonly count: number;
+  readonly first: number;
+}
+
+/** The figures of a norm's tensors, and what a sweep over each of them found. */
+export interface Swept {
+  readonly norm: InspectedNorm;
+  /** Elements of γ near zero; of running_var near eps, zero, below zero; by tensor role where there are any. */
+  readonly gammaNearZero: Finding;
+  readonly varianceNearEps: Finding;
+  readonly varianceZero: Finding;
+  readonly varianceNegative: Finding;
+}
+
+/** eps where none is stored: PyTorch's default. */
+export const DEFAULT_EPS = 1e-5;
+
+/** running_var below this many eps: eps then is more than a tenth of it. */
+export const EPS_MULTIPLE = 10;
+
+/** Kinds whose scale is about 1 where it acts: GRN's and layer scale's begin near 0. */
+const scaled = ['BatchNorm', 'BatchNorm1d', 'BatchNorm2d', 'BatchNorm3d', 'InstanceNorm', 'LayerNorm', 'LayerNorm2d', 'RMSNorm', 'GroupNorm', 'DyT'];
+
+export function flagsOf(swept: Swept): Flag[] {
+  return [...gammaFlags(swept), ...varianceFlags(swept), ...updateFlags(swept.norm), ...shapeFlags(swept.norm)];
+}
+
+function gammaFlags({ norm, gammaNearZero: { count, first } }: Swept): Flag[] {
+  const gamma = tensorOf(norm, 'weight');
+  if (gamma === null || count === 0 || !norm.candidates.every((kind) => scaled.includes(kind))) return [];
+  const all = count === gamma.count;
+  const what = all ? `all ${count} elements` : `${count} of ${gamma.count} elements, the first at ${show([first])},`;
+  const effect = all ? 'the layer passes little but its shift on' : 'these channels carry little but their shift';
+  return [flag('gamma-near-zero', 'warning', norm, gamma, { count, first }, `${what} are below ${NEAR_ZERO} in magnitude: ` +
+    `${effect}; prune them, or look whether weight decay acts on norms`)];
+}
+
+function varianceFlags({ norm, varianceNearEps, varianceZero, varianceNegative }: Swept): Flag[] {
+  const variance = tensorOf(norm, 'running_var');
+  if (variance === null) return [];
+  const flags: Flag[] = [];
+  const of = ({ count, first }: Finding) => `${count} of ${variance.count} channels, the first ${first},`;
+  const eps = norm.eps === null ? `${DEFAULT_EPS}, PyTorch's default, as eps is not stored` : String(norm.eps);
+  if (varianceNegative.count > 0) {
+    flags.push(flag('variance-negative', 'error', norm, variance, varianceNegative, `${of(varianceNegative)} are below zero, which no variance is: ` +
+      'the root gives NaN; the file is damaged, or was averaged or quantized wrongly'));
+  }
+  if (varianceZero.count > 0) {
+    flags.push(flag('variance-zero', 'warning', norm, variance, varianceZero, `${of(varianceZero)} are zero: the layer before gives a constant there, ` +
+      `and any other value is multiplied by 1/√eps; prune these channels`));
+  }
+  if (varianceNearEps.count > 0) {
+    flags.push(flag('variance-near-eps', 'warning', norm, variance, varianceNearEps, `${of(varianceNearEps)} are below ${EPS_MULTIPLE} eps (eps ${eps}): ` +
+      'eps decides their scale; keep the eps of training, and look whether the layer before is nearly dead there'));
+  }
+  return flags;
+}
+
+/** Running statistics as a new layer has them. */
+function updateFlags(norm: InspectedNorm): Flag[] {
+  const [mean, variance] = [tensorOf(norm, 'running_mean'), tensorOf(norm, 'running_var')];
+  const isNew = isConstant(mean, 0) && isConstant(variance, 1);
+  if (!isNew && (norm.batches !== 0 || mean === null)) return [];
+  const what = isNew ? 'running_mean is 0 and running_var 1 throughout' : 'num_batches_tracked is 0';
+  return [flag('never-updated', 'warning', norm, mean, null, `${what}: the running statistics were never updated, and evaluation uses them; ` +
+    'run data through the model in training mode, or save it after training')];
+}
+
+function isConstant(tensor: InspectedTensor | null, value: number): boolean {
+  if (tensor === null || tensor.count === 0 || tensor.nans + tensor.infinities > 0) return false;
+  return tensor.min === value && tensor.max === value;
+}
+
+/** Vectors of one layer have one length. */
+function shapeFlags(norm: InspectedNorm): Flag[] {
+  const [magnitude, direction] = [tensorOf(norm, 'magnitude'), tensorOf(norm, 'direction')];
+  if (magnitude !== null && direction !== null && axisOf(magnitude.shape, direction.shape) === undefined) {
+    return [mismatch(norm, magnitude, direction)];
+  }
+  const others = norm.tensors.filter(({ role }) => ['weight', 'bias', 'running_mean', 'running_var'].includes(role));
+  const [first, ...rest] = others;
+  const odd = rest.find(({ shape }) => shape.length !== first?.shape.length || shape.some((extent, i) => extent !== first.shape[i]));
+  return first === undefined || odd === undefined ? [] : [mismatch(norm, first, odd)];
+}
+
+function mismatch(norm: InspectedNorm, a: InspectedTensor, b: InspectedTensor): Flag {
+  return flag('shape-mismatch', 'error', norm, null, null, `${a.key} has shape ${show(a.shape)} and ${b.key} ${show(b.shape)}, which do not fit ` +
+    'each other: one of the two is of another model');
+}
+
+export function tensorOf({ tensors }: InspectedNorm, role: TensorRole): InspectedTensor | null {
+  return tensors.find((tensor) => tensor.role === role) ?? null;
+}
+
+/** `[2, 7]` */
+export function show(index: readonly number[]): string {
+  return `[${index.join(', ')}]`;
+}
+
+function flag(
+  name: Flag['name'],
+  level: Flag['level'],
+  { path }: InspectedNorm,
+  tensor: InspectedTensor | null,
+  finding: Finding | null,
+  message: string,
+): Flag {
+  const what = tensor === null ? '' : `${tensor.key}: `;
+  const index = finding === null || tensor === null ? null : indexOf(finding.first, tensor.shape);
+  return { name, level, path, tensor: tensor?.key ?? null, count: finding?.count ?? null, index, message: what + message };
+}
+
+/** The index of an element by its place in row-major order. */
+export function indexOf(flat: number, shape: readonly number[]): number[] {
+  const index: number[] = [];
+  let rest = flat;
+  for (const extent of shape.toReversed()) {
+    index.push(rest % extent);
+    rest = Math.floor(rest / extent);
+  }
+  return index.reverse();
+}

@@ -1,0 +1,201 @@
+// inspect: the norm layers of a model's file, their figures, and what may be wrong. May import errors, io and nn.
+
+import { KeelError } from '../errors.js';
+import type { TensorEntry } from '../io/contents.js';
+import { open, type OpenFile } from '../io/load.js';
+import { type FileSource, nameOf } from '../io/source.js';
+import { layoutOf } from '../nn/blocks/layouts.js';
+import { optionsOf } from '../nn/check.js';
+import { configFor, type ModelConfig, type NormConfig } from './config.js';
+import { type Family, familyOf } from './families.js';
+import { flagsOf } from './flags.js';
+import type { FoundNorm } from './found.js';
+import type { Flag, InspectedNorm, Inspection } from './inspection.js';
+import { keyFlags } from './keyflags.js';
+import { measure, notFiniteFlags } from './measure.js';
+import { modulesOf } from './modules.js';
+import { normsByKey } from './statedict.js';
+import { joined, type NotFinite, scan } from './summary.js';
+
+/** Options of {@link inspect}. */
+export interface InspectOptions {
+  /**
+   * A parsed config.json, which has the eps that state dicts do not store; null for none. Default `beside`: the
+   * config.json in the folder of a file on disk, where there is one.
+   */
+  readonly config?: ModelConfig | 'beside' | null;
+  /** Whether every float tensor is read and scanned for NaN and infinity, or those of norm layers. Default `all`. */
+  readonly scan?: 'all' | 'norms';
+  /** Which dict of tensors of a .pth file, as `load` takes it. Default null: the only one. */
+  readonly entry?: string | null;
+  /** Told now and then how many elements were read, of how many. Default null. */
+  readonly progress?: ((done: number, total: number) => void) | null;
+  /** Default null. */
+  readonly signal?: AbortSignal | null;
+}
+
+/**
+ * Every norm layer of a model's file: its kind, eps, width, γ, β and running statistics in figures, and flags for what may
+ * be wrong. Kinds come from keys and shapes, or from the nodes of an ONNX graph; where these cannot tell, `kind` says
+ * `LayerNorm or GroupNorm`, and `evidence` why. Tensors are read one at a time, large ones in parts.
+ *
+ * @param source as `load` takes it: .safetensors, .pth, .onnx, a folder of shards; or a file that `open` opened, which stays
+ *   open
+ * @throws KeelError [file] as `load`; [argument] for other options.
+ * @example
+ * const { layers, flags } = await inspect('model.safetensors');
+ * layers.map(({ path, kind, eps }) => `${path}: ${kind}, eps ${eps ?? 'not stored'}`);
+ */
+export async function inspect(source: FileSource | OpenFile, options: InspectOptions = {}): Promise<Inspection> {
+  const settings = settingsOf(options);
+  if (isOpen(source)) return inspectOpen(source, null, await configOf(null, settings), settings);
+  const config = await configOf(source, settings);
+  const { entry } = settings;
+  const file = await open(source, entry === null ? {} : { entry });
+  try {
+    return await inspectOpen(file, nameOf(source), config, settings);
+  } finally {
+    await file.close();
+  }
+}
+
+type Settings = Required<InspectOptions>;
+
+function settingsOf(options: InspectOptions): Settings {
+  const settings = optionsOf('inspect', options, { config: 'beside', scan: 'all', entry: null, progress: null, signal: null });
+  if (settings.scan === 'all' || settings.scan === 'norms') return settings;
+  throw new KeelError('argument', `scan is 'all' or 'norms', got '${String(settings.scan)}'`, { scan: settings.scan });
+}
+
+function configOf(source: FileSource | null, { config }: Settings): Promise<NormConfig | null> {
+  return configFor(source, config === 'beside' ? undefined : config);
+}
+
+function isOpen(source: FileSource | OpenFile): source is OpenFile {
+  return typeof source === 'object' && 'entries' in source && 'readRange' in source;
+}
+
+/** Keys that tell the layout: more would take long in a hostile file, and tell no more. */
+const MOST_KEYS = 20_000;
+
+async function inspectOpen(file: OpenFile, name: string | null, config: NormConfig | null, settings: Settings): Promise<Inspection> {
+  const { entries, kind } = file;
+  const layout = layoutOf([...entries.keys()].slice(0, MOST_KEYS));
+  const norms = normsByKey(file, layout, config);
+  const reading = new Reading(entries, settings);
+  const modelType = config?.modelType ?? null;
+  const { layers, flags } = await measured(norms, modelType, reading);
+  flags.push(...keyFlags(norms, modulesOf(entries)), ...familyFlags(layers, familyOf(layout?.model ?? null, modelType)));
+  if (settings.scan === 'all') flags.push(...(await scanRest(file, norms, reading)));
+  return {
+    file: name,
+    kind,
+    tensors: entries.size,
+    elements: reading.total,
+    layout,
+    opset: null,
+    config: config?.from ?? null,
+    scan: settings.scan,
+    layers,
+    flags,
+  };
+}
+
+async function measured(
+  norms: readonly FoundNorm[],
+  modelType: string | null,
+  reading: Reading,
+): Promise<{ layers: InspectedNorm[]; flags: Flag[] }> {
+  const layers: InspectedNorm[] = [];
+  const flags: Flag[] = [];
+  for (const found of norms) {
+    reading.check();
+    const swept = await measure(found, modelType);
+    layers.push(swept.norm);
+    flags.push(...swept.flags, ...flagsOf(swept));
+    for (const { key } of found.parts.values()) reading.done(key);
+  }
+  return { layers, flags };
+}
+
+/** How far the reading is. */
+class Reading {
+  readonly total: number;
+  #read = 0;
+  readonly #sizes: ReadonlyMap<string, number>;
+  readonly #settings: Settings;
+
+  constructor(entries: ReadonlyMap<string, TensorEntry>, settings: Settings) {
+    this.#sizes = new Map([...entries].map(([key, { shape }]) => [key, shape.reduce((product, extent) => product * extent, 1)]));
+    this.total = [...this.#sizes.values()].reduce((sum, size) => sum + size, 0);
+    this.#settings = settings;
+  }
+
+  /** Stops where the caller asked for it. */
+  check(): void {
+    this.#settings.signal?.throwIfAborted();
+  }
+
+  /** Tells that a tensor was read, or passed over. */
+  done(key: string): void {
+    this.advance(this.#sizes.get(key) ?? 0);
+  }
+
+  advance(elements: number): void {
+    this.#read += elements;
+    this.#settings.progress?.(Math.min(this.#read, this.total), this.total);
+  }
+}
+
+/** Elements that are read at once. */
+const CHUNK = 2 ** 22;
+
+const floats = ['F64', 'F32', 'F16', 'BF16'];
+
+/** NaN and infinity in the tensors that belong to no norm. */
+async function scanRest(file: OpenFile, norms: readonly FoundNorm[], reading: Reading): Promise<Flag[]> {
+  const known = new Set(norms.flatMap(({ parts }) => [...parts.values()].map(({ key }) => key)));
+  const flags: Flag[] = [];
+  for (const [key, { shape, format, order }] of file.entries) {
+    if (known.has(key)) continue;
+    const size = shape.reduce((product, extent) => product * extent, 1);
+    if (!floats.includes(format)) {
+      reading.advance(size);
+      continue;
+    }
+    let found: NotFinite = { nans: 0, firstNaN: -1, infinities: 0, firstInfinity: -1 };
+    // A view in a .pth file is read whole for every part of it; in Fortran's order parts have other places.
+    const step = file.kind === 'pth' || order === 'F' ? Math.max(size, 1) : CHUNK;
+    for (let begin = 0; begin < size; begin += step) {
+      reading.check();
+      const end = Math.min(begin + step, size);
+      const x = await (end - begin === size ? file.read(key) : file.readRange(key, begin, end));
+      found = joined(found, scan(x.data, begin));
+      reading.advance(x.size);
+      x.dispose();
+    }
+    flags.push(...notFiniteFlags(null, { key, shape, format }, found, size));
+  }
+  return flags;
+}
+
+/** One flag for all layers of one eps that is not the family's. */
+function familyFlags(layers: readonly InspectedNorm[], family: Family | null): Flag[] {
+  if (family === null) return [];
+  const byEps = new Map<number, InspectedNorm[]>();
+  for (const layer of layers) {
+    const { eps, candidates } = layer;
+    if (!candidates.every((kind) => kind.startsWith(family.norm))) continue;
+    if (eps === null || Math.abs(eps - family.eps) <= 1e-3 * family.eps) continue;
+    const list = byEps.get(eps) ?? [];
+    list.push(layer);
+    byEps.set(eps, list);
+  }
+  return [...byEps].flatMap(([eps, [first, ...rest]]) => {
+    if (first === undefined) return [];
+    const where = rest.length === 0 ? first.path : `${rest.length + 1} layers, the first ${first.path},`;
+    const message = `eps is ${eps} in ${where} and ${family.eps} in ${family.name} as published: outputs differ where variances ` +
+      'are small; set the eps that the weights were trained with';
+    return [{ name: 'eps-unlike-family', level: 'warning', path: first.path, tensor: null, count: rest.length + 1, index: null, message }];
+  });
+}
