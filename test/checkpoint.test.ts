@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { Linear, memory, ones, SGD, tensor, zeros, type Tensor } from 'evenkeel';
 import { load, loadCheckpoint, open, readSafetensors, save, saveCheckpoint, writeCheckpoint, writeNpy, writeSafetensors } from 'evenkeel/io';
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
-import { dict, pth, tensorOps, text } from './archive.js';
+import { dict, pth, tensorOps, text } from '../tools/fuzz/archive.js';
 import { refusesFile } from './refusal.js';
 
 const file = (name: string): string => fileURLToPath(new URL(`io/${name}`, import.meta.url));

@@ -9,7 +9,7 @@ import { explain } from '../src/explain.js';
 import { BatchNorm1d, InstanceNorm1d, InstanceNorm2d } from '../src/nn/batchnorm.js';
 import { GroupNorm, LayerNorm, LayerNorm2d, RMSNorm } from '../src/nn/norm.js';
 import type { Tensor } from '../src/tensor.js';
-import { meaning, plainSample, samples, type Sample } from './patterns.js';
+import { meaning, plainSample, samples, type Sample } from '../tools/fuzz/samples.js';
 
 const seed = 20190608;
 const product = (sizes: readonly number[]): number => sizes.reduce((a, b) => a * b, 1);

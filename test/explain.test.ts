@@ -13,7 +13,7 @@ import {
 import { LazyBatchNorm2d } from '../src/nn/lazy.js';
 import { GroupNorm, LayerNorm, LayerNorm2d, LocalResponseNorm, RMSNorm, type NormLayer } from '../src/nn/norm.js';
 import type { Tensor } from '../src/tensor.js';
-import { meaning, samples, walk } from './patterns.js';
+import { meaning, samples, walk } from '../tools/fuzz/samples.js';
 
 const seed = 20190608;
 const product = (sizes: readonly number[]): number => sizes.reduce((a, b) => a * b, 1);

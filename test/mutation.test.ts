@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { KeelError, memory, type Tensor } from 'evenkeel';
 import { load } from 'evenkeel/io';
 import { describe, expect, test } from 'vitest';
-import { pth } from './archive.js';
+import { pth } from '../tools/fuzz/archive.js';
 
 const folder = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 const files = [

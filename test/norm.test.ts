@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { backends, grad, KeelError, norm, normWithStatistics, noGrad, ones, tensor, useBackend, zeros, type Tensor } from 'evenkeel';
 import { afterEach, describe, expect, test } from 'vitest';
-import { meaning, samples, type Sample } from './patterns.js';
+import { meaning, samples, type Sample } from '../tools/fuzz/samples.js';
 
 const initial = backends()[0] ?? '';
 afterEach(() => {

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { KeelError } from '../src/errors.js';
 import { factorsOf, namesOf, parsePattern, printPattern, type Pattern } from '../src/notation.js';
-import { samples } from './patterns.js';
+import { samples } from '../tools/fuzz/samples.js';
 
 const seed = 20160721;
 

@@ -7,7 +7,7 @@ import {
   layout, reduction, sameParameters, sameSets, setOf,
   type Layout, type Permutation, type Runs, type Spread,
 } from '../src/plan.js';
-import { meaning, plainSample, samples, unwoven, walk, wordSizes, type Sample, type Word } from './patterns.js';
+import { meaning, plainSample, samples, unwoven, walk, wordSizes, type Sample, type Word } from '../tools/fuzz/samples.js';
 
 const seed = 20160721;
 const product = (sizes: readonly number[]): number => sizes.reduce((a, b) => a * b, 1);

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { memory } from 'evenkeel';
 import { load, open, readPth } from 'evenkeel/io';
 import { describe, expect, test } from 'vitest';
-import { dict, int, numbers, pth, tensorOps, text, tuple, zip } from './archive.js';
+import { dict, int, numbers, pth, tensorOps, text, tuple, zip } from '../tools/fuzz/archive.js';
 import { refusesFile } from './refusal.js';
 
 const file = (name: string) => fileURLToPath(new URL(`io/${name}`, import.meta.url));

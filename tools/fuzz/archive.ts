@@ -1,4 +1,4 @@
-// Zip archives and pickles made by hand, right and wrong. Imports Node only.
+// Zip archives and pickles made by hand, right and wrong. May import node:.
 
 import { crc32, deflateRawSync } from 'node:zlib';
 

@@ -1,5 +1,5 @@
 // Random patterns on random shapes, written without the parser, and what they mean, found without a plan:
-// by walking the tensor's elements and comparing coordinates.
+// by walking the elements of the tensor and comparing coordinates. Imports fast-check.
 import fc from 'fast-check';
 
 /** A name with its sizes: one, or as many as an ellipsis stands for. */
