@@ -22,6 +22,8 @@ export interface Terminal {
   readonly cwd: string;
   /** Aborted by Ctrl-C: long work looks at it, and leaves nothing half done. */
   readonly signal: AbortSignal;
+  /** Whether standard output takes a JSON document, and nothing else. */
+  readonly isJson: boolean;
   /** A line of standard output; with `--json` none is printed. */
   print(line: string): void;
   /** A line of standard error, for what is not asked for but should be known; not with `--quiet`. */
@@ -65,6 +67,7 @@ export function terminalOf(surroundings: Surroundings): Terminal {
     env,
     cwd,
     signal,
+    isJson,
     guard,
     print: (line) => {
       progress.clear();

@@ -108,13 +108,16 @@ function ofLayer(wish: Wish, as: string, shape: readonly number[], given: Given)
     return { method: { kind: 'windows', size }, text, pattern: null };
   }
   if (name === 'rms-norm' && bias !== null) throw takesNone(name, 'bias');
+  if (running !== null && name !== 'batch-norm' && name !== 'instance-norm') {
+    throw new KeelError('argument', `the checkpoint has running statistics there, and ${name} has none: say --as batch-norm`, { name });
+  }
   const layer = layerFor(wish, name, rankIn(as), shape, given);
   const { pattern, sizes, statistics } = layer.patternFor(shape);
-  if (running === null) checkStatistics(name, layer.eps, shape);
+  const { text, data } = explain(layer, shape);
+  if (running === null) checkStatistics(name, layer.eps, data.elements, shape);
   const { parameterShape } = digitsOf(pattern, shape, sizes, 'C');
   checkParameters(given, name, shape, parameterShape);
   const eps = statistics === 'rms' ? wish.eps : layer.eps;
-  const { text, data } = explain(layer, shape);
   return { method: { kind: 'sharing', pattern, sizes, statistics, eps, weight, bias, running }, text, pattern: data.pattern };
 }
 
@@ -147,7 +150,7 @@ function layerFor(wish: Wish, name: Exclude<LayerName, 'local-response-norm'>, r
       return new ({ 3: BatchNorm1d, 4: BatchNorm2d }[rank ?? usual] ?? BatchNorm3d)(channels, channelwise).eval();
     case 'instance-norm': {
       // Without a batch the channels come first.
-      const isSample = rank !== null && shape.length === rank - 1;
+      const isSample = shape.length === (rank ?? usual) - 1;
       const features = (isSample ? shape[0] : channels) ?? 0;
       return new ({ 3: InstanceNorm1d, 4: InstanceNorm2d }[rank ?? usual] ?? InstanceNorm3d)(features, channelwise).eval();
     }
@@ -156,17 +159,13 @@ function layerFor(wish: Wish, name: Exclude<LayerName, 'local-response-norm'>, r
   }
 }
 
-/** As PyTorch refuses it in training, which uses the batch's own statistics as well. */
-function checkStatistics(name: LayerName, eps: number | null, shape: readonly number[]): void {
-  const [batch = 0, , ...positions] = shape;
-  const size = (extents: readonly number[]) => extents.reduce((product, extent) => product * extent, 1);
-  const isBatch = name === 'batch-norm';
-  if (isBatch && eps !== null && eps <= 0) {
+/** As PyTorch refuses it in training, which uses the input's own statistics as well. */
+function checkStatistics(name: LayerName, eps: number | null, elements: number, shape: readonly number[]): void {
+  if (name === 'batch-norm' && eps !== null && eps <= 0) {
     throw new KeelError('argument', `batch_norm eps must be positive during training, but got ${eps}`, { eps });
   }
-  const isTooFew = isBatch ? batch * size(positions) === 1 : name === 'instance-norm' && size(positions) === 1;
-  if (!isTooFew) return;
-  const what = isBatch ? 'value per channel' : 'spatial element';
+  if (elements !== 1 || (name !== 'batch-norm' && name !== 'instance-norm')) return;
+  const what = name === 'batch-norm' ? 'value per channel' : 'spatial element';
   const message = `Expected more than 1 ${what} when training, got input size [${shape.join(', ')}]: give more, or running statistics with --checkpoint`;
   throw new KeelError('too_few_values', message, { shape });
 }
