@@ -54,21 +54,39 @@ function pixelsOf(channels: string, hasWeight: boolean, hasBias: boolean, eps: r
 
 /** How PyTorch writes this layer: its constructor with the arguments that are not the default; null if it has none. */
 export function pytorchOf(layer: NormLayer): string | null {
-  const { type, positional, named } = callOf(layer);
-  const known = defaultsOf(type);
-  const isDefault = ([name, value]: readonly [string, string]): boolean => {
-    if (name === 'bias') return value === 'True' || isBare(layer);
-    return known?.includes(`${name}=${value}`) === true;
-  };
-  const options = [...named].filter((argument) => !isDefault(argument)).map(([name, value]) => `${name}=${value}`);
+  const { type, positional } = callOf(layer);
+  const options = ownOptions(layer).map(([name, value]) => `${name}=${value}`);
   if (layer instanceof LayerNorm2d) {
     const eps = options.filter((option) => option.startsWith('eps='));
     return pixelsOf(positional, layer.weight !== null, layer.bias !== null, eps);
   }
-  if (known === undefined) return null;
+  if (defaultsOf(type) === undefined) return null;
   // A lazy layer takes its number of features from its first input.
   const call = `${type}(${[...(type.startsWith('Lazy') ? [] : [positional]), ...options].join(', ')})`;
   return `${layer instanceof FrozenBatchNorm2d ? 'torchvision.ops' : 'nn'}.${call}`;
+}
+
+/** `new LayerNorm(96, { eps: 1e-06 })`: the same here. */
+export function evenkeelOf(layer: NormLayer): string {
+  const { type, positional } = callOf(layer);
+  const values: Readonly<Record<string, string>> = { True: 'true', False: 'false', None: 'null', inf: 'Infinity' };
+  const options = ownOptions(layer).map(([name, value]) => `${camelCase(name)}: ${values[value] ?? value}`);
+  const given = [
+    ...(type.startsWith('Lazy') ? [] : [positional]), ...(options.length === 0 ? [] : [`{ ${options.join(', ')} }`]),
+  ];
+  return `new ${type}(${given.join(', ')})`;
+}
+
+const camelCase = (name: string): string => name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+
+/** The arguments of a layer that are not the default. */
+function ownOptions(layer: NormLayer): (readonly [name: string, value: string])[] {
+  const { type, named } = callOf(layer);
+  const known = defaultsOf(type);
+  return [...named].filter(([name, value]) => {
+    if (name === 'bias') return value !== 'True' && !isBare(layer);
+    return known?.includes(`${name}=${value}`) !== true;
+  });
 }
 
 const isBare = ({ weight, bias }: NormLayer): boolean => weight === null && bias === null;
@@ -80,11 +98,13 @@ const defaults: Readonly<Record<string, readonly string[]>> = {
   GroupNorm: ['eps=1e-05', 'affine=True'],
   BatchNorm: ['eps=1e-05', 'momentum=0.1', 'affine=True', 'track_running_stats=True'],
   InstanceNorm: ['eps=1e-05', 'momentum=0.1', 'affine=False', 'track_running_stats=False'],
+  LazyInstanceNorm: ['eps=1e-05', 'momentum=0.1', 'affine=True', 'track_running_stats=True'],
   FrozenBatchNorm: ['eps=1e-05'],
 };
 
 function defaultsOf(type: string): readonly string[] | undefined {
-  return defaults[type.replace(/^Lazy|\dd$/g, '')];
+  const family = type.replace(/\dd$/, '');
+  return defaults[family] ?? defaults[family.replace(/^Lazy/, '')];
 }
 
 /** Every layer of the catalogue that takes an input of this shape, bare: some refuse statistics of a single value. */
