@@ -39,7 +39,7 @@ function valueIn(tokens: Tokens): PythonValue {
   if (token === '[') throw structured(tokens.text);
   if (token === '(') return tupleIn(tokens);
   const value = textOf(token) ?? boolOf(token) ?? numberOf(token);
-  if (value === null) throw tokens.malformed(`'${token}' for a value`);
+  if (value === null) throw tokens.malformed(`${shown(token)} for a value`);
   tokens.step();
   return value;
 }
@@ -53,7 +53,7 @@ function tupleIn(tokens: Tokens): readonly number[] {
     const token = tokens.next();
     if (textOf(token) !== null || token === '(' || token === '[') throw structured(tokens.text);
     const item = numberOf(token);
-    if (item === null) throw tokens.malformed(`'${token}' in a tuple`);
+    if (item === null) throw tokens.malformed(`${shown(token)} in a tuple`);
     items.push(item);
     tokens.step();
     if (tokens.next() === ')') break;
@@ -84,6 +84,10 @@ function structured(text: string) {
   return unsupported(message, { dtype: shownHeader(text) });
 }
 
+function shown(token: string): string {
+  return token === '' ? 'the end' : `'${token}'`;
+}
+
 /** Goes through a text token by token; at its end there is the token ''. */
 class Tokens {
   readonly text: string;
@@ -105,7 +109,7 @@ class Tokens {
 
   take(expected: string): void {
     if (this.#token !== expected) {
-      throw this.malformed(`'${this.#token}' where ${expected === '' ? 'its end' : `'${expected}'`} is expected`);
+      throw this.malformed(`${shown(this.#token)} where ${shown(expected)} is expected`);
     }
     if (expected !== '') this.step();
   }
