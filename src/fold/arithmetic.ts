@@ -3,7 +3,7 @@
 
 import { KeelError, showShape } from '../errors.js';
 import { scope, type Tensor } from '../tensor.js';
-import { roundedTo, type RealFormat } from './round.js';
+import { roundedTo, wide, type RealFormat } from './round.js';
 
 /** Two neighbours that are one layer at inference, in the order in which data passes them. */
 export type FoldKind =
@@ -193,12 +193,6 @@ function biasBehind({ weight, bias }: LayerWeights, { shift }: ScaleShift, outpu
 
 function valuesOf(vector: Tensor | null): Float64Array | null {
   return vector === null ? null : wide(vector);
-}
-
-/** A copy of the elements. */
-function wide({ data }: Tensor): Float64Array {
-  if (data instanceof Float32Array || data instanceof Float64Array) return new Float64Array(data);
-  return Float64Array.from(data, Number);
 }
 
 /** Null for zeros, which move nothing. */

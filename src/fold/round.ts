@@ -1,4 +1,4 @@
-// Computed parameters as the tensors that are stored: one rounding from float64. May import errors, create, tensor and io.
+// Parameters as float64, and back as the tensors that are stored: one rounding. May import errors, create, tensor and io.
 
 import { fromData } from '../create.js';
 import { roundToBfloat16, roundToFloat16, widenBfloat16, widenFloat16 } from '../io/half.js';
@@ -23,6 +23,12 @@ export function roundedTo(format: RealFormat, values: Float64Array, shape: reado
     default:
       return format satisfies never;
   }
+}
+
+/** A copy of the elements. */
+export function wide({ data }: Tensor): Float64Array {
+  if (data instanceof Float32Array || data instanceof Float64Array) return new Float64Array(data);
+  return Float64Array.from(data, Number);
 }
 
 function rounded16(format: 'F16' | 'BF16', values: Float64Array): Float32Array {
