@@ -9,6 +9,14 @@ export interface FoundPart extends Part {
   readonly read: () => Promise<Tensor>;
 }
 
+/** A norm of a state dict: what keys and shapes tell of it. */
+export interface KeyNorm {
+  readonly path: string;
+  readonly candidates: readonly NormKind[];
+  readonly evidence: string;
+  readonly parts: ReadonlyMap<TensorRole, Part>;
+}
+
 /** What is told of a norm without its elements. */
 export interface FoundNorm {
   readonly path: string;

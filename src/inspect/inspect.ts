@@ -3,17 +3,19 @@
 import { KeelError } from '../errors.js';
 import type { TensorEntry } from '../io/contents.js';
 import { open, type OpenFile } from '../io/load.js';
+import { openOnnx } from '../io/onnx/openonnx.js';
 import { type FileSource, nameOf } from '../io/source.js';
-import { layoutOf } from '../nn/blocks/layouts.js';
+import { type KeyLayout, layoutOf } from '../nn/blocks/layouts.js';
 import { optionsOf } from '../nn/check.js';
 import { configFor, type ModelConfig, type NormConfig } from './config.js';
 import { type Family, familyOf } from './families.js';
 import { flagsOf } from './flags.js';
 import type { FoundNorm } from './found.js';
-import type { Flag, InspectedNorm, Inspection } from './inspection.js';
+import type { Flag, InspectedNorm, Inspection, NormKind } from './inspection.js';
 import { keyFlags } from './keyflags.js';
 import { measure, notFiniteFlags } from './measure.js';
 import { modulesOf } from './modules.js';
+import { normsByNode } from './onnx.js';
 import { normsByKey } from './statedict.js';
 import { joined, type NotFinite, scan } from './summary.js';
 
@@ -48,16 +50,41 @@ export interface InspectOptions {
  */
 export async function inspect(source: FileSource | OpenFile, options: InspectOptions = {}): Promise<Inspection> {
   const settings = settingsOf(options);
-  if (isOpen(source)) return inspectOpen(source, null, await configOf(null, settings), settings);
+  if (isOpen(source)) {
+    return inspectOpen(source, { name: null, config: await configOf(null, settings), graph: null }, settings);
+  }
   const config = await configOf(source, settings);
   const { entry } = settings;
   const file = await open(source, entry === null ? {} : { entry });
   try {
-    return await inspectOpen(file, nameOf(source), config, settings);
+    const graph = file.kind === 'onnx' ? await graphOf(source, file, config) : null;
+    return await inspectOpen(file, { name: nameOf(source), config, graph }, settings);
   } finally {
     await file.close();
   }
 }
+
+/** What an ONNX file has beside tensors. */
+interface FoundGraph {
+  readonly norms: readonly FoundNorm[];
+  readonly opset: number | null;
+  close(): Promise<void>;
+}
+
+/** The norms of a graph's nodes, and those that act on weights, which only keys show. */
+async function graphOf(source: FileSource, file: OpenFile, config: NormConfig | null): Promise<FoundGraph> {
+  const model = await openOnnx(source);
+  const byNode = await normsByNode(model);
+  const known = new Set(byNode.flatMap(({ parts }) => [...parts.values()].map(({ key }) => key)));
+  const byKey = normsByKey(file, layoutIn(file), config).filter(
+    ({ candidates, parts }) =>
+      candidates.every((kind) => keyKinds.includes(kind)) && [...parts.values()].every(({ key }) => !known.has(key)),
+  );
+  return { norms: [...byNode, ...byKey], opset: model.opsets.get('') ?? null, close: () => model.close() };
+}
+
+/** Kinds that no operator shows, and keys do. */
+const keyKinds: readonly NormKind[] = ['weight_norm', 'spectral_norm', 'DyT', 'GRN', 'LayerScale'];
 
 type Settings = Required<InspectOptions>;
 
@@ -78,27 +105,43 @@ function isOpen(source: FileSource | OpenFile): source is OpenFile {
 /** Keys that tell the layout: more would take long in a hostile file, and tell no more. */
 const MOST_KEYS = 20_000;
 
-async function inspectOpen(file: OpenFile, name: string | null, config: NormConfig | null, settings: Settings): Promise<Inspection> {
-  const { entries, kind } = file;
-  const layout = layoutOf([...entries.keys()].slice(0, MOST_KEYS));
-  const norms = normsByKey(file, layout, config);
-  const reading = new Reading(entries, settings);
-  const modelType = config?.modelType ?? null;
-  const { layers, flags } = await measured(norms, modelType, reading);
-  flags.push(...keyFlags(norms, modulesOf(entries)), ...familyFlags(layers, familyOf(layout?.model ?? null, modelType)));
-  if (settings.scan === 'all') flags.push(...(await scanRest(file, norms, reading)));
-  return {
-    file: name,
-    kind,
-    tensors: entries.size,
-    elements: reading.total,
-    layout,
-    opset: null,
-    config: config?.from ?? null,
-    scan: settings.scan,
-    layers,
-    flags,
-  };
+interface Opened {
+  readonly name: string | null;
+  readonly config: NormConfig | null;
+  readonly graph: FoundGraph | null;
+}
+
+async function inspectOpen(file: OpenFile, { name, config, graph }: Opened, settings: Settings): Promise<Inspection> {
+  try {
+    const { entries, kind } = file;
+    const layout = layoutIn(file);
+    const norms = graph?.norms ?? normsByKey(file, layout, config);
+    const reading = new Reading(entries, settings);
+    const modelType = config?.modelType ?? null;
+    const { layers, flags } = await measured(norms, modelType, reading);
+    // In a graph layers may share constants, or have none.
+    if (graph === null) flags.push(...keyFlags(norms, modulesOf(entries)));
+    flags.push(...familyFlags(layers, familyOf(layout?.model ?? null, modelType)));
+    if (settings.scan === 'all') flags.push(...(await scanRest(file, norms, reading)));
+    return {
+      file: name,
+      kind,
+      tensors: entries.size,
+      elements: reading.total,
+      layout,
+      opset: graph?.opset ?? null,
+      config: config?.from ?? null,
+      scan: settings.scan,
+      layers,
+      flags,
+    };
+  } finally {
+    await graph?.close();
+  }
+}
+
+function layoutIn({ entries }: OpenFile): KeyLayout | null {
+  return layoutOf([...entries.keys()].slice(0, MOST_KEYS));
 }
 
 async function measured(

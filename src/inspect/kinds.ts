@@ -2,18 +2,11 @@
 // nothing but its neighbours here.
 
 import type { NormConfig } from './config.js';
+import type { KeyNorm } from './found.js';
 import type { NormKind, TensorRole } from './inspection.js';
 import type { LayoutRole } from './layoutroles.js';
 import { childOf, type KeyModule, type Part, splitPath } from './modules.js';
 import { computedWeights } from './weights.js';
-
-/** A norm of a state dict: what keys and shapes tell of it. */
-export interface KeyNorm {
-  readonly path: string;
-  readonly candidates: readonly NormKind[];
-  readonly evidence: string;
-  readonly parts: ReadonlyMap<TensorRole, Part>;
-}
 
 /** What the rest of a state dict tells of one of its modules. */
 export interface Surroundings {

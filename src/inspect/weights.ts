@@ -1,7 +1,7 @@
 // Weights that are computed from others: weight_norm and spectral_norm, by their keys. May import nothing but its neighbours.
 
+import type { KeyNorm } from './found.js';
 import type { NormKind, TensorRole } from './inspection.js';
-import type { KeyNorm } from './kinds.js';
 import type { KeyModule, Part } from './modules.js';
 
 /** What a module keeps of a computed weight called `name`: the parts of one way to keep it. */

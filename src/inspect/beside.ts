@@ -1,0 +1,153 @@
+// What stands before and after a norm in an ONNX graph, and whether it folds into that. May import io.
+
+import type { OnnxNode } from '../io/onnx/model.js';
+import type { InspectedNorm, NormKind } from './inspection.js';
+import { type Graph, isOnnx, listOf } from './graph.js';
+import { splitKey } from './modules.js';
+
+/** A norm as its neighbours see it. */
+interface Between {
+  readonly input: string;
+  readonly output: string;
+  readonly kind: NormKind;
+  readonly width: number | null;
+}
+
+/** Neighbours by the paths of their weights, or by operator; axes of the weight before. */
+export interface Beside extends Pick<InspectedNorm, 'follows' | 'precedes' | 'foldable'> {
+  readonly rank: number | null;
+}
+
+export function besideNode(norm: Between, graph: Graph): Beside {
+  const before = layerMaking(norm.input, graph);
+  const takers = graph.takers(norm.output).filter((node) => !isOnnx(node, ['Shape']));
+  const after = takers.map((node) => layerTaking(node, graph));
+  const [first, ...rest] = after;
+  const precedes = first === undefined || rest.length > 0 ? null : first.name;
+  return {
+    follows: before?.name ?? null,
+    precedes: precedes ?? shared(after),
+    foldable: foldableOf(norm, before, after, graph),
+    rank: before?.weight === null ? null : (before?.weight?.length ?? null),
+  };
+}
+
+/** Layers that take one value are named where they are one. */
+function shared(after: readonly Layer[]): string | null {
+  const names = new Set(after.map(({ name }) => name));
+  const [only = null] = names.size === 1 ? names : [];
+  return only;
+}
+
+/** A node with its weight, if it has one. */
+interface Layer {
+  readonly name: string;
+  /** Shape of the weight; null for other operators. */
+  readonly weight: readonly number[] | null;
+  /** Whether nothing but casts stand between. */
+  readonly isNext: boolean;
+  readonly node: OnnxNode;
+  /** The value that it makes, its bias added. */
+  readonly output: string;
+}
+
+/** Nodes that move elements and keep their values. */
+const moves = ['Transpose', 'Reshape', 'Flatten', 'Squeeze', 'Unsqueeze', 'Dropout'];
+const linear = ['Conv', 'ConvTranspose', 'Gemm', 'MatMul'];
+const MOST_MOVES = 8;
+
+function layerMaking(value: string, graph: Graph): Layer | null {
+  let at = value;
+  let isNext = true;
+  for (let step = 0; step < MOST_MOVES; step++) {
+    const maker = graph.maker(at);
+    if (maker === null) return null;
+    const layer = weighted(maker, graph) ?? biased(maker, graph);
+    if (layer !== null) return { ...layer, isNext, output: at };
+    if (!isOnnx(maker, moves)) return { name: normName(maker, graph) ?? maker.opType, weight: null, isNext, node: maker, output: at };
+    isNext = false;
+    at = maker.inputs[0] ?? '';
+  }
+  return null;
+}
+
+function layerTaking(node: OnnxNode, graph: Graph): Layer {
+  let at = node;
+  for (let step = 0; step < MOST_MOVES; step++) {
+    const layer = weighted(at, graph);
+    if (layer !== null) return { ...layer, isNext: step === 0 };
+    if (!isOnnx(at, moves)) break;
+    const [next, another] = graph.takers(at.outputs[0]);
+    if (next === undefined || another !== undefined) break;
+    at = next;
+  }
+  return { name: at.opType, weight: null, isNext: at === node, node: at, output: at.outputs[0] ?? '' };
+}
+
+/** A node with a constant weight. */
+function weighted(node: OnnxNode, graph: Graph): Omit<Layer, 'isNext'> | null {
+  if (!isOnnx(node, linear)) return null;
+  const constant = graph.constant(node.inputs[1]) ?? transposed(node.inputs[1], graph);
+  if (constant === null) return null;
+  return { name: nameOf(constant.key, node), weight: constant.tensor.shape, node, output: node.outputs[0] ?? '' };
+}
+
+/** PyTorch's linear layers on three axes transpose their weight first. */
+function transposed(value: string | undefined, graph: Graph) {
+  const maker = graph.maker(value);
+  return maker !== null && isOnnx(maker, ['Transpose']) ? graph.constant(maker.inputs[0]) : null;
+}
+
+/** A MatMul whose bias is added after it. */
+function biased(node: OnnxNode, graph: Graph): Omit<Layer, 'isNext'> | null {
+  if (!isOnnx(node, ['Add'])) return null;
+  const [a, b] = node.inputs;
+  const product = graph.constant(a) === null ? (graph.constant(b) === null ? null : graph.maker(a)) : graph.maker(b);
+  return product !== null && isOnnx(product, ['MatMul']) ? weighted(product, graph) : null;
+}
+
+/** The path of a norm that is one node, for a norm behind a norm. */
+function normName(node: OnnxNode, graph: Graph): string | null {
+  const scale = isOnnx(node, ['BatchNormalization', 'LayerNormalization', 'InstanceNormalization', 'GroupNormalization'])
+    ? graph.constant(node.inputs[1])
+    : null;
+  return scale === null ? null : nameOf(scale.key, node);
+}
+
+function nameOf(key: string, node: OnnxNode): string {
+  const [path] = splitKey(key);
+  return path !== '' && !/[/:]/.test(key) ? path : node.name || node.opType;
+}
+
+const batchNorms: readonly NormKind[] = ['BatchNorm', 'BatchNorm1d', 'BatchNorm2d', 'BatchNorm3d'];
+const trailing: readonly NormKind[] = ['LayerNorm', 'RMSNorm'];
+
+function foldableOf(norm: Between, before: Layer | null, after: readonly Layer[], graph: Graph): InspectedNorm['foldable'] {
+  const { input, output, kind, width } = norm;
+  const isBatch = batchNorms.includes(kind);
+  if (!isBatch && !trailing.includes(kind) && kind !== 'LayerNorm2d') return 'no';
+  if (isBatch && before !== null && before.weight !== null && before.isNext) {
+    const made = [input, before.node.outputs[0] ?? ''];
+    const isAlone = made.every((value) => graph.takers(value).length === 1 && !graph.isOutput(value));
+    // The channels of a product of more than two axes are the last, BatchNorm's the second.
+    if (isAlone) return !isOnnx(before.node, ['MatMul']) || graph.rank(input) === 2 ? 'before' : 'unknown';
+  }
+  if (width === null || after.length === 0 || graph.isOutput(output)) return 'no';
+  if (after.every((layer) => layer.weight !== null && takesChannels(layer.node, kind))) {
+    return after.every(({ isNext }) => isNext) ? 'after' : 'unknown';
+  }
+  return after.every(({ weight, node }) => weight !== null || isOnnx(node, [...moves, 'Gather', 'Slice', 'Split'])) ? 'unknown' : 'no';
+}
+
+/** Whether a layer sums over the axis that the norm's scale belongs to: the last for LayerNorm, the second for others. */
+function takesChannels(node: OnnxNode, kind: NormKind): boolean {
+  if (trailing.includes(kind)) return isOnnx(node, ['Gemm', 'MatMul']);
+  return batchNorms.includes(kind) && isOnnx(node, ['Gemm']) ? true : isOnnx(node, ['Conv', 'ConvTranspose']) && isUnpadded(node);
+}
+
+/** A shift cannot go through zeros at the border. */
+function isUnpadded(node: OnnxNode): boolean {
+  const auto = node.attributes.get('auto_pad');
+  const isExplicit = auto === undefined || (auto.kind === 'string' && (auto.value === 'NOTSET' || auto.value === 'VALID'));
+  return isExplicit && (listOf(node, 'pads') ?? []).every((pad) => pad === 0);
+}

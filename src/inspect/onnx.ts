@@ -1,0 +1,159 @@
+// The norms of an ONNX graph: operators, and motifs of primitive nodes. May import io.
+
+import { formats } from '../io/elements.js';
+import type { OnnxNode, OpenOnnx } from '../io/onnx/model.js';
+import { besideNode } from './beside.js';
+import { type FoundNorm, type FoundPart, patternOf } from './found.js';
+import { type Constant, Graph, isOnnx, numberOf } from './graph.js';
+import type { NormKind, TensorRole } from './inspection.js';
+import { splitKey } from './modules.js';
+import { groupedAt, type Motif, rootedAt } from './motifs.js';
+
+/** What an operator is, and which of its inputs are what. */
+interface Operator {
+  readonly kind: NormKind;
+  readonly domain: '' | 'com.microsoft';
+  readonly inputs: Readonly<Partial<Record<TensorRole, number>>>;
+  /** Where the node has no epsilon; null for operators without. */
+  readonly eps: number | null;
+  /** The attribute that counts groups. */
+  readonly groups?: string;
+}
+
+const affine = { weight: 1, bias: 2 };
+
+/** https://onnx.ai/onnx/operators/, and onnxruntime's ContribOperators. */
+const operators: Readonly<Record<string, Operator>> = {
+  LayerNormalization: { kind: 'LayerNorm', domain: '', inputs: affine, eps: 1e-5 },
+  BatchNormalization: { kind: 'BatchNorm', domain: '', inputs: { ...affine, running_mean: 3, running_var: 4 }, eps: 1e-5 },
+  InstanceNormalization: { kind: 'InstanceNorm', domain: '', inputs: affine, eps: 1e-5 },
+  GroupNormalization: { kind: 'GroupNorm', domain: '', inputs: affine, eps: 1e-5, groups: 'num_groups' },
+  RMSNormalization: { kind: 'RMSNorm', domain: '', inputs: { weight: 1 }, eps: 1e-5 },
+  SimplifiedLayerNormalization: { kind: 'RMSNorm', domain: '', inputs: { weight: 1 }, eps: 1e-5 },
+  LRN: { kind: 'LocalResponseNorm', domain: '', inputs: {}, eps: null },
+  LpNormalization: { kind: 'LpNormalization', domain: '', inputs: {}, eps: null },
+  MeanVarianceNormalization: { kind: 'MeanVarianceNormalization', domain: '', inputs: {}, eps: null },
+  SkipLayerNormalization: { kind: 'LayerNorm', domain: 'com.microsoft', inputs: { weight: 2, bias: 3 }, eps: 1e-12 },
+  SkipSimplifiedLayerNormalization: { kind: 'RMSNorm', domain: 'com.microsoft', inputs: { weight: 2 }, eps: 1e-12 },
+  EmbedLayerNormalization: { kind: 'LayerNorm', domain: 'com.microsoft', inputs: { weight: 5, bias: 6 }, eps: 1e-12 },
+  GroupNorm: { kind: 'GroupNorm', domain: 'com.microsoft', inputs: affine, eps: 1e-5, groups: 'groups' },
+};
+
+/** The norms of the nodes of a model, in their order; a layer that is called twice, once. */
+export async function normsByNode(model: OpenOnnx): Promise<FoundNorm[]> {
+  const found: FoundNorm[] = [];
+  const keys = new Set<string>();
+  const queue = [new Graph(model.graph, (tensor) => model.read(tensor))];
+  for (const graph of queue) {
+    queue.push(...graph.inner());
+    for (const [index, node] of graph.nodes.entries()) {
+      const norm = await normAt(node, index, graph, model);
+      const key = norm?.parts.get('weight')?.key;
+      if (norm === null || (key !== undefined && keys.has(key))) continue;
+      if (key !== undefined) keys.add(key);
+      found.push(norm);
+    }
+  }
+  return found;
+}
+
+async function normAt(node: OnnxNode, index: number, graph: Graph, model: OpenOnnx): Promise<FoundNorm | null> {
+  const isInstance = isOnnx(node, ['InstanceNormalization']);
+  const motif = isInstance ? await groupedAt(node, graph) : isOnnx(node, ['Sqrt', 'Pow']) ? await rootedAt(node, graph) : null;
+  const name = node.name || `${node.opType} ${index}`;
+  if (motif !== null) return ofMotif(motif, name, graph, model);
+  const operator = Object.hasOwn(operators, node.opType) ? operators[node.opType] : undefined;
+  // onnxruntime writes SimplifiedLayerNormalization into either domain.
+  const isOwn = operator !== undefined && (node.domain === operator.domain || node.opType === 'SimplifiedLayerNormalization');
+  return isOwn ? ofOperator(node, operator, name, graph, model) : null;
+}
+
+function ofOperator(node: OnnxNode, operator: Operator, name: string, graph: Graph, model: OpenOnnx): FoundNorm {
+  const parts = partsOf(
+    Object.entries(operator.inputs).map(([role, at]) => [role as TensorRole, graph.constant(node.inputs[at])]), // its keys are roles
+    model,
+  );
+  const given = numberOf(node, 'epsilon');
+  const eps = operator.eps === null ? null : shortest(given ?? operator.eps);
+  const weight = parts.get('weight');
+  const [input = ''] = node.inputs;
+  const beside = besideNode({ input, output: node.outputs[0] ?? '', kind: operator.kind, width: weight?.shape[0] ?? null }, graph);
+  const kind = operator.kind === 'BatchNorm' ? batchNorm(beside.rank ?? graph.rank(input)) : operator.kind;
+  return {
+    path: pathOf(parts, name),
+    candidates: [kind],
+    evidence: `${node.opType} node${node.name === '' ? '' : ` '${node.name}'`}`,
+    eps,
+    epsFrom: eps === null ? 'not stored' : given === null ? 'default' : 'file',
+    groups: operator.groups === undefined ? null : numberOf(node, operator.groups),
+    pattern: patternOf([kind], weight?.shape ?? []),
+    follows: beside.follows,
+    precedes: beside.precedes,
+    foldable: beside.foldable,
+    parts,
+  };
+}
+
+function ofMotif(motif: Motif, name: string, graph: Graph, model: OpenOnnx): FoundNorm {
+  const { kind, input, output, eps, groups, weight, bias, nodes, axes } = motif;
+  const parts = partsOf([['weight', weight], ['bias', bias]], model);
+  const width = weight?.tensor.shape.reduce((product, extent) => product * extent, 1) ?? null;
+  const beside = besideNode({ input, output, kind, width }, graph);
+  return {
+    path: pathOf(parts, name),
+    candidates: [kind],
+    evidence: `nodes ${nodes.join(', ')} at '${name}'`,
+    eps: eps === null ? null : shortest(eps),
+    epsFrom: eps === null ? 'not stored' : 'file',
+    groups,
+    pattern: patternOf([kind], kind.startsWith('LayerNorm') || kind === 'RMSNorm' ? axes : []),
+    follows: beside.follows,
+    precedes: beside.precedes,
+    foldable: beside.foldable,
+    parts,
+  };
+}
+
+/** By the axes of the input, or of the weight of a convolution before. */
+function batchNorm(rank: number | null): NormKind {
+  const kinds: Readonly<Record<number, NormKind>> = { 2: 'BatchNorm1d', 3: 'BatchNorm1d', 4: 'BatchNorm2d', 5: 'BatchNorm3d' };
+  return kinds[rank ?? 0] ?? 'BatchNorm';
+}
+
+/** Constants of a type that is read. */
+function partsOf(constants: readonly (readonly [TensorRole, Constant | null])[], model: OpenOnnx): ReadonlyMap<TensorRole, FoundPart> {
+  return new Map(
+    constants.flatMap(([role, constant]): [TensorRole, FoundPart][] => {
+      const format = constant?.tensor.format ?? null;
+      if (constant === null || format === null || !Object.hasOwn(formats, format)) return [];
+      const { key, tensor } = constant;
+      return [[role, { key, shape: tensor.shape, format, read: () => model.read(tensor) }]];
+    }),
+  );
+}
+
+/** The module of its scale where that has a name in the style of a state dict; else of the node's own name. */
+function pathOf(parts: ReadonlyMap<TensorRole, FoundPart>, name: string): string {
+  for (const { key } of parts.values()) {
+    const [path] = splitKey(key);
+    if (path !== '' && !/[/:]/.test(key)) return path;
+  }
+  return scopeOf(name);
+}
+
+/** `layer1.0.bn1` of PyTorch's node name `/layer1/layer1.0/bn1/BatchNormalization`. */
+function scopeOf(name: string): string {
+  if (!name.startsWith('/')) return name;
+  const scopes = name.split('/').slice(1, -1);
+  const modules = scopes.filter((scope, i) => !(scopes[i + 1] ?? '').startsWith(`${scope}.`));
+  return modules.length === 0 ? name : modules.join('.');
+}
+
+/** The shortest decimal that is the same float32: 1e-5, where the file has 9.999999747378752e-6. */
+function shortest(value: number): number {
+  for (let digits = 1; digits < 9; digits++) {
+    const short = Number(value.toPrecision(digits));
+    if (Math.fround(short) === value) return short;
+  }
+  return value;
+}
