@@ -117,7 +117,6 @@ async function encoded(model: ByteSource, field: Field, tensor: Known): Promise<
   const { name, format } = tensor;
   const what = `'${name}'`;
   const { width } = formats[format];
-  if (field.wire === 'varint') return integers([field.varint], 1, tensor);
   if (format === 'F32' || format === 'F64') {
     const one = format === 'F32' ? 'fixed32' : 'fixed64';
     const { begin, end } = field.wire === one ? field : valueOf(field, 'bytes', what);
@@ -125,6 +124,7 @@ async function encoded(model: ByteSource, field: Field, tensor: Known): Promise<
     wholes(bytes, width, begin, what);
     return bytes;
   }
+  if (field.wire === 'varint') return integers([field.varint], 1, tensor);
   const { begin, end } = valueOf(field, 'bytes', what);
   const bytes = await model.read(begin, end);
   // A varint's last byte is below 128.

@@ -39,19 +39,36 @@ export class WireReader {
    *
    * @throws KeelError [file] for bytes that are no message, and for more fields in all than a model has.
    */
-  async *fields({ begin, end }: Extent, what: string): AsyncGenerator<Field> {
+  fields(extent: Extent, what: string): Iterable<Field> | AsyncIterable<Field> {
+    // Most messages are small, and here already: those are walked without waiting.
+    const bytes = this.#peek(extent.begin, extent.end);
+    return bytes === null ? this.#fieldsAfar(extent, what) : this.#fieldsHere(bytes, extent, what);
+  }
+
+  *#fieldsHere(bytes: Uint8Array, { begin, end }: Extent, what: string): Generator<Field> {
     for (let at = begin; at < end; ) {
-      if (++this.#fields > MOST_FIELDS) {
-        const message = `it has more than ${MOST_FIELDS} fields, weights not counted: no more are read`;
-        throw unsupported(message, { limit: MOST_FIELDS });
-      }
-      const most = Math.min(end, at + MOST_HEAD);
-      // No wait where the bytes are here: most fields are few bytes.
-      const head = this.#peek(at, most) ?? (await this.read({ begin: at, end: most }));
-      const field = fieldOf(head, at, end, what);
+      this.#count();
+      const field = fieldOf(bytes, at - begin, begin, end, what);
       yield field;
       at = field.end;
     }
+  }
+
+  async *#fieldsAfar({ begin, end }: Extent, what: string): AsyncGenerator<Field> {
+    for (let at = begin; at < end; ) {
+      this.#count();
+      const most = Math.min(end, at + MOST_HEAD);
+      const head = this.#peek(at, most) ?? (await this.read({ begin: at, end: most }));
+      const field = fieldOf(head, 0, at, end, what);
+      yield field;
+      at = field.end;
+    }
+  }
+
+  #count(): void {
+    if (++this.#fields <= MOST_FIELDS) return;
+    const message = `it has more than ${MOST_FIELDS} fields, weights not counted: no more are read`;
+    throw unsupported(message, { limit: MOST_FIELDS });
   }
 
   /** The bytes at `extent`. */
@@ -67,23 +84,17 @@ export class WireReader {
   }
 
   /** A text; null where it is longer than any name, or no UTF-8. */
-  async textOrNull(field: Field, what: string): Promise<string | null> {
+  textOrNull(field: Field, what: string): string | null | Promise<string | null> {
     const extent = valueOf(field, 'bytes', what);
     if (extent.end - extent.begin > MOST_TEXT) return null;
-    const bytes = this.#peek(extent.begin, extent.end) ?? (await this.read(extent));
-    try {
-      return utf8.decode(bytes);
-    } catch {
-      return null;
-    }
+    const here = this.#peek(extent.begin, extent.end);
+    return here === null ? this.read(extent).then(decoded) : decoded(here);
   }
 
   /** The same, where there must be one. */
-  async text(field: Field, what: string): Promise<string> {
-    const text = await this.textOrNull(field, what);
-    if (text !== null) return text;
-    const message = `${what} has a name at byte ${field.begin} that is no UTF-8 or has more than ${MOST_TEXT} bytes`;
-    throw fileError(message, { at: field.begin, limit: MOST_TEXT });
+  text(field: Field, what: string): string | Promise<string> {
+    const text = this.textOrNull(field, what);
+    return text instanceof Promise ? text.then((each) => needed(each, field, what)) : needed(text, field, what);
   }
 
   /** Whole numbers of a repeated field: one, or many in a row. */
@@ -167,10 +178,25 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 /** Their numbers on the wire; 3 and 4 are groups. */
 const wires: readonly (Wire | null)[] = ['varint', 'fixed64', 'bytes', null, null, 'fixed32'];
 
-/** The field whose first bytes are `head`, in a message that ends at `end`. */
-function fieldOf(head: Uint8Array, at: number, end: number, what: string): Field {
-  const { value: tag, after } = varintAt(head, 0, at, what);
+function decoded(bytes: Uint8Array): string | null {
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    return null;
+  }
+}
+
+function needed(text: string | null, { begin }: Field, what: string): string {
+  if (text !== null) return text;
+  const message = `${what} has a name at byte ${begin} that is no UTF-8 or has more than ${MOST_TEXT} bytes`;
+  throw fileError(message, { at: begin, limit: MOST_TEXT });
+}
+
+/** The field at `from` of the bytes, which lie at `start` in the file, of a message that ends at `end`. */
+function fieldOf(bytes: Uint8Array, from: number, start: number, end: number, what: string): Field {
+  const { value: tag, after } = varintAt(bytes, from, start, what);
   const number = typeof tag === 'number' ? Math.floor(tag / 8) : 0;
+  const at = start + from;
   if (number < 1 || number >= 2 ** 29) {
     throw fileError(`${what} has no field at byte ${at}: its tag is ${tag}`, { at, tag });
   }
@@ -179,16 +205,15 @@ function fieldOf(head: Uint8Array, at: number, end: number, what: string): Field
     const message = `${what} has field ${number} of wire type ${Number(tag) % 8} at byte ${at}, which ONNX has not`;
     throw fileError(message, { at, field: number, wire: Number(tag) % 8 });
   }
-  const begin = at + after;
-  if (wire === 'varint') {
-    const { value, after: last } = varintAt(head, after, at, what);
-    return { number, wire, begin, end: at + last, varint: value };
+  const begin = start + after;
+  if (wire === 'fixed32' || wire === 'fixed64') {
+    return within({ number, wire, begin, end: begin + (wire === 'fixed64' ? 8 : 4), varint: 0 }, end, what);
   }
-  if (wire !== 'bytes') return within({ number, wire, begin, end: begin + (wire === 'fixed64' ? 8 : 4), varint: 0 }, end, what);
-  const { value: length, after: start } = varintAt(head, after, at, what);
+  const { value, after: last } = varintAt(bytes, after, start, what);
+  if (wire === 'varint') return { number, wire, begin, end: start + last, varint: value };
   // A length beyond 2⁶³ reads as negative.
-  const bytes = typeof length === 'number' && length >= 0 ? length : Infinity;
-  return within({ number, wire, begin: at + start, end: at + start + bytes, varint: 0 }, end, what);
+  const length = typeof value === 'number' && value >= 0 ? value : Infinity;
+  return within({ number, wire, begin: start + last, end: start + last + length, varint: 0 }, end, what);
 }
 
 function within(field: Field, end: number, what: string): Field {
