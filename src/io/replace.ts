@@ -70,24 +70,26 @@ async function* untilAborted(chunks: AsyncIterable<Uint8Array>, signal: AbortSig
     return;
   }
   const iterator = chunks[Symbol.asyncIterator]();
-  const end = new AbortController();
-  const aborted = new Promise<never>((_, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { signal: end.signal });
-  });
-  // Nobody may be waiting when it is aborted.
-  aborted.catch(() => undefined);
   let isDone = false;
   try {
     for (;;) {
       signal.throwIfAborted();
-      const next = await Promise.race([iterator.next(), aborted]);
+      const next = await unlessAborted(iterator.next(), signal);
       isDone = next.done === true;
       if (isDone) return;
       yield next.value;
     }
   } finally {
-    end.abort();
     // Not awaited: it ends when what it waits for does, which may be never.
     if (!isDone) iterator.return?.().catch(() => undefined);
   }
+}
+
+/** The value, or the signal's reason. Not Promise.race with one promise for all: that would hold every value to its end. */
+function unlessAborted<T>(value: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stop = (): void => reject(signal.reason);
+    signal.addEventListener('abort', stop, { once: true });
+    value.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
+  });
 }
