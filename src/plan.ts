@@ -124,6 +124,18 @@ export function setOf(of: Layout, index: readonly number[]): number[] {
   return set;
 }
 
+/** The set of every element, in memory order: sets are numbered as their statistics lie in memory. */
+export function setNumbers(of: Layout): Int32Array {
+  return digitsOf(of.pattern, of.sizes).reduce((outer, digit) => {
+    const { size } = digit;
+    const isShared = isReduced(digit);
+    return Int32Array.from({ length: outer.length * size }, (_, i) => {
+      const before = outer[Math.floor(i / size)]!;
+      return isShared ? before : before * size + (i % size);
+    });
+  }, Int32Array.of(0));
+}
+
 /**
  * Whether the same elements share statistics in both. Elements are told by their place in memory, so the shapes may
  * differ; no elements are the same as no others.

@@ -98,8 +98,9 @@ describe('explain', () => {
   test('its data are those of a walk over the elements, and JSON', () => {
     fc.assert(
       fc.property(samples, fc.nat(), (sample, pick) => {
-        const { data, setOf, text } = explain({ pattern: sample.text, ...sample.given }, sample.shape);
+        const { data, setOf, setNumbers, text } = explain({ pattern: sample.text, ...sample.given }, sample.shape);
         const { statistic } = meaning(sample);
+        expect(Array.from(setNumbers())).toEqual(statistic);
         expect(JSON.parse(JSON.stringify(data))).toEqual(data);
         expect(text.startsWith(`${data.name} on `)).toBe(true);
         expect(product(data.statisticShape)).toBe(data.count);
