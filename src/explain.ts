@@ -2,13 +2,14 @@
 // May import errors, notation, plan, kernels, nn and src/explain.
 
 import { equivalentsOf, pytorchOf, type Equivalent } from './explain/catalogue.js';
+import { elementSentence } from './explain/element.js';
 import { torchCode } from './explain/expression.js';
 import { subjectOf, type Normalizer, type PatternSettings, type Subject } from './explain/subject.js';
 import { countOf, sentenceOf } from './explain/words.js';
 import { KeelError, showShape } from './errors.js';
 import type { Statistics } from './kernels/kernels.js';
 import { printPattern, type AxisNames } from './notation.js';
-import { setOf, type Layout, type Plan } from './plan.js';
+import { setNumbers, setOf, type Layout, type Plan } from './plan.js';
 
 /** What {@link explain} finds, as JSON can hold it. */
 export interface ExplainData {
@@ -51,6 +52,17 @@ export interface Explanation {
    * @throws KeelError [rank], [argument] for an index that is not in the tensor.
    */
   setOf(index: readonly number[]): number[][];
+  /**
+   * The set of every element, in memory order: sets are numbered as their statistics lie in memory. As many numbers as the
+   * tensor has elements.
+   */
+  setNumbers(): Int32Array;
+  /**
+   * The set of `x[index]` in words: `x[1, 2, 0] shares its mean with 11 others: sample 1, channels 2–3, all positions`.
+   *
+   * @throws KeelError [rank], [argument] for an index that is not in the tensor.
+   */
+  describe(index: readonly number[]): string;
 }
 
 /** The sizes of a pattern's factors, and the settings of `norm` that say what is computed. */
@@ -82,6 +94,8 @@ export function explain(layer: Normalizer, shape: readonly number[], sizes?: Pat
     text: textOf(data, subject),
     data,
     setOf: (index) => setOf(form, listed(index)).map((flat) => indexOf(flat, form.shape)),
+    setNumbers: () => setNumbers(form),
+    describe: (index) => elementSentence(subject, listed(index)),
   };
 }
 

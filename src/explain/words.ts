@@ -21,7 +21,7 @@ export function sentenceOf({ form, statistics, running }: Subject): string {
   const each = kept.length === 0 ? '' : ` for each ${list(words(kept, digits).map(({ word }) => word))}${axes(kept)},`;
   const over = words(reduced, digits).map(({ word, sizes }) => {
     const extent = sizes.join(' × ');
-    if (!known.has(word)) return `${extent} of ${word}`;
+    if (!isKnownWord(word)) return `${extent} of ${word}`;
     return sizes.length > 1 ? `${extent} ${word}s` : plural(sizes[0] ?? 1, word);
   });
   return `one ${noun}${each} ${running === 'now' ? 'for' : 'over'} ${over.join(' × ')}${axes(reduced)}`;
@@ -32,14 +32,32 @@ export function plural(n: number, noun: string): string {
   return `${n} ${noun}${n === 1 ? '' : 's'}`;
 }
 
+/** `mean`, `running mean`. */
+export function nounOf(statistics: Statistics, running: Subject['running']): string {
+  return running === 'now' ? `running ${nouns[statistics]}` : nouns[statistics];
+}
+
+/** What an axis is called: `sample`, or the pattern's own name for it. */
+export function wordOf(digit: Digit, all: readonly Digit[]): string {
+  const { name, many, axis } = digit;
+  // The last axis alone is no channel of an image.
+  const isVector = all.every((other) => other === digit || (!other.reduced && other.axis < axis));
+  // Other letters are the caller's own.
+  if (!all.every((other) => meanings.has(other.name))) return name;
+  if (name === 'c' && digit.reduced && isVector) return 'feature';
+  if (name === 'b' && many) return 'place';
+  return meanings.get(name) ?? name;
+}
+
+/** Whether it is a word, and no name of a pattern. */
+export function isKnownWord(word: string): boolean {
+  return known.has(word);
+}
+
 /** `axis 1`, `axes 0, 2`. */
 export function axesOf(axes: readonly number[]): string {
   const listed = [...new Set(axes)];
   return `${listed.length === 1 ? 'axis' : 'axes'} ${listed.join(', ')}`;
-}
-
-function nounOf(statistics: Statistics, running: Subject['running']): string {
-  return running === 'now' ? `running ${nouns[statistics]}` : nouns[statistics];
 }
 
 const nouns: Readonly<Record<Statistics, string>> = { moments: 'mean', rms: 'root mean square', l2: 'norm' };
@@ -60,17 +78,6 @@ function words(some: readonly Digit[], all: readonly Digit[]): { readonly word: 
     found.set(digit.name, entry);
   }
   return [...found.values()];
-}
-
-function wordOf(digit: Digit, all: readonly Digit[]): string {
-  const { name, many, axis } = digit;
-  // The last axis alone is no channel of an image.
-  const isVector = all.every((other) => other === digit || (!other.reduced && other.axis < axis));
-  // Other letters are the caller's own.
-  if (!all.every((other) => meanings.has(other.name))) return name;
-  if (name === 'c' && digit.reduced && isVector) return 'feature';
-  if (name === 'b' && many) return 'place';
-  return meanings.get(name) ?? name;
 }
 
 function list(items: readonly string[]): string {
