@@ -183,7 +183,7 @@ describe('ranges', () => {
 });
 
 function elements(x: Tensor | undefined): unknown[] {
-  return Array.from(x?.data ?? []);
+  return [...(x?.data ?? [])];
 }
 
 /** Python's texts of numbers. */

@@ -37,35 +37,35 @@ export function inflation(source: ByteSource, packed: Packed): Inflation {
 }
 
 /** Packed bytes that are read at once. */
-const STEP = 2 ** 16;
+const STEP = 2 ** 18;
+
+/** Packed bytes that the decompressor gets at once: at most it makes 1032 times as many of them. */
+const MEAL = 2 ** 14;
 
 class Inflating implements Inflation {
   at = 0;
   crc = 0;
   readonly #packed: Packed;
+  readonly #source: ByteSource;
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #writer: WritableStreamDefaultWriter<BufferSource>;
+  /** Packed bytes that were read and not given to the decompressor, and how far the source was read. */
+  #unfed = new Uint8Array(0);
+  #readTo: number;
+  #reading: Promise<ReadableStreamReadResult<Uint8Array>> | null = null;
+  #feeding: Promise<null> | null = null;
   /** What came and was not asked for yet. */
   #rest = new Uint8Array(0);
-  /** The source's own error, which a stream may pass on as another. */
-  #failure: unknown = null;
 
   constructor(source: ByteSource, packed: Packed) {
     this.#packed = packed;
-    let at = packed.begin;
-    const pull = async (controller: ReadableStreamDefaultController<BufferSource>) => {
-      try {
-        const end = Math.min(packed.end, at + STEP);
-        // A part of a stream takes no memory that is shared: a copy.
-        if (end > at) controller.enqueue(new Uint8Array(await source.read(at, end)));
-        at = end;
-        if (at === packed.end) controller.close();
-      } catch (error) {
-        this.#failure = error;
-        controller.error(error);
-      }
-    };
-    const stream = new ReadableStream<BufferSource>({ pull }, { highWaterMark: 0 });
-    this.#reader = stream.pipeThrough(new DecompressionStream('deflate-raw')).getReader();
+    this.#source = source;
+    this.#readTo = packed.begin;
+    const { readable, writable } = new DecompressionStream('deflate-raw');
+    this.#reader = readable.getReader();
+    this.#writer = writable.getWriter();
+    // What fails is seen where it is read.
+    this.#writer.closed.catch(() => undefined);
   }
 
   async skip(to: number): Promise<void> {
@@ -93,6 +93,7 @@ class Inflating implements Inflation {
 
   cancel(): void {
     this.#reader.cancel().catch(() => undefined);
+    this.#writer.abort().catch(() => undefined);
   }
 
   /** Some of the bytes up to `end`. */
@@ -111,18 +112,44 @@ class Inflating implements Inflation {
 
   /** A chunk of some bytes; null at the end. */
   async #read(): Promise<Uint8Array<ArrayBuffer> | null> {
-    try {
-      for (;;) {
-        const { done, value } = await this.#reader.read();
-        if (done) return null;
-        if (value.length > 0) return new Uint8Array(value);
+    for (;;) {
+      // Fed by hand, and only while nothing comes: Node's own pipe would inflate some hundred megabytes ahead.
+      if (this.#feeding === null) await this.#fill();
+      try {
+        this.#reading ??= this.#reader.read();
+        this.#feeding ??= this.#feed();
+        const result = await Promise.race([this.#reading, this.#feeding]);
+        if (result === null) {
+          this.#feeding = null;
+          continue;
+        }
+        this.#reading = null;
+        if (result.done) return null;
+        if (result.value.length > 0) return new Uint8Array(result.value);
+      } catch (error) {
+        const { label, size, begin, end } = this.#packed;
+        const reason = error instanceof Error ? error.message : String(error);
+        throw fileError(`${label} does not inflate: ${reason}`, { size, packed: end - begin });
       }
-    } catch (error) {
-      if (this.#failure !== null) throw this.#failure;
-      const { label, size, begin, end } = this.#packed;
-      const reason = error instanceof Error ? error.message : String(error);
-      throw fileError(`${label} does not inflate: ${reason}`, { size, packed: end - begin });
     }
+  }
+
+  async #fill(): Promise<void> {
+    if (this.#unfed.length > 0 || this.#readTo === this.#packed.end) return;
+    const end = Math.min(this.#packed.end, this.#readTo + STEP);
+    // A stream takes no memory that is shared: a copy.
+    this.#unfed = new Uint8Array(await this.#source.read(this.#readTo, end));
+    this.#readTo = end;
+  }
+
+  /** Settles once the decompressor is ready for more; never, where there is no more. */
+  #feed(): Promise<null> {
+    const meal = this.#unfed.subarray(0, MEAL);
+    this.#unfed = this.#unfed.subarray(meal.length);
+    const fed = meal.length > 0 ? this.#writer.write(meal) : this.#writer.close();
+    // Its error is that of reading too.
+    fed.catch(() => undefined);
+    return meal.length > 0 ? fed.then(() => null) : new Promise(() => undefined);
   }
 
   #wrongSize(given: string) {
