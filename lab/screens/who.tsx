@@ -1,0 +1,148 @@
+// 1. Who shares my mean: a layer or pattern and a shape; the sets, their counts, the parameters.
+
+import { computed, useComputed, useSignal } from '@preact/signals';
+import type { ExplainData } from 'evenkeel';
+import { useJob } from '../client.js';
+import { blockLayout, indexOf } from '../field/geometry.js';
+import { Field } from '../field/field.js';
+import { svgOf } from '../field/svg.js';
+import { Choice, ErrorText, Takeaway, TextField } from '../parts/controls.js';
+import { CopyAs } from '../parts/copyas.js';
+import { axisNames, axisSystems, namedLabel, parseShape, type AxisSystem } from '../parts/shape.js';
+import { param, set } from '../route.js';
+import { texts, theme } from '../settings.js';
+
+const layerText = param('layer', 'nn.BatchNorm1d(3)');
+const sizesText = param('sizes', '');
+const shapeText = param('shape', '2x3x4');
+const axesText = param('axes', 'sequence');
+const shape = computed(() => parseShape(shapeText.value));
+
+const suggestions = [
+  'nn.BatchNorm1d(3)', 'nn.LayerNorm(4)', 'nn.LayerNorm([3, 4])', 'nn.InstanceNorm1d(3)', 'nn.GroupNorm(1, 3)', 'nn.GroupNorm(3, 3)',
+  'nn.RMSNorm(4)', 'b [c] s..., c', 'b (g [c]) [s...], (g c)', '[b s...] c, c',
+];
+
+/** The worked example's three layers. */
+const examples = ['nn.BatchNorm1d(3)', 'nn.LayerNorm([3, 4])', 'nn.InstanceNorm1d(3)'];
+
+export function Content() {
+  const t = texts.value;
+  return (
+    <>
+      <p class="lead">{t.who.lead}</p>
+      <Explorer />
+      <h2>{t.who.sideBySide}</h2>
+      <div class="panels">{examples.map((text) => <Example key={text} text={text} />)}</div>
+      <Takeaway title={t.takeaway}>{t.who.takeaway}</Takeaway>
+    </>
+  );
+}
+
+function Explorer() {
+  const t = texts.value;
+  const selected = useSignal<number | null>(null);
+  const known = useJob('sets', () => {
+    const extents = shape.value;
+    return extents === null ? null : { subject: { text: layerText.value, sizes: sizesText.value }, shape: extents, values: null };
+  });
+  const sentence = useJob('sentence', () => {
+    const extents = shape.value;
+    if (extents === null || selected.value === null) return null;
+    return { subject: { text: layerText.value, sizes: sizesText.value }, shape: extents, index: indexOf(selected.value, extents) };
+  });
+  const { answer, failure } = known.value;
+  const system = axisSystems.find((name) => name === axesText.value) ?? 'plain';
+  const columns = answer?.data.shape.at(-1) ?? 1;
+  const labels = useComputed(() => (element: number) => namedLabel(element, columns));
+  const isPattern = answer !== null && answer.data.name.startsWith("'");
+  return (
+    <section aria-label={t.screens.who}>
+      <div class="controls">
+        <TextField label={t.who.layer} value={layerText.value} change={(layer) => set({ layer })} width={26} options={suggestions} isPattern failure={failure} />
+        {isPattern || sizesText.value !== '' || /\([a-z]+ /.test(layerText.value)
+          ? <TextField label={t.who.sizes} value={sizesText.value} change={(sizes) => set({ sizes })} width={8} />
+          : null}
+        <TextField
+          label={t.who.shape} value={shapeText.value} change={(next) => set({ shape: next })}
+          failure={shape.value === null ? { code: 'shape', message: t.who.badShape(shapeText.value), data: {} } : null}
+        />
+        <Choice<AxisSystem> label={t.who.axes} value={system} options={axisSystems.map((name) => [name, t.axisSystems[name]])} choose={(axes) => set({ axes })} />
+      </div>
+      {answer !== null && (
+        <>
+          <p><span class="figure" data-testid="count">{answer.data.count}</span> {t.who.means(answer.data.count, answer.data.elements)}</p>
+          <p class="sentence" data-testid="sentence">{selected.value === null ? answer.data.sentence : (sentence.value.answer ?? '')}</p>
+          {answer.sets === null
+            ? <p class="notice">{t.field.tooMany(answer.data.shape.reduce((a, b) => a * b, 1), 10_000)}</p>
+            : (
+              <Field
+                shape={answer.data.shape} sets={answer.sets} labels={labels.value} axisNames={axisNames(system, answer.data.shape.length)}
+                selected={selected} sentence={sentence.value.answer} label={answer.data.name}
+              />
+            )}
+          <Facts data={answer.data} />
+          <CopyAs
+            forms={[
+              ['PyTorch', () => answer.data.pytorch],
+              ['evenkeel', () => evenkeelOf(answer.data.name, answer.data.shape, sizesText.value)],
+              [t.who.brackets, () => answer.data.pattern],
+              ['SVG', () => svgOf(blockLayout(answer.data.shape, 900), { sets: answer.sets ?? new Int32Array(), labels: labels.value, theme: theme.value }, answer.data.sentence)],
+            ]}
+          />
+        </>
+      )}
+    </section>
+  );
+}
+
+function Facts({ data }: { readonly data: ExplainData }) {
+  const t = texts.value;
+  const { weight, bias } = data.parameters;
+  const parts = [weight && `weight ${weight.join('×')}`, bias && `bias ${bias.join('×')}`].filter((part) => part !== null);
+  return (
+    <div class="scroll">
+      <table>
+        <tbody>
+          <tr><th scope="row">{t.who.brackets}</th><td><code>{data.pattern}</code></td></tr>
+          <tr><th scope="row">{t.who.parameters}</th><td data-testid="parameters">{parts.join(', ') || t.who.none}</td></tr>
+          <tr><th scope="row">{t.who.plan}</th><td class="mono" data-testid="plan">{Object.entries(data.plan).map(([name, n]) => `${name} ${n}`).join(', ')}</td></tr>
+          <tr><th scope="row">PyTorch</th><td><code>{data.pytorch}</code></td></tr>
+          <tr><th scope="row">{t.who.same}</th><td>{data.equivalents.map(({ name }) => name).join(', ') || t.who.none}</td></tr>
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function Example({ text }: { readonly text: string }) {
+  const t = texts.value;
+  const selected = useSignal<number | null>(null);
+  const known = useJob('sets', () => ({ subject: { text, sizes: '' }, shape: [2, 3, 4], values: null }));
+  const sentence = useJob('sentence', () =>
+    (selected.value === null ? null : { subject: { text, sizes: '' }, shape: [2, 3, 4], index: indexOf(selected.value, [2, 3, 4]) }));
+  const { answer, failure } = known.value;
+  const labels = useComputed(() => (element: number) => namedLabel(element, 4));
+  return (
+    <section class="panel" aria-label={text}>
+      <h3><a href={`#who?layer=${encodeURIComponent(text)}`} onClick={(event) => { event.preventDefault(); set({ layer: text, shape: '2x3x4', sizes: null }); }}>{text}</a></h3>
+      {failure !== null && <ErrorText failure={failure} />}
+      {answer?.sets != null && (
+        <>
+          <p><b data-testid={`count-${text}`}>{answer.data.count}</b> {t.who.means(answer.data.count, answer.data.elements)}</p>
+          <Field shape={[2, 3, 4]} sets={answer.sets} labels={labels.value} axisNames={['N', 'C', 'L']} selected={selected} sentence={sentence.value.answer} label={text} />
+          <p class="hint">{selected.value === null ? answer.data.sentence : (sentence.value.answer ?? '')}</p>
+        </>
+      )}
+    </section>
+  );
+}
+
+/** The same in TypeScript. */
+function evenkeelOf(name: string, extents: readonly number[], sizes: string): string {
+  const list = `[${extents.join(', ')}]`;
+  if (!name.startsWith("'")) return `import { explain, layerFrom } from 'evenkeel';\n\nexplain(layerFrom('nn.${name}'), ${list}).text;\n`;
+  const pattern = name.replace(/ with .*$/, '');
+  const factors = sizes.trim() === '' ? '' : `, { ${sizes.trim().split(/[\s,]+/).map((word) => word.replace('=', ': ')).join(', ')} }`;
+  return `import { explain } from 'evenkeel';\n\nexplain(${pattern}, ${list}${factors}).text;\n`;
+}

@@ -1,0 +1,30 @@
+// What a long job hears while it works: pause, resume, stop. Imports nothing.
+
+export class Control {
+  readonly #post: (part: unknown) => void;
+  #isStopped = false;
+  #isPaused = false;
+  #resume: (() => void) | null = null;
+
+  constructor(post: (part: unknown) => void) {
+    this.#post = post;
+  }
+
+  tell(word: 'pause' | 'resume' | 'stop'): void {
+    this.#isPaused = word === 'pause';
+    this.#isStopped ||= word === 'stop';
+    if (word !== 'pause') this.#resume?.();
+  }
+
+  /** Gives a part of the answer. */
+  give(part: unknown): void {
+    this.#post(part);
+  }
+
+  /** Lets messages in, waits while paused; whether to go on. */
+  async turn(): Promise<boolean> {
+    await new Promise((done) => setTimeout(done));
+    while (this.#isPaused && !this.#isStopped) await new Promise<void>((done) => void (this.#resume = done));
+    return !this.#isStopped;
+  }
+}

@@ -1,0 +1,27 @@
+// What page and worker say to each other. Types only.
+
+import type { SetsJobs } from './jobs/sets.js';
+
+/** Every job: what is asked, what is answered, and what comes in between. */
+export type Jobs = SetsJobs;
+
+export type JobName = keyof Jobs;
+
+/** A KeelError, or a defect, as it crosses over. */
+export interface Failure {
+  readonly code: string;
+  readonly message: string;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+/** From the page. */
+export type Message =
+  | { readonly id: number; readonly name: JobName; readonly input: unknown }
+  | { readonly id: number; readonly word: 'pause' | 'resume' | 'stop' };
+
+/** From the worker. */
+export type Answer =
+  | { readonly threads: number }
+  | { readonly id: number; readonly part: unknown }
+  | { readonly id: number; readonly answer: unknown }
+  | { readonly id: number; readonly failure: Failure };

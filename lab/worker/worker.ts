@@ -1,0 +1,55 @@
+// The worker: computes with evenkeel what the page asks. Its jobs are loaded when they are first asked for.
+
+import { availableThreads } from './threads.js';
+import { Control } from './control.js';
+import type { Answer, Failure, JobName, Message } from './protocol.js';
+
+/** A job: input in, answer out, parts in between. */
+export type Job = (input: never, control: Control) => unknown;
+
+const loaders: Readonly<Record<JobName, () => Promise<Job>>> = {
+  sets: async () => (await import('./jobs/sets.js')).sets,
+  sentence: async () => (await import('./jobs/sets.js')).sentence,
+};
+
+const running = new Map<number, Control>();
+
+addEventListener('message', ({ data }: MessageEvent<Message>) => {
+  if ('word' in data) running.get(data.id)?.tell(data.word);
+  else void work(data.id, data.name, data.input);
+});
+
+post({ threads: availableThreads() });
+
+async function work(id: number, name: JobName, input: unknown): Promise<void> {
+  const control = new Control((part) => post({ id, part }));
+  running.set(id, control);
+  try {
+    const job = await loaders[name]();
+    // The page asks by the types of protocol.ts.
+    post({ id, answer: await job(input as never, control) });
+  } catch (error) {
+    post({ id, failure: failureOf(error) });
+  } finally {
+    running.delete(id);
+  }
+}
+
+function post(message: Answer): void {
+  postMessage(message);
+}
+
+/** A KeelError crosses over as its fields: of an Error only the message would. */
+function failureOf(error: unknown): Failure {
+  const isKeel = error instanceof Error && 'code' in error && 'data' in error;
+  if (!isKeel) return { code: 'defect', message: error instanceof Error ? (error.stack ?? error.message) : String(error), data: {} };
+  return { code: String(error.code), message: error.message, data: plain(error.data) };
+}
+
+function plain(data: unknown): Readonly<Record<string, unknown>> {
+  try {
+    return JSON.parse(JSON.stringify(data, (_, value: unknown) => (typeof value === 'bigint' ? Number(value) : value))) ?? {};
+  } catch {
+    return {};
+  }
+}
