@@ -65,5 +65,7 @@ export {
 } from './blocks/resnet.js';
 export { ConvNeXt, ConvNeXtBlock, type ConvNeXtBlockOptions, type ConvNeXtOptions } from './blocks/convnext.js';
 export { PatchEmbed, VisionTransformer, type VisionTransformerOptions } from './blocks/vit.js';
-export { convertKeys, layoutOf, type ConvertKeysOptions, type KeyLayout } from './blocks/layouts.js';
+export { convertKeys, keyConversion, layoutOf, type ConvertKeysOptions, type KeyLayout } from './blocks/layouts.js';
+export type { ConvertedTensor, Shaped } from './blocks/conversion.js';
+export { convertWeightNorm, weightNormConversion, type WeightForm } from './blocks/weightkeys.js';
 export type { LayoutModel, LayoutName } from './blocks/layouttables.js';

@@ -2,11 +2,11 @@
 // nn.
 
 import { KeelError, showGiven } from '../../errors.js';
-import { reshape } from '../../ops/movement.js';
-import { sameShape, Tensor } from '../../tensor.js';
+import { Tensor } from '../../tensor.js';
 import { optionsOf } from '../check.js';
 import type { Module } from '../module.js';
-import { entriesOf, type Loading } from '../state.js';
+import type { Loading } from '../state.js';
+import { converted, renamed, reshapedTo, type ConvertedTensor, type Shaped } from './conversion.js';
 import { layoutTables, type LayoutModel, type LayoutName, type LayoutTable } from './layouttables.js';
 import { inOrder, nameOf, place, shapeIn } from './templates.js';
 
@@ -59,24 +59,36 @@ export function convertKeys(
   to: LayoutName,
   options: ConvertKeysOptions = {},
 ): Map<string, Tensor> {
+  return converted('convertKeys', state, (entries) => keyConversion(entries, to, options));
+}
+
+/**
+ * What {@link convertKeys} makes, by names and shapes alone: for a file that is converted tensor by tensor.
+ *
+ * @param entries shapes by key, as `open` has them
+ * @throws KeelError as convertKeys.
+ * @example
+ * const file = { 'stem.0.weight': { shape: [8, 3, 4, 4] }, 'stem.1.weight': { shape: [8] } };
+ * [...keyConversion(new Map(Object.entries(file)), 'torchvision').keys()]; // features.0.0.weight, features.0.1.weight
+ */
+export function keyConversion(
+  entries: ReadonlyMap<string, Shaped>,
+  to: LayoutName,
+  options: ConvertKeysOptions = {},
+): Map<string, ConvertedTensor> {
   const { from } = optionsOf('convertKeys', options, { from: null });
-  const entries = entriesOf(state);
   const found = recognize([...entries.keys()], from);
   if (found === null) throw unknownKeys([...entries.keys()], from);
   const { model, layout, prefix } = found;
   const table = layoutTables[model];
   checkLayout(table, model, to);
-  const converted = new Map<string, Tensor>();
+  const tensors = new Map<string, ConvertedTensor>();
   const strangers: string[] = [];
-  for (const [source, tensor] of entries) {
+  for (const [source, { shape }] of entries) {
     const placed = place(table, layout, source.slice(prefix.length));
     const name = placed === null ? null : nameOf(to, placed);
-    if (!(tensor instanceof Tensor)) {
-      const message = `convertKeys: expected a Tensor named "${source}" but got ${showGiven(tensor)}`;
-      throw new KeelError('state_dict', message, { key: source });
-    }
-    if (placed === null || name === null || converted.has(name)) strangers.push(source);
-    else converted.set(name, reshaped(tensor, shapeIn(to, placed, tensor.shape)));
+    if (placed === null || name === null || tensors.has(name)) strangers.push(source);
+    else tensors.set(name, renamed(source, shapeIn(to, placed, shape)));
   }
   if (strangers.length > 0) {
     throw new KeelError(
@@ -86,7 +98,7 @@ export function convertKeys(
       { model, from: layout, to, keys: strangers },
     );
   }
-  return new Map(inOrder(table, to, [...converted]));
+  return new Map(inOrder(table, to, [...tensors]));
 }
 
 /**
@@ -115,7 +127,7 @@ export function adaptLayout(model: LayoutModel, module: Module, loading: Loading
       if (tensor !== undefined) state.set(prefix + name, tensor);
       continue;
     }
-    const shaped = reshaped(tensor, shapeIn(own, placed, tensor.shape));
+    const shaped = reshapedTo(tensor, shapeIn(own, placed, tensor.shape));
     if (shaped !== tensor) reshapedKeys.push(prefix + name);
     state.set(prefix + name, shaped);
   }
@@ -162,10 +174,6 @@ export function recognize(
     }
   }
   return best !== null && best.count * 2 >= keys.length ? best.found : null;
-}
-
-function reshaped(tensor: Tensor, shape: readonly number[]): Tensor {
-  return sameShape(tensor.shape, shape) ? tensor : reshape(tensor, shape);
 }
 
 function keysOf(keys: Iterable<string> | ReadonlyMap<string, unknown> | Readonly<Record<string, unknown>>): string[] {
