@@ -26,12 +26,13 @@ export async function replaceFile(
   { signal }: ReplaceOptions = {},
 ): Promise<void> {
   signal?.throwIfAborted();
+  const failures: unknown[] = [];
   try {
-    await write(fileURL(path) ?? String(path), chunks, signal);
+    await write(fileURL(path) ?? String(path), watched(chunks, signal, failures), signal);
   } catch (error) {
-    // The reason is the caller's own.
+    // The reason is the caller's own, and a chunk's error says what it is about.
     signal?.throwIfAborted();
-    throw cannot('write', String(path), error);
+    throw failures.includes(error) ? error : cannot('write', String(path), error);
   }
 }
 
@@ -49,7 +50,7 @@ async function write(path: string | URL, chunks: AsyncIterable<Uint8Array>, sign
   try {
     try {
       // Goes on where the last chunk ended.
-      for await (const chunk of untilAborted(chunks, signal)) await file.writeFile(chunk);
+      for await (const chunk of chunks) await file.writeFile(chunk);
       // Else the new name may reach the disk before the bytes do.
       await file.sync();
     } finally {
@@ -63,33 +64,37 @@ async function write(path: string | URL, chunks: AsyncIterable<Uint8Array>, sign
   }
 }
 
-/** The chunks; once aborted not even the one that is awaited. */
-async function* untilAborted(chunks: AsyncIterable<Uint8Array>, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
-  if (signal === undefined) {
-    yield* chunks;
-    return;
-  }
+/** The chunks; once aborted not even the one that is awaited. What fails in making them is kept. */
+async function* watched(
+  chunks: AsyncIterable<Uint8Array>,
+  signal: AbortSignal | undefined,
+  failures: unknown[],
+): AsyncGenerator<Uint8Array> {
   const iterator = chunks[Symbol.asyncIterator]();
   let isDone = false;
   try {
     for (;;) {
-      signal.throwIfAborted();
+      signal?.throwIfAborted();
       const next = await unlessAborted(iterator.next(), signal);
       isDone = next.done === true;
       if (isDone) return;
       yield next.value;
     }
+  } catch (error) {
+    failures.push(error);
+    throw error;
   } finally {
     // Not awaited: it ends when what it waits for does, which may be never.
     if (!isDone) iterator.return?.().catch(() => undefined);
   }
 }
 
-/** The value, or the signal's reason. Not Promise.race with one promise for all: that would hold every value to its end. */
-function unlessAborted<T>(value: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const stop = (): void => reject(signal.reason);
-    signal.addEventListener('abort', stop, { once: true });
-    value.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
+/** Not Promise.race with one promise for all chunks: that would keep each of them. */
+function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise;
+  const end = new AbortController();
+  const aborted = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { signal: end.signal });
   });
+  return Promise.race([promise, aborted]).finally(() => end.abort());
 }
