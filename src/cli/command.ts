@@ -36,6 +36,8 @@ export interface Example {
   readonly about: string;
   /** How it exits, 0 by default. */
   readonly exit?: 1;
+  /** What it prints, where it goes on until it is interrupted. */
+  readonly until?: string;
 }
 
 /** A command as data: parsing, help, completion and the page of documentation are made of it. */

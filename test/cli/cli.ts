@@ -51,12 +51,20 @@ function collector({ isTerminal = false }: How) {
   return { stream: Object.assign(stream, { isTTY: isTerminal }), bytes: () => Buffer.concat(chunks) };
 }
 
+/** Runs a line until it has printed this, then interrupts it as Ctrl-C does. */
+export function interrupted(line: string, cwd: string, until: string): Promise<Ran> {
+  return shell(`exec ${line}`, cwd, undefined, until);
+}
+
 /** Runs a line in a shell where `evenkeel` is the built command. */
-export async function shell(line: string, cwd: string, stdin?: Uint8Array): Promise<Ran> {
+export async function shell(line: string, cwd: string, stdin?: Uint8Array, until?: string): Promise<Ran> {
   const bin = await binFolder();
   const child = spawn('sh', ['-c', line], { cwd, env: { ...process.env, COLUMNS: '80', PATH: `${bin}:${process.env['PATH'] ?? ''}` } });
   const [out, err]: [Buffer[], Buffer[]] = [[], []];
-  child.stdout.on('data', (chunk: Buffer) => void out.push(chunk));
+  child.stdout.on('data', (chunk: Buffer) => {
+    out.push(chunk);
+    if (until !== undefined && Buffer.concat(out).includes(until)) child.kill('SIGINT');
+  });
   child.stderr.on('data', (chunk: Buffer) => void err.push(chunk));
   child.stdin.on('error', () => undefined);
   new PassThrough().end(stdin ?? '').pipe(child.stdin);

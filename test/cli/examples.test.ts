@@ -2,7 +2,7 @@
 import { rm } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { specs } from '../../src/cli/specs.js';
-import { exampleFolder, shell } from './cli.js';
+import { exampleFolder, interrupted, shell } from './cli.js';
 
 let folder = '';
 beforeAll(async () => {
@@ -17,7 +17,11 @@ test('every command has examples', () => {
 });
 
 // In order: some read what one before them wrote.
-test.each(examples)('$line', { timeout: 60_000 }, async ({ line, exit = 0 }) => {
+test.each(examples)('$line', { timeout: 60_000 }, async ({ line, exit = 0, until }) => {
+  if (until !== undefined) {
+    expect(await interrupted(line, folder, until)).toMatchObject({ exit: 130, out: expect.stringContaining(until) });
+    return;
+  }
   const ran = await shell(line, folder);
   expect([ran.exit, ran.exit === exit ? '' : ran.err]).toEqual([exit, '']);
 });
