@@ -25,7 +25,7 @@ export async function openBeside(source: FileSource, location: string): Promise<
   if (folder === null) return rangesOf(`${folderOfURL(String(source))}${inside.split('/').map(encodeURIComponent).join('/')}`);
   const target = await fileSystem().realpath(`${folder}${inside}`);
   if (target.startsWith(folder)) return rangesOf(target);
-  throw outside(location, 'a link leads there');
+  throw outside(location, 'a link leads there: copy the folder with what its links lead to, as cp -rL does');
 }
 
 /** Where a file lies, without links, and a separator; null for a file on a server. */
