@@ -46,6 +46,7 @@ export default defineConfig({
       inChromium('isolated', 'threads', isolation),
       inChromium('not isolated', 'unshared', {}),
       { test: { name: 'pages', include: ['test/browser/pages.test.ts'], testTimeout: 60_000 } },
+      { test: { name: 'lab', include: ['test/browser/lab/*.test.ts'], globalSetup: ['test/browser/lab/setup.ts'], testTimeout: 60_000 } },
     ],
   },
 });

@@ -1,0 +1,1 @@
+export function Content() { return <p>…</p>; }
