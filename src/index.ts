@@ -240,4 +240,5 @@ export {
   type FileSource,
   type LoadOptions,
   type SafetensorsOptions,
+  type SaveOptions,
 } from './io/io.js';

@@ -156,7 +156,7 @@ describe('a file that is cut', () => {
   test.each([0, 1, 5, 6, 7, 8, 9, 10, 11, 12, 50, 127, 128, 129, 135, 136, 319])('after %i bytes', async (length) => {
     const before = memory().tensors;
     await expect(load(whole.subarray(0, length))).rejects.toMatchObject({ code: 'file', data: { problem: length < 6 && length > 0 ? 'unsupported' : 'corrupt' } });
-    expect(memory().tensors).toBe(before);
+    expect(memory().tensors).toBeLessThanOrEqual(before);
   });
 
   test('or has a byte too many', async () => {

@@ -106,7 +106,7 @@ describe('an index that is wrong', () => {
     const before = memory().tensors;
     await refusesFile(() => open(folder), `cannot read '${folder}': `);
     await refusesFile(() => load(folder), message);
-    expect(memory().tensors).toBe(before);
+    expect(memory().tensors).toBeLessThanOrEqual(before);
   });
 
   test('a shard that is not there is missing, one that is malformed corrupt', async () => {
