@@ -52,6 +52,19 @@ describe('files of another kind are refused by what they are', () => {
   });
 });
 
+// Lengths of headers that begin as a pickle, a zip archive and an ONNX model do.
+test.each([0x280, 0x4b50, 0x120108])('a safetensors file with %i bytes of header is one', async (length) => {
+  const tensors = new Map([['x', tensor([1, 2])]]);
+  const bare = headerLength(writeSafetensors(tensors, { metadata: { a: '' } }));
+  const padded = writeSafetensors(tensors, { metadata: { a: 'a'.repeat(length - bare) } });
+  expect(headerLength(padded)).toBe(length);
+  expect((await load(padded)).get('x')?.toArray()).toEqual([1, 2]);
+});
+
+function headerLength(file: Uint8Array): number {
+  return Number(new DataView(file.buffer, file.byteOffset).getBigUint64(0, true));
+}
+
 describe('malformed safetensors', () => {
   // What is wrong, the header, the bytes of data, the message.
   const rows = [

@@ -10,7 +10,10 @@ interface Between {
   readonly input: string;
   readonly output: string;
   readonly kind: NormKind;
+  /** Elements of its scale; null where it has none. */
   readonly width: number | null;
+  /** How many axes share a statistic, for LayerNorm. */
+  readonly axes: number;
 }
 
 /** Neighbours by the paths of their weights, or by operator; axes of the weight before. */
@@ -18,25 +21,25 @@ export interface Beside extends Pick<InspectedNorm, 'follows' | 'precedes' | 'fo
   readonly rank: number | null;
 }
 
-export function besideNode(norm: Between, graph: Graph): Beside {
-  const before = layerMaking(norm.input, graph);
-  const takers = graph.takers(norm.output).filter((node) => !isOnnx(node, ['Shape']));
-  const after = takers.map((node) => layerTaking(node, graph));
-  const [first, ...rest] = after;
-  const precedes = first === undefined || rest.length > 0 ? null : first.name;
-  return {
-    follows: before?.name ?? null,
-    precedes: precedes ?? shared(after),
-    foldable: foldableOf(norm, before, after, graph),
-    rank: before?.weight === null ? null : (before?.weight?.length ?? null),
-  };
+/** The paths of norms by the nodes that take their inputs, and by those that make their outputs. */
+export interface NormNodes {
+  readonly taking: ReadonlyMap<OnnxNode, string>;
+  readonly making: ReadonlyMap<OnnxNode, string>;
 }
 
-/** Layers that take one value are named where they are one. */
-function shared(after: readonly Layer[]): string | null {
+export function besideNode(norm: Between, graph: Graph, norms: NormNodes): Beside {
+  const before = layerMaking(norm.input, graph, norms);
+  const takers = graph.takers(norm.output).filter((node) => !isOnnx(node, ['Shape']));
+  const after = takers.map((node) => layerTaking(node, graph, norms));
+  // Several that take one value are named where they are one layer.
   const names = new Set(after.map(({ name }) => name));
-  const [only = null] = names.size === 1 ? names : [];
-  return only;
+  const [precedes = null] = names.size === 1 ? names : [];
+  return {
+    follows: before?.name ?? null,
+    precedes,
+    foldable: foldableOf(norm, before, after, graph),
+    rank: before?.weight?.length ?? null,
+  };
 }
 
 /** A node with its weight, if it has one. */
@@ -56,7 +59,7 @@ const moves = ['Transpose', 'Reshape', 'Flatten', 'Squeeze', 'Unsqueeze', 'Dropo
 const linear = ['Conv', 'ConvTranspose', 'Gemm', 'MatMul'];
 const MOST_MOVES = 8;
 
-function layerMaking(value: string, graph: Graph): Layer | null {
+function layerMaking(value: string, graph: Graph, { making }: NormNodes): Layer | null {
   let at = value;
   let isNext = true;
   for (let step = 0; step < MOST_MOVES; step++) {
@@ -64,24 +67,25 @@ function layerMaking(value: string, graph: Graph): Layer | null {
     if (maker === null) return null;
     const layer = weighted(maker, graph) ?? biased(maker, graph);
     if (layer !== null) return { ...layer, isNext, output: at };
-    if (!isOnnx(maker, moves)) return { name: normName(maker, graph) ?? maker.opType, weight: null, isNext, node: maker, output: at };
+    const norm = making.get(maker);
+    if (norm !== undefined || !isOnnx(maker, moves)) return { name: norm ?? maker.opType, weight: null, isNext, node: maker, output: at };
     isNext = false;
     at = maker.inputs[0] ?? '';
   }
   return null;
 }
 
-function layerTaking(node: OnnxNode, graph: Graph): Layer {
+function layerTaking(node: OnnxNode, graph: Graph, { taking }: NormNodes): Layer {
   let at = node;
   for (let step = 0; step < MOST_MOVES; step++) {
     const layer = weighted(at, graph);
     if (layer !== null) return { ...layer, isNext: step === 0 };
-    if (!isOnnx(at, moves)) break;
+    if (!isOnnx(at, moves) || taking.has(at)) break;
     const [next, another] = graph.takers(at.outputs[0]);
     if (next === undefined || another !== undefined) break;
     at = next;
   }
-  return { name: at.opType, weight: null, isNext: at === node, node: at, output: at.outputs[0] ?? '' };
+  return { name: taking.get(at) ?? at.opType, weight: null, isNext: at === node, node: at, output: at.outputs[0] ?? '' };
 }
 
 /** A node with a constant weight. */
@@ -106,14 +110,6 @@ function biased(node: OnnxNode, graph: Graph): Omit<Layer, 'isNext'> | null {
   return product !== null && isOnnx(product, ['MatMul']) ? weighted(product, graph) : null;
 }
 
-/** The path of a norm that is one node, for a norm behind a norm. */
-function normName(node: OnnxNode, graph: Graph): string | null {
-  const scale = isOnnx(node, ['BatchNormalization', 'LayerNormalization', 'InstanceNormalization', 'GroupNormalization'])
-    ? graph.constant(node.inputs[1])
-    : null;
-  return scale === null ? null : nameOf(scale.key, node);
-}
-
 function nameOf(key: string, node: OnnxNode): string {
   const [path] = splitKey(key);
   return path !== '' && !/[/:]/.test(key) ? path : node.name || node.opType;
@@ -123,7 +119,7 @@ const batchNorms: readonly NormKind[] = ['BatchNorm', 'BatchNorm1d', 'BatchNorm2
 const trailing: readonly NormKind[] = ['LayerNorm', 'RMSNorm'];
 
 function foldableOf(norm: Between, before: Layer | null, after: readonly Layer[], graph: Graph): InspectedNorm['foldable'] {
-  const { input, output, kind, width } = norm;
+  const { input, output, kind, width, axes } = norm;
   const isBatch = batchNorms.includes(kind);
   if (!isBatch && !trailing.includes(kind) && kind !== 'LayerNorm2d') return 'no';
   if (isBatch && before !== null && before.weight !== null && before.isNext) {
@@ -132,7 +128,8 @@ function foldableOf(norm: Between, before: Layer | null, after: readonly Layer[]
     // The channels of a product of more than two axes are the last, BatchNorm's the second.
     if (isAlone) return !isOnnx(before.node, ['MatMul']) || graph.rank(input) === 2 ? 'before' : 'unknown';
   }
-  if (width === null || after.length === 0 || graph.isOutput(output)) return 'no';
+  const isWide = trailing.includes(kind) && axes > 1;
+  if (width === null || isWide || after.length === 0 || graph.isOutput(output)) return 'no';
   if (after.every((layer) => layer.weight !== null && takesChannels(layer.node, kind))) {
     return after.every(({ isNext }) => isNext) ? 'after' : 'unknown';
   }

@@ -69,9 +69,11 @@ function updateFlags(norm: InspectedNorm): Flag[] {
   const [mean, variance] = [tensorOf(norm, 'running_mean'), tensorOf(norm, 'running_var')];
   const isNew = isConstant(mean, 0) && isConstant(variance, 1);
   if (!isNew && (norm.batches !== 0 || mean === null)) return [];
-  const what = isNew ? 'running_mean is 0 and running_var 1 throughout' : 'num_batches_tracked is 0';
-  return [flag('never-updated', 'warning', norm, mean, null, `${what}: the running statistics were never updated, and evaluation uses them; ` +
-    'run data through the model in training mode, or save it after training')];
+  const what = isNew
+    ? 'running_mean is 0 and running_var 1 throughout: the running statistics were never updated'
+    : 'num_batches_tracked is 0: the running statistics were never updated, or come from a conversion that counts no batches';
+  return [flag('never-updated', 'warning', norm, mean, null, `${what}; evaluation uses them: run data through the model in ` +
+    'training mode, or save it after training')];
 }
 
 function isConstant(tensor: InspectedTensor | null, value: number): boolean {

@@ -53,9 +53,9 @@ export interface InspectedTensor {
 export interface InspectedNorm {
   /** Its module, as in the keys: `layer1.0.bn1`; empty for the outermost. */
   readonly path: string;
-  /** Its kind, or those that it may be: `LayerNorm or GroupNorm`. */
+  /** Its kind, or those that it may be; of many the likeliest: `LayerNorm or GroupNorm`. */
   readonly kind: string;
-  /** The same as a list: one, where keys, shapes, graph or configuration tell. */
+  /** All that it may be: one, where keys, shapes, graph or configuration tell. */
   readonly candidates: readonly NormKind[];
   /** What tells. */
   readonly evidence: string;

@@ -124,8 +124,9 @@ function byVector(path: string, scale: Part, shift: Part | undefined, around: Su
   if (role?.kind === 'LayerNorm' || role?.kind === 'LayerNorm2d') {
     return { candidates: [role.kind], evidence: `${keys}, and the layout of the keys` };
   }
-  if (config?.norm === 'GroupNorm' || config?.norm === 'LayerNorm' || config?.norm === 'InstanceNorm') {
-    return { candidates: [config.norm], evidence: `${keys}, and the configuration` };
+  const configured = config?.norm ?? null;
+  if (configured !== null && affineKinds.includes(configured)) {
+    return { candidates: [configured], evidence: `${keys}, and the configuration` };
   }
   if (named !== null && named !== 'norm' && named !== 'BatchNorm') return { candidates: [named], evidence: `${keys}, and its name` };
   if (around.attention.has(path)) return { candidates: ['LayerNorm'], evidence: `${keys} beside attention` };
@@ -134,10 +135,13 @@ function byVector(path: string, scale: Part, shift: Part | undefined, around: Su
     return { candidates: ['LayerNorm'], evidence: `${keys}, and no convolution of that width` };
   }
   return {
-    candidates: ['LayerNorm', 'GroupNorm'],
-    evidence: `${keys}, which InstanceNorm and BatchNorm without running statistics have too`,
+    candidates: affineKinds,
+    evidence: `${keys}, which InstanceNorm may have too, and BatchNorm without running statistics`,
   };
 }
+
+/** What may have a weight and a bias of one axis and nothing else; the last two by options that are not the default. */
+const affineKinds: readonly NormKind[] = ['LayerNorm', 'LayerNorm2d', 'GroupNorm', 'InstanceNorm', 'BatchNorm'];
 
 /** transformers' models whose norm is an RMSNorm though its name is not. */
 const rmsModels = ['t5', 'mt5', 'umt5', 'llama', 'mistral', 'qwen2', 'gemma', 'gemma2'];
@@ -167,7 +171,8 @@ function nameKind(path: string): 'RMSNorm' | 'GroupNorm' | 'InstanceNorm' | 'Lay
 }
 
 const names = [
-  [/rms/i, 'RMSNorm'],
+  // Not the end of layernorms.
+  [/(?<!no)rms/i, 'RMSNorm'],
   [/group_?norm|(^|_)gn\d*$/i, 'GroupNorm'],
   [/instance_?norm|^in\d+$/i, 'InstanceNorm'],
   [/layer_?norm|(^|_)ln(_?\w{1,6})?$/i, 'LayerNorm'],

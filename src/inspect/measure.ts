@@ -3,7 +3,7 @@
 import type { Tensor } from '../tensor.js';
 import { DEFAULT_EPS, EPS_MULTIPLE, type Finding, indexOf, show, type Swept } from './flags.js';
 import type { FoundNorm } from './found.js';
-import type { Flag, InspectedNorm, InspectedTensor } from './inspection.js';
+import type { Flag, InspectedNorm, InspectedTensor, NormKind } from './inspection.js';
 import type { Part } from './modules.js';
 import { NEAR_ZERO, type NotFinite, scan, summarize } from './summary.js';
 
@@ -56,7 +56,7 @@ function inspected(found: FoundNorm, tensors: readonly InspectedTensor[], batche
   const size = own?.shape.reduce((product, extent) => product * extent, 1) ?? null;
   return {
     path: rest.path,
-    kind: candidates.join(' or '),
+    kind: kindOf(candidates),
     candidates,
     evidence: rest.evidence,
     eps: rest.eps,
@@ -70,6 +70,12 @@ function inspected(found: FoundNorm, tensors: readonly InspectedTensor[], batche
     batches,
     tensors,
   };
+}
+
+/** The candidates, but of many those alone that are such by default. */
+function kindOf(candidates: readonly NormKind[]): string {
+  const isUsual = candidates.length <= 3;
+  return isUsual ? candidates.join(' or ') : candidates.filter((kind) => kind === 'LayerNorm' || kind === 'GroupNorm').join(' or ');
 }
 
 function find(data: Data, breaks: (x: number) => boolean): Finding {

@@ -16,8 +16,8 @@ export interface Motif {
   readonly bias: Constant | null;
   /** The operators, in order. */
   readonly nodes: readonly string[];
-  /** The node whose name tells where it stands. */
-  readonly at: OnnxNode;
+  /** The nodes that take its input. */
+  readonly entries: readonly OnnxNode[];
 }
 
 /**
@@ -39,10 +39,13 @@ export async function rootedAt(root: OnnxNode, graph: Graph): Promise<Motif | nu
   const minus = graph.maker(centred);
   const subtracted = minus !== null && isOnnx(minus, ['Sub']) ? await meanSubtracted(minus, axes, graph) : null;
   const inverse = power === -0.5 ? (root.outputs[0] ?? '') : await inverseOf(root, graph);
-  const y = normalizedBy(centred, root, inverse, graph);
-  if (y === null) return null;
-  const { weight, bias, output } = affineAfter(y, graph);
+  const last = normalizedBy(centred, root, inverse, graph);
+  if (last === null) return null;
+  const { weight, bias, output } = affineAfter(last.outputs[0] ?? '', graph);
   const input = subtracted ?? graph.origin(centred);
+  // All that take x to centre it, also in a second copy of the difference, or to square and to divide it.
+  const own = [squares, last, minus, graph.maker(minus?.inputs[1]), graph.maker(last.inputs[0])];
+  const entries = graph.takers(input).filter((node) => own.includes(node));
   const start = subtracted === null ? [] : ['ReduceMean', 'Sub'];
   const end = [...(weight === null ? [] : ['Mul']), ...(bias === null ? [] : ['Add'])];
   return {
@@ -55,7 +58,7 @@ export async function rootedAt(root: OnnxNode, graph: Graph): Promise<Motif | nu
     weight,
     bias,
     nodes: [...start, squares?.opType ?? 'Pow', 'ReduceMean', 'Add', root.opType, inverse === null ? 'Div' : 'Mul', ...end],
-    at: root,
+    entries,
   };
 }
 
@@ -82,7 +85,7 @@ export async function groupedAt(node: OnnxNode, graph: Graph): Promise<Motif | n
     weight,
     bias,
     nodes: ['Reshape', 'InstanceNormalization', 'Reshape', ...(weight === null ? [] : ['Mul']), ...(bias === null ? [] : ['Add'])],
-    at: node,
+    entries: graph.takers(fold.inputs[0]).filter((taker) => taker === fold),
   };
 }
 
@@ -151,14 +154,14 @@ async function inverseOf(root: OnnxNode, graph: Graph): Promise<string | null> {
 }
 
 /** centred / root, or centred · inverse. */
-function normalizedBy(centred: string, root: OnnxNode, inverse: string | null, graph: Graph): string | null {
+function normalizedBy(centred: string, root: OnnxNode, inverse: string | null, graph: Graph): OnnxNode | null {
   const takers = graph.takers(inverse ?? root.outputs[0]);
   const found = takers.find((taker) => {
     if (!isOnnx(taker, [inverse === null ? 'Div' : 'Mul'])) return false;
     const operands = inverse === null ? taker.inputs.slice(0, 1) : taker.inputs;
     return operands.some((operand) => isSame(operand, centred, graph));
   });
-  return found?.outputs[0] ?? null;
+  return found ?? null;
 }
 
 /** One value, or two differences of the same values. */

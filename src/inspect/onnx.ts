@@ -2,7 +2,7 @@
 
 import { formats } from '../io/elements.js';
 import type { OnnxNode, OpenOnnx } from '../io/onnx/model.js';
-import { besideNode } from './beside.js';
+import { besideNode, type NormNodes } from './beside.js';
 import { type FoundNorm, type FoundPart, patternOf } from './found.js';
 import { type Constant, Graph, isOnnx, numberOf } from './graph.js';
 import type { NormKind, TensorRole } from './inspection.js';
@@ -46,70 +46,115 @@ export async function normsByNode(model: OpenOnnx): Promise<FoundNorm[]> {
   const queue = [new Graph(model.graph, (tensor) => model.read(tensor))];
   for (const graph of queue) {
     queue.push(...graph.inner());
+    const spots: Spot[] = [];
     for (const [index, node] of graph.nodes.entries()) {
-      const norm = await normAt(node, index, graph, model);
-      const key = norm?.parts.get('weight')?.key;
-      if (norm === null || (key !== undefined && keys.has(key))) continue;
+      const spot = await spotAt(node, index, graph, model);
+      if (spot !== null) spots.push(spot);
+    }
+    const norms = nodesOf(spots, graph);
+    for (const spot of spots) {
+      const key = spot.parts.get('weight')?.key;
+      if (key !== undefined && keys.has(key)) continue;
       if (key !== undefined) keys.add(key);
-      found.push(norm);
+      found.push(normAt(spot, graph, norms));
     }
   }
   return found;
 }
 
-async function normAt(node: OnnxNode, index: number, graph: Graph, model: OpenOnnx): Promise<FoundNorm | null> {
+/** A norm in a graph, its neighbours not looked at. */
+interface Spot {
+  readonly path: string;
+  readonly kind: NormKind;
+  readonly evidence: string;
+  readonly input: string;
+  readonly output: string;
+  readonly entries: readonly OnnxNode[];
+  readonly eps: number | null;
+  readonly epsFrom: FoundNorm['epsFrom'];
+  readonly groups: number | null;
+  /** Axes that share a statistic, or of the scale: as many. */
+  readonly axes: readonly number[];
+  readonly parts: FoundNorm['parts'];
+}
+
+function nodesOf(spots: readonly Spot[], graph: Graph): NormNodes {
+  const taking = new Map(spots.flatMap(({ entries, path }) => entries.map((node) => [node, path] as const)));
+  const making = new Map<OnnxNode, string>();
+  for (const { output, path } of spots) {
+    const maker = graph.maker(output);
+    if (maker !== null) making.set(maker, path);
+  }
+  return { taking, making };
+}
+
+function normAt(spot: Spot, graph: Graph, norms: NormNodes): FoundNorm {
+  const { path, evidence, eps, epsFrom, groups, parts, input, output, axes } = spot;
+  const width = parts.get('weight')?.shape.reduce((product, extent) => product * extent, 1) ?? null;
+  const { follows, precedes, foldable, rank } = besideNode({ input, output, kind: spot.kind, width, axes: axes.length }, graph, norms);
+  const kind = spot.kind === 'BatchNorm' ? batchNorm(rank ?? graph.rank(input)) : spot.kind;
+  return {
+    path,
+    candidates: [kind],
+    evidence,
+    eps,
+    epsFrom,
+    groups,
+    pattern: patternOf([kind], axes),
+    follows,
+    precedes,
+    foldable,
+    parts,
+  };
+}
+
+async function spotAt(node: OnnxNode, index: number, graph: Graph, model: OpenOnnx): Promise<Spot | null> {
   const isInstance = isOnnx(node, ['InstanceNormalization']);
   const motif = isInstance ? await groupedAt(node, graph) : isOnnx(node, ['Sqrt', 'Pow']) ? await rootedAt(node, graph) : null;
   const name = node.name || `${node.opType} ${index}`;
-  if (motif !== null) return ofMotif(motif, name, graph, model);
+  if (motif !== null) return ofMotif(motif, name, model);
   const operator = Object.hasOwn(operators, node.opType) ? operators[node.opType] : undefined;
   // onnxruntime writes SimplifiedLayerNormalization into either domain.
   const isOwn = operator !== undefined && (node.domain === operator.domain || node.opType === 'SimplifiedLayerNormalization');
   return isOwn ? ofOperator(node, operator, name, graph, model) : null;
 }
 
-function ofOperator(node: OnnxNode, operator: Operator, name: string, graph: Graph, model: OpenOnnx): FoundNorm {
+function ofOperator(node: OnnxNode, operator: Operator, name: string, graph: Graph, model: OpenOnnx): Spot {
   const parts = partsOf(
     Object.entries(operator.inputs).map(([role, at]) => [role as TensorRole, graph.constant(node.inputs[at])]), // its keys are roles
     model,
   );
   const given = numberOf(node, 'epsilon');
   const eps = operator.eps === null ? null : shortest(given ?? operator.eps);
-  const weight = parts.get('weight');
-  const [input = ''] = node.inputs;
-  const beside = besideNode({ input, output: node.outputs[0] ?? '', kind: operator.kind, width: weight?.shape[0] ?? null }, graph);
-  const kind = operator.kind === 'BatchNorm' ? batchNorm(beside.rank ?? graph.rank(input)) : operator.kind;
   return {
     path: pathOf(parts, name),
-    candidates: [kind],
+    kind: operator.kind,
     evidence: `${node.opType} node${node.name === '' ? '' : ` '${node.name}'`}`,
+    input: node.inputs[0] ?? '',
+    output: node.outputs[0] ?? '',
+    entries: [node],
     eps,
     epsFrom: eps === null ? 'not stored' : given === null ? 'default' : 'file',
     groups: operator.groups === undefined ? null : numberOf(node, operator.groups),
-    pattern: patternOf([kind], weight?.shape ?? []),
-    follows: beside.follows,
-    precedes: beside.precedes,
-    foldable: beside.foldable,
+    axes: parts.get('weight')?.shape ?? [],
     parts,
   };
 }
 
-function ofMotif(motif: Motif, name: string, graph: Graph, model: OpenOnnx): FoundNorm {
-  const { kind, input, output, eps, groups, weight, bias, nodes, axes } = motif;
+function ofMotif(motif: Motif, name: string, model: OpenOnnx): Spot {
+  const { kind, input, output, entries, eps, groups, weight, bias, nodes, axes } = motif;
   const parts = partsOf([['weight', weight], ['bias', bias]], model);
-  const width = weight?.tensor.shape.reduce((product, extent) => product * extent, 1) ?? null;
-  const beside = besideNode({ input, output, kind, width }, graph);
   return {
     path: pathOf(parts, name),
-    candidates: [kind],
+    kind,
     evidence: `nodes ${nodes.join(', ')} at '${name}'`,
+    input,
+    output,
+    entries,
     eps: eps === null ? null : shortest(eps),
     epsFrom: eps === null ? 'not stored' : 'file',
     groups,
-    pattern: patternOf([kind], kind.startsWith('LayerNorm') || kind === 'RMSNorm' ? axes : []),
-    follows: beside.follows,
-    precedes: beside.precedes,
-    foldable: beside.foldable,
+    axes,
     parts,
   };
 }

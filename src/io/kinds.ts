@@ -15,6 +15,8 @@ export const HEAD_BYTES = 512;
 export function kindOf(head: Uint8Array, name: string | null): 'npy' | 'zip' | 'safetensors' | 'onnx' {
   if (head.length === 0) throw fileError('the file is empty', { bytes: 0 });
   if (isNpy(head)) return 'npy';
+  // A length of 640 bytes begins as a pickle does, others as a zip archive, gzip or ONNX: four zeros and a brace do not.
+  if (isSafetensors(head) && head.subarray(4, 8).every((byte) => byte === 0)) return 'safetensors';
   if (head[0] === 0x50 && head[1] === 0x4b) return 'zip';
   const text = String.fromCharCode(...head);
   const hex = Array.from(head.subarray(0, 20), (byte) => byte.toString(16).padStart(2, '0')).join('');
