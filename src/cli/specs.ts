@@ -2,12 +2,18 @@
 
 import type { CommandSpec } from './command.js';
 import { benchSpec } from './commands/bench.js';
+import { compareSpec } from './commands/compare.js';
 import { completionSpec } from './commands/completion.js';
+import { convertSpec } from './commands/convert.js';
 import { demoSpec } from './commands/demo.js';
+import { explainSpec } from './commands/explain.js';
 import { normalizeSpec } from './commands/normalize.js';
 
 export const specs: readonly CommandSpec[] = [
   normalizeSpec,
+  explainSpec,
+  compareSpec,
+  convertSpec,
   benchSpec,
   demoSpec,
   completionSpec,
