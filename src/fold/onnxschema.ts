@@ -1,25 +1,18 @@
-// The messages of an ONNX file as @bufbuild/protobuf reads and writes them: of their fields those that folding looks at.
-// It keeps all others as they are. May import errors and that library.
+// Of an ONNX model's messages the fields that folding changes, for @bufbuild/protobuf, which keeps all others as they are: what
+// it does not parse it cannot misread. May import errors, that library and fold's tables.
 
-import { create, createFileRegistry, fromBinary, toBinary, type DescMessage, type Message } from '@bufbuild/protobuf';
-import { FieldDescriptorProto_Label, FieldDescriptorProto_Type, FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
+import { create, fromBinary, toBinary, type DescMessage, type Message } from '@bufbuild/protobuf';
 import { KeelError } from '../errors.js';
+import { describeMessages, type FieldRow } from './protobuf.js';
 
 export interface ModelProto extends Message {
-  irVersion: bigint;
-  producerName: string;
-  producerVersion: string;
   graph?: GraphProto;
-  opsetImport: OperatorSetIdProto[];
-  metadataProps: StringStringEntryProto[];
 }
 
 export interface GraphProto extends Message {
   node: NodeProto[];
-  name: string;
   initializer: TensorProto[];
   input: ValueInfoProto[];
-  output: ValueInfoProto[];
   valueInfo: ValueInfoProto[];
 }
 
@@ -28,72 +21,18 @@ export interface NodeProto extends Message {
   output: string[];
   name: string;
   opType: string;
-  attribute: AttributeProto[];
-  domain: string;
-}
-
-export interface AttributeProto extends Message {
-  name: string;
-  f: number;
-  i: bigint;
-  s: Uint8Array;
-  t?: TensorProto;
-  g?: GraphProto;
-  floats: number[];
-  ints: bigint[];
-  strings: Uint8Array[];
-  tensors: TensorProto[];
-  graphs: GraphProto[];
-  type: number;
-  refAttrName: string;
 }
 
 export interface TensorProto extends Message {
   dims: bigint[];
   dataType: number;
-  floatData: number[];
-  int32Data: number[];
-  stringData: Uint8Array[];
-  int64Data: bigint[];
   name: string;
   rawData: Uint8Array;
-  doubleData: number[];
-  uint64Data: bigint[];
-  externalData: StringStringEntryProto[];
-  dataLocation: number;
 }
 
 export interface ValueInfoProto extends Message {
   name: string;
-  type?: TypeProto;
-}
-
-export interface TypeProto extends Message {
-  tensorType?: TensorTypeProto;
-}
-
-export interface TensorTypeProto extends Message {
-  elemType: number;
-  shape?: TensorShapeProto;
-}
-
-export interface TensorShapeProto extends Message {
-  dim: DimensionProto[];
-}
-
-export interface DimensionProto extends Message {
-  dimValue: bigint;
-  dimParam: string;
-}
-
-export interface OperatorSetIdProto extends Message {
-  domain: string;
-  version: bigint;
-}
-
-export interface StringStringEntryProto extends Message {
-  key: string;
-  value: string;
+  type?: Message;
 }
 
 /** The model that these bytes are, which its reader has found to be well formed. */
@@ -107,30 +46,42 @@ export function serializeModel(model: ModelProto): Uint8Array {
   return toBinary(descriptorOf('ModelProto'), model);
 }
 
-/** A message of these fields. */
-export function createMessage<T extends Message>(name: keyof typeof messages, fields: Partial<Omit<T, keyof Message>>): T {
-  // As above: the caller's interface is that of the name.
-  return create(descriptorOf(name), fields) as T;
+export function newNode(fields: Pick<NodeProto, 'name' | 'opType' | 'input' | 'output'>): NodeProto {
+  // As above.
+  return create(descriptorOf('NodeProto'), fields) as NodeProto;
 }
 
-type Row = readonly [name: string, number: number, type: keyof typeof scalars | `${string}Proto`, label?: 'many' | 'packed'];
+export function newTensor(fields: Pick<TensorProto, 'name' | 'dims' | 'dataType' | 'rawData'>): TensorProto {
+  // As above.
+  return create(descriptorOf('TensorProto'), fields) as TensorProto;
+}
 
-/** Proto2, as onnx.proto: what is not there stays so. Numbers in a row are packed where onnx.proto says so. */
-const messages = {
+/** A graph's input of this type and shape. */
+export function newInput(name: string, elemType: number, dims: readonly bigint[]): ValueInfoProto {
+  const shape = { dim: dims.map((dimValue) => create(descriptorOf('DimensionProto'), { dimValue })) };
+  const tensorType = create(descriptorOf('TensorTypeProto'), { elemType, shape: create(descriptorOf('TensorShapeProto'), shape) });
+  // As above.
+  return create(descriptorOf('ValueInfoProto'), { name, type: create(descriptorOf('TypeProto'), { tensorType }) }) as ValueInfoProto;
+}
+
+/** With them the fields that come before in number: so a model that was written in this order is written in it again. */
+const table = {
   ModelProto: [
     ['ir_version', 1, 'int64'],
-    ['producer_name', 2, 'string'],
-    ['producer_version', 3, 'string'],
+    ['producer_name', 2, 'bytes'],
+    ['producer_version', 3, 'bytes'],
+    ['domain', 4, 'bytes'],
+    ['model_version', 5, 'int64'],
+    ['doc_string', 6, 'bytes'],
     ['graph', 7, 'GraphProto'],
-    ['opset_import', 8, 'OperatorSetIdProto', 'many'],
-    ['metadata_props', 14, 'StringStringEntryProto', 'many'],
   ],
   GraphProto: [
     ['node', 1, 'NodeProto', 'many'],
-    ['name', 2, 'string'],
+    ['name', 2, 'bytes'],
     ['initializer', 5, 'TensorProto', 'many'],
+    ['doc_string', 10, 'bytes'],
     ['input', 11, 'ValueInfoProto', 'many'],
-    ['output', 12, 'ValueInfoProto', 'many'],
+    ['output', 12, 'bytes', 'many'],
     ['value_info', 13, 'ValueInfoProto', 'many'],
   ],
   NodeProto: [
@@ -138,37 +89,12 @@ const messages = {
     ['output', 2, 'string', 'many'],
     ['name', 3, 'string'],
     ['op_type', 4, 'string'],
-    ['attribute', 5, 'AttributeProto', 'many'],
-    ['domain', 7, 'string'],
-  ],
-  AttributeProto: [
-    ['name', 1, 'string'],
-    ['f', 2, 'float'],
-    ['i', 3, 'int64'],
-    ['s', 4, 'bytes'],
-    ['t', 5, 'TensorProto'],
-    ['g', 6, 'GraphProto'],
-    ['floats', 7, 'float', 'many'],
-    ['ints', 8, 'int64', 'many'],
-    ['strings', 9, 'bytes', 'many'],
-    ['tensors', 10, 'TensorProto', 'many'],
-    ['graphs', 11, 'GraphProto', 'many'],
-    ['type', 20, 'int32'],
-    ['ref_attr_name', 21, 'string'],
   ],
   TensorProto: [
     ['dims', 1, 'int64', 'many'],
     ['data_type', 2, 'int32'],
-    ['float_data', 4, 'float', 'packed'],
-    ['int32_data', 5, 'int32', 'packed'],
-    ['string_data', 6, 'bytes', 'many'],
-    ['int64_data', 7, 'int64', 'packed'],
     ['name', 8, 'string'],
     ['raw_data', 9, 'bytes'],
-    ['double_data', 10, 'double', 'packed'],
-    ['uint64_data', 11, 'uint64', 'packed'],
-    ['external_data', 13, 'StringStringEntryProto', 'many'],
-    ['data_location', 14, 'int32'],
   ],
   ValueInfoProto: [
     ['name', 1, 'string'],
@@ -180,61 +106,15 @@ const messages = {
     ['shape', 2, 'TensorShapeProto'],
   ],
   TensorShapeProto: [['dim', 1, 'DimensionProto', 'many']],
-  DimensionProto: [
-    ['dim_value', 1, 'int64'],
-    ['dim_param', 2, 'string'],
-  ],
-  OperatorSetIdProto: [
-    ['domain', 1, 'string'],
-    ['version', 2, 'int64'],
-  ],
-  StringStringEntryProto: [
-    ['key', 1, 'string'],
-    ['value', 2, 'string'],
-  ],
-} as const satisfies Readonly<Record<string, readonly Row[]>>;
+  DimensionProto: [['dim_value', 1, 'int64']],
+} as const satisfies Readonly<Record<string, readonly FieldRow[]>>;
 
-const scalars = {
-  bytes: FieldDescriptorProto_Type.BYTES,
-  double: FieldDescriptorProto_Type.DOUBLE,
-  float: FieldDescriptorProto_Type.FLOAT,
-  int32: FieldDescriptorProto_Type.INT32,
-  int64: FieldDescriptorProto_Type.INT64,
-  string: FieldDescriptorProto_Type.STRING,
-  uint64: FieldDescriptorProto_Type.UINT64,
-} as const;
-
-const descriptors = new Map<string, DescMessage>();
+let messages: ReadonlyMap<string, DescMessage> | null = null;
 
 /** Made when the first model is folded. */
-function descriptorOf(name: keyof typeof messages): DescMessage {
-  if (descriptors.size === 0) for (const message of describe()) descriptors.set(message.name, message);
-  const found = descriptors.get(name);
+function descriptorOf(name: keyof typeof table): DescMessage {
+  messages ??= describeMessages(table);
+  const found = messages.get(name);
   if (found !== undefined) return found;
   throw new KeelError('argument', `no message is called '${name}'`, { name });
-}
-
-function describe(): DescMessage[] {
-  const file = create(FileDescriptorProtoSchema, {
-    name: 'onnx.proto',
-    package: 'onnx',
-    syntax: 'proto2',
-    messageType: Object.entries<readonly Row[]>(messages).map(([name, rows]) => ({ name, field: rows.map(fieldOf) })),
-  });
-  return [...createFileRegistry(file, () => undefined)].filter((each) => each.kind === 'message');
-}
-
-function fieldOf([name, number, type, label]: Row) {
-  const scalar = isScalar(type) ? scalars[type] : null;
-  return {
-    name,
-    number,
-    label: label === undefined ? FieldDescriptorProto_Label.OPTIONAL : FieldDescriptorProto_Label.REPEATED,
-    ...(scalar === null ? { type: FieldDescriptorProto_Type.MESSAGE, typeName: `.onnx.${type}` } : { type: scalar }),
-    ...(label === 'packed' ? { options: { packed: true } } : {}),
-  };
-}
-
-function isScalar(type: string): type is keyof typeof scalars {
-  return Object.hasOwn(scalars, type);
 }

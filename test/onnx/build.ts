@@ -11,7 +11,7 @@ import {
   type OperatorSetIdProto,
   type StringStringEntryProto,
   type TensorProto,
-} from '../../src/fold/onnxschema.js';
+} from './schema.js';
 
 export const attribute = (fields: Partial<AttributeProto>) => createMessage<AttributeProto>('AttributeProto', fields);
 export const node = (fields: Partial<NodeProto>) => createMessage<NodeProto>('NodeProto', { opType: 'Custom', ...fields });

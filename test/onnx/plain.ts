@@ -1,7 +1,7 @@
 // A model as plain values, from our reader and from @bufbuild/protobuf, so that the two can be compared.
 
 import type { OnnxAttribute, OnnxGraph, OnnxTensor, OpenOnnx } from 'evenkeel/io';
-import type { AttributeProto, GraphProto, ModelProto, TensorProto, ValueInfoProto } from '../../src/fold/onnxschema.js';
+import type { AttributeProto, GraphProto, ModelProto, TensorProto, ValueInfoProto } from './schema.js';
 
 /** What our reader says; elements of tensors are numbers, bigints or booleans, null where none of ours holds them. */
 export async function plainOfOpen(model: OpenOnnx): Promise<unknown> {
