@@ -7,6 +7,7 @@ import { completionSpec } from './commands/completion.js';
 import { convertSpec } from './commands/convert.js';
 import { demoSpec } from './commands/demo.js';
 import { explainSpec } from './commands/explain.js';
+import { foldSpec } from './commands/fold.js';
 import { normalizeSpec } from './commands/normalize.js';
 
 /** All commands, as specs.ts has them. */
@@ -15,6 +16,7 @@ export const commands: readonly Command[] = [
   command(explainSpec, async () => (await import('./explain/run.js')).run),
   command(compareSpec, async () => (await import('./compare/run.js')).run),
   command(convertSpec, async () => (await import('./convert/run.js')).run),
+  command(foldSpec, async () => (await import('./fold/run.js')).run),
   command(benchSpec, async () => (await import('./bench/run.js')).run),
   command(demoSpec, async () => (await import('./demo/run.js')).run),
   command(completionSpec, async () => (await import('./completion/run.js')).run),

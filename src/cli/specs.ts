@@ -7,6 +7,7 @@ import { completionSpec } from './commands/completion.js';
 import { convertSpec } from './commands/convert.js';
 import { demoSpec } from './commands/demo.js';
 import { explainSpec } from './commands/explain.js';
+import { foldSpec } from './commands/fold.js';
 import { normalizeSpec } from './commands/normalize.js';
 
 export const specs: readonly CommandSpec[] = [
@@ -14,6 +15,7 @@ export const specs: readonly CommandSpec[] = [
   explainSpec,
   compareSpec,
   convertSpec,
+  foldSpec,
   benchSpec,
   demoSpec,
   completionSpec,

@@ -9,7 +9,7 @@ import type { convertSpec } from '../commands/convert.js';
 import { targetOf, write } from '../normalize/output.js';
 import { dtypeNames, showExtents } from '../normalize/report.js';
 import type { Terminal } from '../terminal.js';
-import { printable, table } from '../text.js';
+import { printable, table, wrap } from '../text.js';
 import { formatOf, partOf } from './parts.js';
 import { planOf } from './plan.js';
 
@@ -90,7 +90,7 @@ function textOf(input: string, output: string, layout: Layout | null, rows: read
   ];
   const tensors = `${rows.length} tensor${rows.length === 1 ? '' : 's'}`;
   return [
-    `${input}: ${[tensors, ...(facts.length === 0 ? ['as they were'] : facts)].join(', ')}`,
+    ...wrap(`${input}: ${[tensors, ...(facts.length === 0 ? ['as they were'] : facts)].join(', ')}`, columns, '  '),
     ...table(lines, { columns, shrink: [0, 2] }),
     ...(renamed.length > lines.length ? [`and ${renamed.length - lines.length} more`] : []),
     `${output}: written`,

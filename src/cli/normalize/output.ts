@@ -26,12 +26,22 @@ export interface Target {
 export async function targetOf(out: string, input: Input, overwrite: boolean, pathOf: (path: string) => string): Promise<Target> {
   if (out === '-') return { name: 'standard output', path: null, kind: kindLike(input.file) };
   const target = { name: out, path: pathOf(out), kind: kindOf(out) };
-  const there = await stat(target.path, { bigint: true }).catch(() => null);
-  if (there === null || overwrite) return target;
-  const read = input.path === null ? null : await stat(input.path, { bigint: true }).catch(() => null);
-  const isSame = read !== null && read.dev === there.dev && read.ino === there.ino;
+  await checkPlace(target, input.path, overwrite);
+  return target;
+}
+
+/**
+ * Whether a file may take its place; `read` is the file that is read.
+ *
+ * @throws KeelError [argument] where one is there already, unless it may be overwritten.
+ */
+export async function checkPlace({ name, path }: { readonly name: string; readonly path: string }, read: string | null, overwrite: boolean): Promise<void> {
+  const there = await stat(path, { bigint: true }).catch(() => null);
+  if (there === null || overwrite) return;
+  const own = read === null ? null : await stat(read, { bigint: true }).catch(() => null);
+  const isSame = own !== null && own.dev === there.dev && own.ino === there.ino;
   const what = isSame ? 'is the file that is read' : 'exists';
-  throw new KeelError('argument', `'${out}' ${what}: give --overwrite to put the result in its place`, { out, isSame });
+  throw new KeelError('argument', `'${name}' ${what}: give --overwrite to put the result in its place`, { out: name, isSame });
 }
 
 function kindLike({ kind }: OpenFile): OutputKind {
