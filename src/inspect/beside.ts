@@ -81,7 +81,7 @@ function layerTaking(node: OnnxNode, graph: Graph, { taking }: NormNodes): Layer
     const layer = weighted(at, graph);
     if (layer !== null) return { ...layer, isNext: step === 0 };
     if (!isOnnx(at, moves) || taking.has(at)) break;
-    const [next, another] = graph.takers(at.outputs[0]);
+    const [next, another] = graph.takers(at.outputs[0], 2);
     if (next === undefined || another !== undefined) break;
     at = next;
   }
@@ -124,7 +124,7 @@ function foldableOf(norm: Between, before: Layer | null, after: readonly Layer[]
   if (!isBatch && !trailing.includes(kind) && kind !== 'LayerNorm2d') return 'no';
   if (isBatch && before !== null && before.weight !== null && before.isNext) {
     const made = [input, before.node.outputs[0] ?? ''];
-    const isAlone = made.every((value) => graph.takers(value).length === 1 && !graph.isOutput(value));
+    const isAlone = made.every((value) => graph.takers(value, 2).length === 1 && !graph.isOutput(value));
     // The channels of a product of more than two axes are the last, BatchNorm's the second.
     if (isAlone) return !isOnnx(before.node, ['MatMul']) || graph.rank(input) === 2 ? 'before' : 'unknown';
   }

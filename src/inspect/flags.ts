@@ -48,7 +48,7 @@ function varianceFlags({ norm, varianceNearEps, varianceZero, varianceNegative }
   if (variance === null) return [];
   const flags: Flag[] = [];
   const of = ({ count, first }: Finding) => `${count} of ${variance.count} channels, the first ${first},`;
-  const eps = norm.eps === null ? `${DEFAULT_EPS}, PyTorch's default, as eps is not stored` : String(norm.eps);
+  const eps = norm.eps === null ? `${showEps(DEFAULT_EPS)}, PyTorch's default, as eps is not stored` : showEps(norm.eps);
   if (varianceNegative.count > 0) {
     flags.push(flag('variance-negative', 'error', norm, variance, varianceNegative, `${of(varianceNegative)} are below zero, which no variance is: ` +
       'the root gives NaN; the file is damaged, or was averaged or quantized wrongly'));
@@ -100,6 +100,11 @@ function mismatch(norm: InspectedNorm, a: InspectedTensor, b: InspectedTensor): 
 
 export function tensorOf({ tensors }: InspectedNorm, role: TensorRole): InspectedTensor | null {
   return tensors.find((tensor) => tensor.role === role) ?? null;
+}
+
+/** `1e-5`, which is 0.00001 otherwise. */
+export function showEps(eps: number): string {
+  return eps < 1e-2 ? eps.toExponential() : String(eps);
 }
 
 /** `[2, 7]` */

@@ -1,6 +1,7 @@
-// An ONNX graph by its values: who makes each, who takes it, which are constant. May import io.
+// An ONNX graph by its values: who makes each, who takes it, which are constant. May import io and tensor.
 
 import type { OnnxGraph, OnnxNode, OnnxTensor, OpenOnnx } from '../io/onnx/model.js';
+import { sizeOf } from '../tensor.js';
 
 /** A constant, and whether nodes on the way give it other axes. */
 export interface Constant {
@@ -74,12 +75,13 @@ export class Graph {
     return value === undefined ? null : (this.#makers.get(this.origin(value)) ?? null);
   }
 
-  /** The nodes that take a value, casts left out. */
-  takers(value: string | undefined): OnnxNode[] {
+  /** The nodes that take a value, casts left out; no more than so many. */
+  takers(value: string | undefined, most = Infinity): OnnxNode[] {
     const found: OnnxNode[] = [];
     const queue = value === undefined ? [] : [value];
     for (let step = 0; step < queue.length && step < MOST_STEPS; step++) {
       for (const node of this.#takers.get(queue[step] ?? '') ?? []) {
+        if (found.length === most) return found;
         if (isOnnx(node, casts)) queue.push(...node.outputs.slice(0, 1));
         else found.push(node);
       }
@@ -123,8 +125,7 @@ export class Graph {
       if (held?.kind === 'floats' || held?.kind === 'ints') return held.value.slice(0, MOST_VALUES).map(Number);
     }
     const constant = this.constant(value);
-    const size = constant?.tensor.shape.reduce((product, extent) => product * extent, 1) ?? Infinity;
-    if (constant === null || size > MOST_VALUES || constant.tensor.dtype === null) return null;
+    if (constant === null || constant.tensor.dtype === null || sizeOf(constant.tensor.shape) > MOST_VALUES) return null;
     const x = await this.#read(constant.tensor);
     const numbers = Array.from(x.data, Number);
     x.dispose();

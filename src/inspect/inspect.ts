@@ -2,14 +2,16 @@
 
 import { KeelError } from '../errors.js';
 import type { TensorEntry } from '../io/contents.js';
+import { unsupported } from '../io/elements.js';
 import { open, type OpenFile } from '../io/load.js';
 import { openOnnx } from '../io/onnx/openonnx.js';
 import { type FileSource, nameOf } from '../io/source.js';
 import { type KeyLayout, layoutOf } from '../nn/blocks/layouts.js';
 import { optionsOf } from '../nn/check.js';
+import { sizeOf } from '../tensor.js';
 import { configFor, type ModelConfig, type NormConfig } from './config.js';
 import { type Family, familyOf } from './families.js';
-import { flagsOf } from './flags.js';
+import { flagsOf, showEps } from './flags.js';
 import type { FoundNorm } from './found.js';
 import type { Flag, InspectedNorm, Inspection, NormKind } from './inspection.js';
 import { keyFlags } from './keyflags.js';
@@ -156,7 +158,7 @@ async function measured(
     const swept = await measure(found, modelType);
     layers.push(swept.norm);
     flags.push(...swept.flags, ...flagsOf(swept));
-    for (const { key } of found.parts.values()) reading.done(key);
+    for (const { shape } of found.parts.values()) reading.advance(sizeOf(shape));
   }
   return { layers, flags };
 }
@@ -165,12 +167,10 @@ async function measured(
 class Reading {
   readonly total: number;
   #read = 0;
-  readonly #sizes: ReadonlyMap<string, number>;
   readonly #settings: Settings;
 
   constructor(entries: ReadonlyMap<string, TensorEntry>, settings: Settings) {
-    this.#sizes = new Map([...entries].map(([key, { shape }]) => [key, shape.reduce((product, extent) => product * extent, 1)]));
-    this.total = [...this.#sizes.values()].reduce((sum, size) => sum + size, 0);
+    this.total = [...entries.values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0);
     this.#settings = settings;
   }
 
@@ -179,13 +179,15 @@ class Reading {
     this.#settings.signal?.throwIfAborted();
   }
 
-  /** Tells that a tensor was read, or passed over. */
-  done(key: string): void {
-    this.advance(this.#sizes.get(key) ?? 0);
-  }
-
+  /** Tells that elements were read, or passed over. */
   advance(elements: number): void {
     this.#read += elements;
+    // Nodes of a graph may share a tensor: a small file could be read without end.
+    const limit = 8 * this.total + 2 ** 24;
+    if (this.#read > limit) {
+      const message = `its layers share tensors so often that more than ${limit} elements would be read: it has ${this.total}`;
+      throw unsupported(message, { limit, elements: this.total });
+    }
     this.#settings.progress?.(Math.min(this.#read, this.total), this.total);
   }
 }
@@ -201,7 +203,7 @@ async function scanRest(file: OpenFile, norms: readonly FoundNorm[], reading: Re
   const flags: Flag[] = [];
   for (const [key, { shape, format, order }] of file.entries) {
     if (known.has(key)) continue;
-    const size = shape.reduce((product, extent) => product * extent, 1);
+    const size = sizeOf(shape);
     if (!floats.includes(format)) {
       reading.advance(size);
       continue;
@@ -237,7 +239,7 @@ function familyFlags(layers: readonly InspectedNorm[], family: Family | null): F
   return [...byEps].flatMap(([eps, [first, ...rest]]) => {
     if (first === undefined) return [];
     const where = rest.length === 0 ? first.path : `${rest.length + 1} layers, the first ${first.path},`;
-    const message = `eps is ${eps} in ${where} and ${family.eps} in ${family.name} as published: outputs differ where variances ` +
+    const message = `eps is ${showEps(eps)} in ${where} and ${showEps(family.eps)} in ${family.name} as published: outputs differ where variances ` +
       'are small; set the eps that the weights were trained with';
     return [{ name: 'eps-unlike-family', level: 'warning', path: first.path, tensor: null, count: rest.length + 1, index: null, message }];
   });

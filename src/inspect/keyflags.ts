@@ -1,11 +1,12 @@
-// What may be wrong with the keys of a state dict: layers twice, tensors missing, widths that contradict. May import nothing
-// but its neighbours.
+// What may be wrong with the keys of a state dict: layers twice, tensors missing, widths that contradict. May import
+// tensor.
 
+import { sizeOf } from '../tensor.js';
 import { show } from './flags.js';
 import type { FoundNorm } from './found.js';
 import type { Flag } from './inspection.js';
 import { hasRunning, stemOf } from './kinds.js';
-import { type KeyModule, type Part } from './modules.js';
+import type { KeyModule, Part } from './modules.js';
 
 export function keyFlags(norms: readonly FoundNorm[], modules: ReadonlyMap<string, KeyModule>): Flag[] {
   return [
@@ -87,7 +88,7 @@ function missingBeside(norms: readonly FoundNorm[], modules: ReadonlyMap<string,
 /** A norm's width is the output of the layer before it and the input of the one after. */
 function contradictions({ path, parts, follows, precedes }: FoundNorm, modules: ReadonlyMap<string, KeyModule>): Flag[] {
   const own = parts.get('weight') ?? parts.get('running_mean');
-  const width = own?.shape.reduce((product, extent) => product * extent, 1);
+  const width = own === undefined ? null : sizeOf(own.shape);
   const check = (beside: string | null, axis: 0 | 1): Flag[] => {
     const other: Part | undefined = modules.get(beside ?? '')?.parts.get('weight');
     if (beside === null || own === undefined || other === undefined || other.shape.length < 2 || other.shape[axis] === width) return [];

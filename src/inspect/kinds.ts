@@ -1,6 +1,7 @@
 // Which kind of norm a module of a state dict is, by its keys and shapes, its name and what stands beside it. May import
-// nothing but its neighbours here.
+// tensor.
 
+import { sizeOf } from '../tensor.js';
 import type { NormConfig } from './config.js';
 import type { KeyNorm } from './found.js';
 import type { NormKind, TensorRole } from './inspection.js';
@@ -67,7 +68,7 @@ const batchNorms: Readonly<Record<number, NormKind>> = { 2: 'BatchNorm1d', 3: 'B
 /** DyT, GRN and layer scale. */
 function replacement({ path, parts }: KeyModule, around: Surroundings): KeyNorm | null {
   const [weight, bias, alpha, gamma, beta] = ['weight', 'bias', 'alpha', 'gamma', 'beta'].map((name) => parts.get(name));
-  if (alpha !== undefined && sizeOf(alpha) === 1 && weight?.shape.length === 1 && bias?.shape.length === 1) {
+  if (alpha !== undefined && sizeOf(alpha.shape) === 1 && weight?.shape.length === 1 && bias?.shape.length === 1) {
     const own = rolesOf([['weight', weight], ['bias', bias], ['alpha', alpha]]);
     return { path, candidates: ['DyT'], evidence: 'alpha of one element, weight and bias', parts: own };
   }
@@ -81,7 +82,7 @@ function replacement({ path, parts }: KeyModule, around: Surroundings): KeyNorm 
   for (const [partName, part] of parts) {
     const isAlone = partName === 'gamma' && beta === undefined && nameKind(path) === null;
     if (!isAlone && !/^(layer_?scale\w*|gamma_\d|lambda_?\d)$/.test(partName)) continue;
-    if (sizeOf(part) === 0 || Math.max(...part.shape, 1) !== sizeOf(part)) continue;
+    if (sizeOf(part.shape) === 0 || Math.max(...part.shape, 1) !== sizeOf(part.shape)) continue;
     // A module of its own, as ls1, or a parameter of the block.
     const isOwn = parts.size === 1 && /^(ls|layer_?scale)/i.test(name);
     const evidence = around.role(part.key)?.kind === 'LayerScale' ? 'the layout of its keys' : `a vector called ${partName}`;
@@ -182,8 +183,4 @@ const names = [
 
 function rolesOf(parts: readonly (readonly [TensorRole, Part | undefined])[]): ReadonlyMap<TensorRole, Part> {
   return new Map(parts.flatMap(([role, part]) => (part === undefined ? [] : [[role, part] as const])));
-}
-
-function sizeOf({ shape }: Part): number {
-  return shape.reduce((product, extent) => product * extent, 1);
 }

@@ -1,6 +1,6 @@
 // A norm's tensors, read one at a time: their figures, and the elements that break a rule. May import io and tensor.
 
-import type { Tensor } from '../tensor.js';
+import { sizeOf, type Tensor } from '../tensor.js';
 import { DEFAULT_EPS, EPS_MULTIPLE, type Finding, indexOf, show, type Swept } from './flags.js';
 import type { FoundNorm } from './found.js';
 import type { Flag, InspectedNorm, InspectedTensor, NormKind } from './inspection.js';
@@ -53,7 +53,7 @@ function inspected(found: FoundNorm, tensors: readonly InspectedTensor[], batche
   const [first] = parts.values();
   const own = parts.get('weight') ?? parts.get('running_mean') ?? parts.get('direction') ?? parts.get('original') ?? first;
   const isComputed = parts.has('direction') || parts.has('original') || parts.has('magnitude');
-  const size = own?.shape.reduce((product, extent) => product * extent, 1) ?? null;
+  const size = own === undefined ? null : sizeOf(own.shape);
   return {
     path: rest.path,
     kind: kindOf(candidates),

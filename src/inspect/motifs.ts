@@ -45,7 +45,7 @@ export async function rootedAt(root: OnnxNode, graph: Graph): Promise<Motif | nu
   const input = subtracted ?? graph.origin(centred);
   // All that take x to centre it, also in a second copy of the difference, or to square and to divide it.
   const own = [squares, last, minus, graph.maker(minus?.inputs[1]), graph.maker(last.inputs[0])];
-  const entries = graph.takers(input).filter((node) => own.includes(node));
+  const entries = own.filter((node) => node !== null).filter(({ inputs }) => inputs.some((value) => isSame(value, input, graph)));
   const start = subtracted === null ? [] : ['ReduceMean', 'Sub'];
   const end = [...(weight === null ? [] : ['Mul']), ...(bias === null ? [] : ['Add'])];
   return {
@@ -66,8 +66,7 @@ export async function rootedAt(root: OnnxNode, graph: Graph): Promise<Motif | nu
 export async function groupedAt(node: OnnxNode, graph: Graph): Promise<Motif | null> {
   const [value, ones, zeros] = node.inputs;
   const fold = graph.maker(value);
-  const unfold = graph.takers(node.outputs[0]);
-  const [back, another] = unfold;
+  const [back, another] = graph.takers(node.outputs[0], 2);
   if (fold === null || back === undefined || another !== undefined) return null;
   if (!isOnnx(fold, ['Reshape']) || !isOnnx(back, ['Reshape'])) return null;
   const shape = await graph.numbers(fold.inputs[1]);
@@ -85,7 +84,7 @@ export async function groupedAt(node: OnnxNode, graph: Graph): Promise<Motif | n
     weight,
     bias,
     nodes: ['Reshape', 'InstanceNormalization', 'Reshape', ...(weight === null ? [] : ['Mul']), ...(bias === null ? [] : ['Add'])],
-    entries: graph.takers(fold.inputs[0]).filter((taker) => taker === fold),
+    entries: [fold],
   };
 }
 
@@ -108,7 +107,7 @@ function affineAfter(value: string, graph: Graph): Pick<Motif, 'weight' | 'bias'
 }
 
 function onlyTaker(value: string, opType: string, graph: Graph): OnnxNode | null {
-  const [taker = null, another] = graph.takers(value);
+  const [taker = null, another] = graph.takers(value, 2);
   return another === undefined && isOnnx(taker, [opType]) ? taker : null;
 }
 

@@ -17,11 +17,17 @@ export function neighboursOf(
   modules: ReadonlyMap<string, KeyModule>,
 ): ReadonlyMap<string, Neighbour> {
   const pairs = [...widths].flatMap(([path, width]) => pairOf(path, width, modules) ?? []);
-  return new Map(pairs.map(({ path, form, neighbour }) => {
-    const told = new Set(pairs.flatMap((pair) => (pair.form === form ? (pair.neighbour.side ?? []) : [])));
-    const [only = null] = told.size === 1 ? told : [];
-    return [path, { ...neighbour, side: neighbour.side ?? only }];
-  }));
+  const told = new Map<string, Set<'before' | 'after'>>();
+  for (const { form, neighbour } of pairs) {
+    if (neighbour.side !== null) told.set(form, (told.get(form) ?? new Set()).add(neighbour.side));
+  }
+  return new Map(
+    pairs.map(({ path, form, neighbour }) => {
+      const sides = told.get(form);
+      const [only = null] = sides?.size === 1 ? sides : [];
+      return [path, { ...neighbour, side: neighbour.side ?? only }];
+    }),
+  );
 }
 
 interface Pair {

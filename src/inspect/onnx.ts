@@ -1,7 +1,8 @@
-// The norms of an ONNX graph: operators, and motifs of primitive nodes. May import io.
+// The norms of an ONNX graph: operators, and motifs of primitive nodes. May import io and tensor.
 
 import { formats } from '../io/elements.js';
 import type { OnnxNode, OpenOnnx } from '../io/onnx/model.js';
+import { sizeOf } from '../tensor.js';
 import { besideNode, type NormNodes } from './beside.js';
 import { type FoundNorm, type FoundPart, patternOf } from './found.js';
 import { type Constant, Graph, isOnnx, numberOf } from './graph.js';
@@ -90,7 +91,8 @@ function nodesOf(spots: readonly Spot[], graph: Graph): NormNodes {
 
 function normAt(spot: Spot, graph: Graph, norms: NormNodes): FoundNorm {
   const { path, evidence, eps, epsFrom, groups, parts, input, output, axes } = spot;
-  const width = parts.get('weight')?.shape.reduce((product, extent) => product * extent, 1) ?? null;
+  const weight = parts.get('weight');
+  const width = weight === undefined ? null : sizeOf(weight.shape);
   const { follows, precedes, foldable, rank } = besideNode({ input, output, kind: spot.kind, width, axes: axes.length }, graph, norms);
   const kind = spot.kind === 'BatchNorm' ? batchNorm(rank ?? graph.rank(input)) : spot.kind;
   return {

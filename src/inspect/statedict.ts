@@ -19,10 +19,13 @@ export interface Entries {
   read(key: string): Promise<Tensor>;
 }
 
+/** Models of known layouts have fewer tensors; the order of more takes long. */
+const MOST_ORDERED = 20_000;
+
 /** The norms that keys and shapes show, in the order of their modules. */
 export function normsByKey({ entries, read }: Entries, layout: KeyLayout | null, config: NormConfig | null): FoundNorm[] {
   const isKnown = layout !== null && isWhole(layout, entries);
-  const modules = modulesOf(isKnown ? new Map(inLayoutOrder(layout, [...entries])) : entries);
+  const modules = modulesOf(isKnown && entries.size <= MOST_ORDERED ? new Map(inLayoutOrder(layout, [...entries])) : entries);
   const roles = new Map<string, LayoutRole | null>();
   const role = (key: string) => {
     const known = isKnown ? (roles.get(key) ?? roleOf(layout, key)) : null;

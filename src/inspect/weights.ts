@@ -1,5 +1,6 @@
-// Weights that are computed from others: weight_norm and spectral_norm, by their keys. May import nothing but its neighbours.
+// Weights that are computed from others: weight_norm and spectral_norm, by their keys. May import tensor.
 
+import { sizeOf } from '../tensor.js';
 import type { KeyNorm } from './found.js';
 import type { NormKind, TensorRole } from './inspection.js';
 import type { KeyModule, Part } from './modules.js';
@@ -54,10 +55,9 @@ function isMagnitude(weight: string, part: Part | undefined): boolean {
 
 /** The axis that keeps a length of its own; null for one length of all; undefined where the shapes contradict each other. */
 export function axisOf(magnitude: readonly number[], direction: readonly number[]): number | null | undefined {
-  const size = magnitude.reduce((product, extent) => product * extent, 1);
   // PyTorch keeps one length as a scalar, by dim None, and as extents of 1 where the axis has one place.
   if (magnitude.length === 0) return null;
   if (magnitude.length !== direction.length) return undefined;
   const axis = Math.max(magnitude.findIndex((extent) => extent !== 1), 0);
-  return size === magnitude[axis] && magnitude[axis] === direction[axis] ? axis : undefined;
+  return sizeOf(magnitude) === magnitude[axis] && magnitude[axis] === direction[axis] ? axis : undefined;
 }
