@@ -1,4 +1,4 @@
-// Files with bytes flipped, cut, dropped and put in, from a seed: a KeelError or a right read, and never anything else.
+// Archives with bytes changed, from a seed: a checksum stands between a flipped bit and a wrong number. fuzz.test.ts has the rest.
 
 import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
@@ -6,6 +6,8 @@ import { KeelError, memory, type Tensor } from 'evenkeel';
 import { load } from 'evenkeel/io';
 import { describe, expect, test } from 'vitest';
 import { pth } from '../tools/fuzz/archive.js';
+import { mutateBytes } from '../tools/fuzz/bytes.js';
+import { Dice } from '../tools/fuzz/dice.js';
 
 const folder = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 const files = [
@@ -23,7 +25,7 @@ describe('mutated files', () => {
     const whole = await outcome(bytes);
     const before = memory().tensors;
     for (let seed = 0; seed < 100; seed++) {
-      const mutated = mutate(bytes, seed);
+      const mutated = mutateBytes(bytes, new Dice(seed));
       const read = await outcome(mutated);
       // A checksum stands between a flipped bit and a wrong number.
       if (isChecked(name) && read !== null) expect(read, `seed ${seed}`).toEqual(whole);
@@ -38,7 +40,7 @@ describe('mutated pickles with their checksums right', () => {
     const pickle = pickleOf(bytes);
     const storages = Object.fromEntries(Array.from({ length: 30 }, (_, key) => [String(key), new Uint8Array(96)]));
     const reads = [];
-    for (let seed = 0; seed < 200; seed++) reads.push(await outcome(pth(mutate(pickle, seed), storages)));
+    for (let seed = 0; seed < 200; seed++) reads.push(await outcome(pth(mutateBytes(pickle, new Dice(seed)), storages)));
     expect(reads.filter((read) => read === null).length).toBeGreaterThan(0);
   });
 });
@@ -61,34 +63,6 @@ async function outcome(bytes: Uint8Array): Promise<Record<string, string> | null
 
 function textOf(x: Tensor): string {
   return `${x.dtype} ${x.shape.join()} ${x.data.join()}`;
-}
-
-/** One to three changes: a bit flipped, a byte set, bytes dropped, bytes put in, or the rest cut off. */
-function mutate(bytes: Uint8Array, seed: number): Uint8Array {
-  const random = mulberry32(seed + bytes.length * 1000);
-  let result = [...bytes];
-  for (let changes = 1 + Math.floor(random() * 3); changes > 0; changes--) {
-    const at = Math.floor(random() * result.length);
-    const kind = Math.floor(random() * 12);
-    const byte = Math.floor(random() * 256);
-    if (kind < 6) result[at] = (result[at] ?? 0) ^ (1 << Math.floor(random() * 8));
-    else if (kind < 9) result[at] = byte;
-    else if (kind === 9) result.splice(at, 1 + Math.floor(random() * 8));
-    else if (kind === 10) result.splice(at, 0, byte, byte, byte);
-    else result = result.slice(0, at);
-  }
-  return Uint8Array.from(result);
-}
-
-/** @see https://github.com/bryc/code/blob/master/jshash/PRNGs.md */
-function mulberry32(seed: number): () => number {
-  let a = seed;
-  return () => {
-    a = (a + 0x6d2b79f5) | 0;
-    let t = Math.imul(a ^ (a >>> 15), a | 1);
-    t = (t + Math.imul(t ^ (t >>> 7), t | 61)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 /** The first record of an archive as torch.save writes it, which stores data.pkl first. */

@@ -108,6 +108,14 @@ describe.each(backends())('%s', (backend) => {
     norm(x, 'b [c]', { out: x });
     expect(x.toArray()).toEqual(expected);
   });
+
+  test('sets without elements take no time, however many they are', () => {
+    useBackend(backend);
+    for (const pattern of ['b [c]', 'b [c] s', 'b (g [c]) s, (g c)']) {
+      const shape = pattern === 'b [c]' ? [2 ** 32, 0] : [2 ** 31, 2, 0];
+      expect(norm<string>(zeros(shape), pattern, { ...(pattern.includes('g') && { g: 2 }) }).shape).toEqual(shape);
+    }
+  });
 });
 
 const x = ones([2, 6, 4, 5]);

@@ -1,0 +1,118 @@
+// Patterns by their grammar, and with changes: what norm computes against a walk over the elements. May import evenkeel.
+
+import fc from 'fast-check';
+import { backends, explain, norm, type NormOptions, scope, type Tensor, tensor, useBackend } from 'evenkeel';
+import { mutateText } from './bytes.js';
+import { edges } from './dice.js';
+import { meaning, type Sample, samples } from './samples.js';
+import { claim, packed, type Target, unlessRefused, unpacked } from './target.js';
+
+/** `sample` is what a text of the grammar means; null for texts with changes, which mean what explain says. */
+interface Input {
+  readonly text: string;
+  readonly shape: readonly number[];
+  readonly given: Readonly<Record<string, number>>;
+  readonly statistics: 'moments' | 'rms' | 'l2';
+  readonly sample: Sample | null;
+}
+
+const EPS = 1e-3;
+const words = ['[', ']', '(', ')', '...', '..', ',', ' ', 'b', 'c', 'weight', 'eps', 'out', '__proto__', 'é', '1', '_', '\n', '->', '*'];
+const [main = ''] = backends();
+
+export const patterns: Target = {
+  name: 'patterns',
+  make: (dice) => {
+    const [sample] = fc.sample(samples, { numRuns: 1, seed: dice.below(2 ** 31) });
+    if (sample === undefined) throw new Error('fast-check gave no sample');
+    const { text, shape, given } = sample;
+    const statistics = dice.pick(['moments', 'moments', 'rms', 'l2'] as const);
+    if (dice.chance(0.5)) return packed({ text, shape, given, statistics, sample } satisfies Input);
+    return packed({
+      text: mutateText(text, dice, words),
+      shape: dice.chance(0.3) ? shape.map((size) => (dice.chance(0.3) ? dice.below(5) : size)) : shape,
+      given: dice.chance(0.2) ? { ...given, [dice.pick(['g', 'b', 'statistics', '__proto__'])]: Number(dice.pick(edges)) } : given,
+      statistics,
+      sample: null,
+    } satisfies Input);
+  },
+  check: async (bytes) => {
+    const input = unpacked<Input>(bytes);
+    const { text, shape, given, sample } = input;
+    const size = shape.reduce((a, b) => a * b, 1);
+    const explained = await unlessRefused(() => explain(text, shape, given));
+    claim(explained !== null || sample === null, () => `'${text}' is a pattern, and is refused`);
+    const { statistic, parameter } = sample === null ? { statistic: null, parameter: null } : meaning(sample);
+    const sets = statistic ?? (explained === null ? [] : setsOf(explained, shape));
+    const weightShape = explained?.data.parameters.weight ?? null;
+    for (const backend of backends()) {
+      useBackend(backend);
+      const y = await unlessRefused(() => normed(input, size, weightShape));
+      claim((y === null) === (explained === null), () => `norm and explain disagree on whether '${text}' fits ${shape.join()}`);
+      // Where parameters lie is known of what the grammar made.
+      const isKnown = weightShape === null || parameter !== null;
+      if (y !== null && isKnown) checkNumbers(y, expectedOf(input, sets, parameter));
+    }
+    useBackend(main);
+  },
+  most: () => 2 ** 22,
+};
+
+const valuesOf = (count: number): Float64Array => Float64Array.from({ length: count }, (_, i) => Math.fround(3 * Math.sin(7 * i + 1) + 1));
+
+function normed({ text, shape, given, statistics }: Input, size: number, parameters: readonly number[] | null): Float64Array {
+  return scope(() => {
+    const count = (parameters ?? []).reduce((a, b) => a * b, 1);
+    const weight = (): Tensor => tensor(Float32Array.from(valuesOf(count)), parameters ?? []);
+    const options: NormOptions<string> = { statistics, eps: EPS, ...given, ...(parameters !== null && { weight: weight() }) };
+    const x = tensor(Float32Array.from(valuesOf(size)), shape);
+    return Float64Array.from(norm(x, text, options).data, Number);
+  });
+}
+
+/** Each element's set, as explain has it. */
+function setsOf({ setOf }: ReturnType<typeof explain>, shape: readonly number[]): number[] {
+  const size = shape.reduce((a, b) => a * b, 1);
+  const flat = (index: readonly number[]): number => index.reduce((outer, i, dim) => outer * (shape[dim] ?? 1) + i, 0);
+  const sets = new Array<number>(size).fill(-1);
+  for (let e = 0; e < size; e++) {
+    if (sets[e] !== -1) continue;
+    let rest = e;
+    const index = shape.map(() => 0);
+    for (let dim = shape.length - 1; dim >= 0; dim--) {
+      index[dim] = rest % (shape[dim] ?? 1);
+      rest = Math.floor(rest / (shape[dim] ?? 1));
+    }
+    const members = setOf(index).map(flat);
+    claim(members.includes(e), () => `element ${e} is not in its own set`);
+    for (const member of members) {
+      claim(sets[member] === -1, () => `element ${member} is in two sets`);
+      sets[member] = e;
+    }
+  }
+  return sets;
+}
+
+/** By walking the elements, in float64. */
+function expectedOf({ statistics }: Input, sets: readonly number[], parameter: readonly number[] | null): Float64Array {
+  const x = valuesOf(sets.length);
+  const weight = parameter === null ? null : valuesOf(Math.max(0, ...parameter.map((place) => place + 1)));
+  const members = new Map<number, number[]>();
+  sets.forEach((set, e) => members.set(set, [...(members.get(set) ?? []), e]));
+  const y = new Float64Array(sets.length);
+  for (const set of members.values()) {
+    const mean = statistics === 'moments' ? set.reduce((sum, e) => sum + (x[e] ?? 0), 0) / set.length : 0;
+    const squares = set.reduce((sum, e) => sum + ((x[e] ?? 0) - mean) ** 2, 0);
+    const scale = statistics === 'l2' ? Math.max(Math.sqrt(squares), EPS) : Math.sqrt(squares / set.length + EPS);
+    for (const e of set) y[e] = (((x[e] ?? 0) - mean) / scale) * (weight?.[parameter?.[e] ?? 0] ?? 1);
+  }
+  return y;
+}
+
+function checkNumbers(y: Float64Array, expected: Float64Array): void {
+  claim(y.length === expected.length, () => `${y.length} elements instead of ${expected.length}`);
+  for (let i = 0; i < y.length; i++) {
+    const [got, wanted] = [y[i] ?? NaN, expected[i] ?? NaN];
+    claim(Math.abs(got - wanted) <= 2e-4 * Math.max(1, Math.abs(wanted)), () => `element ${i} is ${got} instead of ${wanted}`);
+  }
+}
