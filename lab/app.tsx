@@ -25,10 +25,13 @@ const shown = signal<{ readonly screen: Screen; readonly Content: ComponentType 
 effect(() => {
   const { screen } = route.value;
   if (shown.peek()?.screen === screen) return;
-  void loaders[screen]().then(({ Content }) => {
-    if (route.peek().screen === screen) shown.value = { screen, Content };
-  });
+  void load(screen);
 });
+
+async function load(screen: Screen): Promise<void> {
+  const { Content } = await loaders[screen]();
+  if (route.peek().screen === screen) shown.value = { screen, Content };
+}
 
 export function App() {
   const t = texts.value;

@@ -7,12 +7,22 @@ self.addEventListener('install', (event) => {
 });
 
 self.addEventListener('activate', (event) => {
-  const drop = (names) => Promise.all(names.filter((name) => name.startsWith('evenkeel-lab-') && name !== CACHE_NAME).map((name) => caches.delete(name)));
-  event.waitUntil(caches.keys().then(drop).then(() => self.clients.claim()));
+  event.waitUntil(dropOthers().then(() => self.clients.claim()));
 });
+
+async function dropOthers() {
+  const names = await caches.keys();
+  const others = names.filter((name) => name.startsWith('evenkeel-lab-') && name !== CACHE_NAME);
+  await Promise.all(others.map((name) => caches.delete(name)));
+}
 
 self.addEventListener('fetch', (event) => {
   if (event.request.method !== 'GET' || new URL(event.request.url).origin !== self.location.origin) return;
-  const fromCache = caches.match(event.request, { ignoreSearch: true });
-  event.respondWith(fromCache.then((found) => found ?? (event.request.mode === 'navigate' ? caches.match('./index.html') : null) ?? fetch(event.request)).then((found) => found ?? fetch(event.request)));
+  event.respondWith(answer(event.request));
 });
+
+async function answer(request) {
+  const cache = await caches.open(CACHE_NAME);
+  const found = await cache.match(request.mode === 'navigate' ? './index.html' : request, { ignoreSearch: true });
+  return found ?? fetch(request);
+}

@@ -105,7 +105,6 @@ function Layer({ name, width, height, lifted, cells, layoutKey, draw, at, point,
       context.strokeRect(ring.x + 1, ring.y + ring.cell * 0.02 + 1, ring.cell - 2, ring.cell - 2);
     }
   });
-  const locate = (event: PointerEvent): Point => ({ x: event.offsetX, y: event.offsetY });
   return (
     <canvas
       ref={canvas} class={`layer ${name}`} aria-hidden="true"
@@ -116,6 +115,10 @@ function Layer({ name, width, height, lifted, cells, layoutKey, draw, at, point,
       onPointerLeave={() => point(null)}
     />
   );
+}
+
+function locate({ offsetX, offsetY }: PointerEvent): Point {
+  return { x: offsetX, y: offsetY };
 }
 
 function picture(width: number, height: number, scale: number, draw: (context: CanvasRenderingContext2D) => void): HTMLCanvasElement {

@@ -3,14 +3,16 @@
 import { computed, useComputed, useSignal } from '@preact/signals';
 import type { ExplainData } from 'evenkeel';
 import { useJob } from '../client.js';
-import { blockLayout, indexOf } from '../field/geometry.js';
+import { blockLayout, indexOf, MOST_CELLS } from '../field/geometry.js';
 import { Field } from '../field/field.js';
 import { svgOf } from '../field/svg.js';
 import { Choice, ErrorText, Takeaway, TextField } from '../parts/controls.js';
 import { CopyAs } from '../parts/copyas.js';
+import { chosenData, DataPicker, isMadeByShape, ownFile, ownText, seedText } from '../parts/datapicker.js';
 import { axisNames, axisSystems, namedLabel, parseShape, type AxisSystem } from '../parts/shape.js';
 import { param, set } from '../route.js';
 import { texts, theme } from '../settings.js';
+import type { DataAnswer } from '../worker/jobs/data.js';
 
 const layerText = param('layer', 'nn.BatchNorm1d(3)');
 const sizesText = param('sizes', '');
@@ -42,20 +44,27 @@ export function Content() {
 function Explorer() {
   const t = texts.value;
   const selected = useSignal<number | null>(null);
+  const values = useJob('data', () => {
+    const name = chosenData();
+    const extents = isMadeByShape(name) ? shape.value : [];
+    if (extents === null) return null;
+    return { name, shape: extents, seed: Number(seedText.value) || 0, text: ownText.value, file: ownFile.value };
+  });
   const known = useJob('sets', () => {
-    const extents = shape.value;
-    return extents === null ? null : { subject: { text: layerText.value, sizes: sizesText.value }, shape: extents, values: null };
+    const given = values.value.answer;
+    return given === null ? null : { subject: { text: layerText.value, sizes: sizesText.value }, shape: given.shape, values: null };
   });
   const sentence = useJob('sentence', () => {
-    const extents = shape.value;
-    if (extents === null || selected.value === null) return null;
+    const extents = values.value.answer?.shape;
+    if (extents === undefined || selected.value === null || selected.value >= sizeOf(extents)) return null;
     return { subject: { text: layerText.value, sizes: sizesText.value }, shape: extents, index: indexOf(selected.value, extents) };
   });
   const { answer, failure } = known.value;
   const system = axisSystems.find((name) => name === axesText.value) ?? 'plain';
-  const columns = answer?.data.shape.at(-1) ?? 1;
-  const labels = useComputed(() => (element: number) => namedLabel(element, columns));
+  const labels = useComputed(() => labelsOf(values.value.answer));
   const isPattern = answer !== null && answer.data.name.startsWith("'");
+  const isMade = isMadeByShape(chosenData());
+  const shapeFailure = isMade && shape.value === null ? { code: 'shape', message: t.who.badShape(shapeText.value), data: {} } : null;
   return (
     <section aria-label={t.screens.who}>
       <div class="controls">
@@ -63,18 +72,18 @@ function Explorer() {
         {isPattern || sizesText.value !== '' || /\([a-z]+ /.test(layerText.value)
           ? <TextField label={t.who.sizes} value={sizesText.value} change={(sizes) => set({ sizes })} width={8} />
           : null}
-        <TextField
-          label={t.who.shape} value={shapeText.value} change={(next) => set({ shape: next })}
-          failure={shape.value === null ? { code: 'shape', message: t.who.badShape(shapeText.value), data: {} } : null}
-        />
+        {isMade && (
+          <TextField label={t.who.shape} value={shapeText.value} change={(next) => set({ shape: next })} failure={shapeFailure ?? values.value.failure} />
+        )}
         <Choice<AxisSystem> label={t.who.axes} value={system} options={axisSystems.map((name) => [name, t.axisSystems[name]])} choose={(axes) => set({ axes })} />
+        <DataPicker failure={values.value.failure} />
       </div>
       {answer !== null && (
         <>
           <p><span class="figure" data-testid="count">{answer.data.count}</span> {t.who.means(answer.data.count, answer.data.elements)}</p>
           <p class="sentence" data-testid="sentence">{selected.value === null ? answer.data.sentence : (sentence.value.answer ?? '')}</p>
           {answer.sets === null
-            ? <p class="notice">{t.field.tooMany(answer.data.shape.reduce((a, b) => a * b, 1), 10_000)}</p>
+            ? <Sampled data={answer.data} />
             : (
               <Field
                 shape={answer.data.shape} sets={answer.sets} labels={labels.value} axisNames={axisNames(system, answer.data.shape.length)}
@@ -87,13 +96,38 @@ function Explorer() {
               ['PyTorch', () => answer.data.pytorch],
               ['evenkeel', () => evenkeelOf(answer.data.name, answer.data.shape, sizesText.value)],
               [t.who.brackets, () => answer.data.pattern],
-              ['SVG', () => svgOf(blockLayout(answer.data.shape, 900), { sets: answer.sets ?? new Int32Array(), labels: labels.value, theme: theme.value }, answer.data.sentence)],
+              ...(answer.sets === null ? [] : [['SVG', () => pictureOf(answer.data, answer.sets ?? new Int32Array(), labels.value)] as const]),
             ]}
           />
         </>
       )}
     </section>
   );
+}
+
+function pictureOf(data: ExplainData, sets: Int32Array, labels: (element: number) => string): string {
+  return svgOf(blockLayout(data.shape, 900), { sets, labels, theme: theme.value }, `${data.name}: ${data.sentence}`);
+}
+
+/** What stands in the cells: names, or the numbers themselves. */
+function labelsOf(given: DataAnswer | null): (element: number) => string {
+  if (given === null) return String;
+  if (chosenData() === 'named') return (element) => namedLabel(element, given.shape.at(-1) ?? 1);
+  return (element) => short(given.values[element] ?? NaN);
+}
+
+function short(value: number): string {
+  return Number.isInteger(value) ? String(value) : value.toFixed(Math.abs(value) < 10 ? 2 : 1).replace('-', '−');
+}
+
+/** Above the limit: the same layer on a shape that can be drawn, each axis made shorter where the layer allows it. */
+function Sampled({ data }: { readonly data: ExplainData }) {
+  const t = texts.value;
+  return <p class="notice">{t.field.tooMany(sizeOf(data.shape), MOST_CELLS)}</p>;
+}
+
+function sizeOf(extents: readonly number[]): number {
+  return extents.reduce((product, extent) => product * extent, 1);
 }
 
 function Facts({ data }: { readonly data: ExplainData }) {
@@ -122,15 +156,16 @@ function Example({ text }: { readonly text: string }) {
   const sentence = useJob('sentence', () =>
     (selected.value === null ? null : { subject: { text, sizes: '' }, shape: [2, 3, 4], index: indexOf(selected.value, [2, 3, 4]) }));
   const { answer, failure } = known.value;
+  const drawn = answer?.sets ?? null;
   const labels = useComputed(() => (element: number) => namedLabel(element, 4));
   return (
     <section class="panel" aria-label={text}>
       <h3><a href={`#who?layer=${encodeURIComponent(text)}`} onClick={(event) => { event.preventDefault(); set({ layer: text, shape: '2x3x4', sizes: null }); }}>{text}</a></h3>
       {failure !== null && <ErrorText failure={failure} />}
-      {answer?.sets != null && (
+      {answer !== null && drawn !== null && (
         <>
           <p><b data-testid={`count-${text}`}>{answer.data.count}</b> {t.who.means(answer.data.count, answer.data.elements)}</p>
-          <Field shape={[2, 3, 4]} sets={answer.sets} labels={labels.value} axisNames={['N', 'C', 'L']} selected={selected} sentence={sentence.value.answer} label={text} />
+          <Field shape={[2, 3, 4]} sets={drawn} labels={labels.value} axisNames={['N', 'C', 'L']} selected={selected} sentence={sentence.value.answer} label={text} />
           <p class="hint">{selected.value === null ? answer.data.sentence : (sentence.value.answer ?? '')}</p>
         </>
       )}

@@ -18,6 +18,13 @@ export const en = {
   copied: 'copied',
   share: 'Copy the address',
   data: 'Data',
+  dataNames: {
+    named: 'names w11, w12, …', counting: 'counting numbers', randn: "randn, PyTorch's", photo: 'a photo', digits: 'four digits',
+    tokens: 'tokens with padding', own: 'your own',
+  },
+  seed: 'Seed',
+  paste: 'Paste a nested list',
+  openFile: 'or open a .npy file (it stays on this machine)',
   screens: {
     who: 'Who shares my mean',
     names: 'Same name, different set',

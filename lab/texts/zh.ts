@@ -20,6 +20,13 @@ export const zh: Texts = {
   copied: '已复制',
   share: '复制网址',
   data: '数据',
+  dataNames: {
+    named: '名字 w11、w12……', counting: '依次的整数', randn: 'randn（与 PyTorch 相同）', photo: '一张照片', digits: '四个手写数字',
+    tokens: '带填充的词', own: '自己的数据',
+  },
+  seed: '随机种子',
+  paste: '粘贴嵌套列表',
+  openFile: '或打开 .npy 文件（不会离开本机）',
   screens: {
     who: '谁和我共用均值',
     names: '同名不同集合',

@@ -1,9 +1,10 @@
 // What page and worker say to each other. Types only.
 
+import type { DataJobs } from './jobs/data.js';
 import type { SetsJobs } from './jobs/sets.js';
 
 /** Every job: what is asked, what is answered, and what comes in between. */
-export type Jobs = SetsJobs;
+export type Jobs = SetsJobs & DataJobs;
 
 export type JobName = keyof Jobs;
 

@@ -8,6 +8,7 @@ import type { Answer, Failure, JobName, Message } from './protocol.js';
 export type Job = (input: never, control: Control) => unknown;
 
 const loaders: Readonly<Record<JobName, () => Promise<Job>>> = {
+  data: async () => (await import('./jobs/data.js')).data,
   sets: async () => (await import('./jobs/sets.js')).sets,
   sentence: async () => (await import('./jobs/sets.js')).sentence,
 };

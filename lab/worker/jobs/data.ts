@@ -1,0 +1,109 @@
+// The numbers that a screen works on: made, real, or the reader's own. May import evenkeel.
+
+import { arange, KeelError, manualSeed, randn, scope, tensor, type Tensor } from 'evenkeel';
+import { load } from 'evenkeel/io';
+import digitsURL from '../../../data/digits_images.npy?url';
+import photosURL from '../../../data/photos_nchw.npy?url';
+import { parseNested } from '../nested.js';
+import type { DataName } from './datanames.js';
+
+export interface DataJobs {
+  readonly data: {
+    readonly ask: DataAsk;
+    readonly answer: DataAnswer;
+    readonly part: never;
+  };
+}
+
+export interface DataAsk {
+  readonly name: DataName;
+  /** For what is made by shape. */
+  readonly shape: readonly number[];
+  readonly seed: number;
+  /** A nested list, or a .npy file, for `own`. */
+  readonly text: string;
+  readonly file: Blob | null;
+}
+
+export interface DataAnswer {
+  readonly shape: readonly number[];
+  readonly values: Float32Array;
+}
+
+const MOST_ELEMENTS = 2 ** 20;
+
+export async function data(ask: DataAsk): Promise<DataAnswer> {
+  const made = await tensorFor(ask);
+  const values = Float32Array.from(made.data, Number);
+  const { shape } = made;
+  made.dispose();
+  return { shape, values };
+}
+
+async function tensorFor({ name, shape, seed, text, file }: DataAsk): Promise<Tensor> {
+  switch (name) {
+    case 'named':
+    case 'counting':
+      return scope(() => arange(checked(shape)).reshape([...shape]));
+    case 'randn':
+      checked(shape);
+      manualSeed(seed);
+      return randn([...shape]);
+    case 'photo':
+      return photo();
+    case 'digits':
+      return digits();
+    case 'tokens':
+      return tokens();
+    case 'own':
+      return file === null ? fitting(tensor(parseNested(text))) : ownFile(file);
+    default:
+      return name satisfies never;
+  }
+}
+
+function checked(shape: readonly number[]): number {
+  const size = shape.reduce((product, extent) => product * extent, 1);
+  if (size <= MOST_ELEMENTS) return size;
+  throw new KeelError('size', `${shape.join(' × ')} has ${size} elements, ${MOST_ELEMENTS} at most here: use the command line`, { size });
+}
+
+function fitting(x: Tensor): Tensor {
+  checked(x.shape);
+  return x;
+}
+
+/** 16 × 16 pixels of a cat, as the means of squares of 14: 1 × 3 × 16 × 16. */
+async function photo(): Promise<Tensor> {
+  const photos = await arrayAt(photosURL);
+  return scope(() => photos.slice(0, 0, 1).div(255).reshape([1, 3, 16, 14, 16, 14]).mean([3, 5]));
+}
+
+/** The first four digits: 4 × 1 × 8 × 8. */
+async function digits(): Promise<Tensor> {
+  const images = await arrayAt(digitsURL);
+  return scope(() => images.slice(0, 0, 4).div(16).unsqueeze(1));
+}
+
+/** Three sentences of 6, 4 and 2 tokens of width 4, padded with zeros to 6: 3 × 6 × 4. */
+function tokens(): Tensor {
+  manualSeed(0);
+  return scope(() => {
+    const lengths = [6, 4, 2];
+    const keep = Float32Array.from({ length: 72 }, (_, i) => Number(Math.floor(i / 4) % 6 < (lengths[Math.floor(i / 24)] ?? 0)));
+    return randn([3, 6, 4]).mul(tensor(keep, [3, 6, 4]));
+  });
+}
+
+async function ownFile(file: Blob): Promise<Tensor> {
+  const tensors = await load(file);
+  const [first] = tensors.values();
+  if (first !== undefined && tensors.size === 1) return fitting(first.dtype === 'float32' ? first : first.to('float32'));
+  throw new KeelError('file', `the file holds ${tensors.size} arrays: give a .npy file, which holds one`, { names: [...tensors.keys()] });
+}
+
+async function arrayAt(url: string): Promise<Tensor> {
+  const array = (await load(new URL(url, self.location.href))).get('array');
+  if (array !== undefined) return array.to('float32');
+  throw new KeelError('file', `'${url}' holds no array`, { url });
+}
