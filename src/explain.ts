@@ -9,7 +9,7 @@ import { countOf, sentenceOf } from './explain/words.js';
 import { KeelError, showShape } from './errors.js';
 import type { Statistics } from './kernels/kernels.js';
 import { printPattern, type AxisNames } from './notation.js';
-import { setNumbers, setOf, type Layout, type Plan } from './plan.js';
+import { indexOf, setNumbers, setOf, type Layout, type Plan } from './plan.js';
 
 /** What {@link explain} finds, as JSON can hold it. */
 export interface ExplainData {
@@ -180,14 +180,4 @@ function runningOf({ shape, used }: NonNullable<ExplainData['running']>): string
   const held = `running_mean and running_var, ${showShape(shape)}`;
   if (used === 'now') return `${held}: used now, not the input's`;
   return `${held}: used in eval; running_var takes the unbiased variance`;
-}
-
-function indexOf(flat: number, shape: readonly number[]): number[] {
-  let rest = flat;
-  const reversed = shape.toReversed().map((size) => {
-    const i = rest % size;
-    rest = (rest - i) / size;
-    return i;
-  });
-  return reversed.toReversed();
 }

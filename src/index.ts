@@ -228,6 +228,8 @@ export type { Equivalent } from './explain/catalogue.js';
 export type { Normalizer, PatternSettings, SizedPattern } from './explain/subject.js';
 export { equivalent, type Difference, type Verdict } from './explain/equivalent.js';
 export { drawSets, type DrawnPart, type DrawOptions, type SetDrawing } from './explain/draw.js';
+export type { BackwardStepName, Step, StepName } from './explain/step.js';
+export { stepsOf, type Steps, type StepsOptions } from './explain/steps.js';
 export { layerFrom } from './explain/layertext.js';
 export { explainError, type ErrorExplanation } from './explain/torcherror.js';
 export type { ErrorFix, ErrorKind, Fact, Finding } from './explain/finding.js';

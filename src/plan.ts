@@ -124,6 +124,17 @@ export function setOf(of: Layout, index: readonly number[]): number[] {
   return set;
 }
 
+/** An element's index along each axis, by its place in memory. */
+export function indexOf(flat: number, shape: readonly number[]): number[] {
+  let rest = flat;
+  const reversed = shape.toReversed().map((size) => {
+    const i = rest % size;
+    rest = (rest - i) / size;
+    return i;
+  });
+  return reversed.toReversed();
+}
+
 /** The set of every element, in memory order: sets are numbered as their statistics lie in memory. */
 export function setNumbers(of: Layout): Int32Array {
   return digitsOf(of.pattern, of.sizes).reduce((outer, digit) => {
@@ -133,6 +144,18 @@ export function setNumbers(of: Layout): Int32Array {
       const before = outer[Math.floor(i / size)]!;
       return isShared ? before : before * size + (i % size);
     });
+  }, Int32Array.of(0));
+}
+
+/** The place in memory of every element's parameter, in memory order; null where the pattern has none. */
+export function parameterNumbers(of: Layout): Int32Array | null {
+  if (of.parameterShape === null) return null;
+  const digits = digitsOf(of.pattern, of.sizes);
+  const stride = stridesOf(parameterDigits(of.pattern, digits));
+  return digits.reduce((outer, digit) => {
+    const { size } = digit;
+    const step = stride.get(digit) ?? 0;
+    return Int32Array.from({ length: outer.length * size }, (_, i) => outer[Math.floor(i / size)]! + (i % size) * step);
   }, Int32Array.of(0));
 }
 
@@ -285,7 +308,12 @@ const isWide = ({ size }: { readonly size: number }): boolean => size !== 1;
 const product = (sizes: readonly number[]): number => sizes.reduce((a, b) => a * b, 1);
 const volume = (of: readonly { readonly size: number }[]): number => product(of.map(({ size }) => size));
 
-function flatIndex(shape: readonly number[], index: readonly number[]): number {
+/**
+ * An element's place in memory.
+ *
+ * @throws KeelError `rank` or `argument` for an index that is outside the tensor.
+ */
+export function flatIndex(shape: readonly number[], index: readonly number[]): number {
   if (!Array.isArray(index)) {
     throw new KeelError('argument', `an index is a list such as [0, 1], got ${showGiven(index)}`, { index });
   }

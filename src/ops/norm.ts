@@ -322,7 +322,8 @@ function spreadOver(parameter: Tensor, { spread }: Layout): Tensor {
   return expand(reshape(permute(reshape(parameter, spread.view), spread.order), spread.ones), spread.span);
 }
 
-function checkParameter(name: string, parameter: Tensor | null, form: Layout): void {
+/** Refuses a weight or bias that the pattern has no axes for, or that has others. */
+export function checkParameter(name: string, parameter: Tensor | null, form: Layout): void {
   if (parameter === null) return;
   if (form.parameterShape === null) {
     throw new KeelError(
