@@ -139,6 +139,22 @@ describe('files are read by range', () => {
     expect(Math.max(...blob.parts)).toBe(blob.parts.at(-1));
   });
 
+  test.each(['dtypes.pth', 'views.pth', 'deflated.pth', 'float16.safetensors', 'bfloat16.safetensors', 'float32.safetensors', 'arrays.npz'])(
+    '%s: ranges of each tensor are what read gives',
+    async (name) => {
+      const file = await open(here(`io/${name}`));
+      expect(file.kind).toBe(name.split('.')[1]);
+      for (const key of file.keys()) {
+        const x = await file.read(key);
+        const cuts = [0, Math.floor(x.size / 3), Math.floor(x.size / 3), x.size];
+        const parts = await Promise.all(cuts.slice(1).map((end, i) => file.readRange(key, cuts[i] ?? 0, end)));
+        expect(parts.flatMap(({ data }) => [...data])).toEqual([...x.data]);
+        expect(parts.every(({ dtype, shape }) => dtype === x.dtype && shape.length === 1)).toBe(true);
+      }
+      await file.close();
+    },
+  );
+
   test('load never holds more than one tensor of the file', async () => {
     const blob = new Watched([Uint8Array.from(writeSafetensors(new Map(Object.entries(tensors))))]);
     expect((await load(blob)).size).toBe(2);

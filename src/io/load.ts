@@ -18,8 +18,8 @@ export type LoadOptions = PthOptions;
  * Of a file no more than one tensor at a time is in memory beside the tensors already read. A server's file comes whole,
  * unless it has 64 MiB or more and the server says that it takes range requests.
  *
- * @param source a path (Node), a URL (fetched unless it is `file:`), a Blob, or the bytes themselves. In a browser a
- *   string is a URL.
+ * @param source a path (Node), also of a folder, a URL (fetched unless it is `file:`), a Blob, or the bytes themselves. In a
+ *   browser a string is a URL.
  * @throws KeelError [file] where it cannot be read, is malformed, or of another kind, which the message names;
  *   [argument] for any other source.
  * @example
