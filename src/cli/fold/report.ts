@@ -3,7 +3,7 @@
 import type { FoldedPair, KeptNorm } from 'evenkeel/fold';
 import type { KeyLayout } from 'evenkeel/nn';
 import type { Terminal } from '../terminal.js';
-import { printable, table, wrap } from '../text.js';
+import { printable, table, widthOf, wrap } from '../text.js';
 
 /** What was read, and where the result goes. */
 export interface Job {
@@ -32,11 +32,7 @@ export function textOf(report: Report, isEpsGiven: boolean, { columns, paint }: 
   const { input, output, layout, pairs, kept, added, removed, beside, eps } = report;
   const model = layout === null ? '' : `, ${layout.model} of ${layout.layout}`;
   const what = pairs.length === 0 ? 'nothing can be folded' : `${counted(pairs.length, 'pair')} ${output === null ? 'can be folded' : 'folded'}`;
-  const rows = pairs.map(({ norm, into, kind, largestDifference, tolerance }) => [
-    printable(norm), printable(into), kind, scientific(largestDifference), scientific(tolerance),
-  ]);
-  const head = ['norm', 'into', 'kind', 'difference', 'limit'];
-  const lines = table([head, ...rows], { columns, align: ['left', 'left', 'left', 'right', 'right'], shrink: [1, 0] });
+  const lines = pairLines(pairs, columns);
   const isBatch = pairs.some(({ kind }) => kind.includes('batch-norm'));
   return [
     ...wrap(`${input}${model}: ${what}, ${counted(kept.length, 'norm')} kept`, columns, '  '),
@@ -49,6 +45,18 @@ export function textOf(report: Report, isEpsGiven: boolean, { columns, paint }: 
     ...(beside.length === 0 ? [] : wrap(`needs ${beside.map(printable).join(', ')} beside it`, columns, '  ')),
     output === null ? 'nothing was written' : `${output}: written`,
   ];
+}
+
+/** A pair in each; without its kind where the names would not fit beside it. */
+function pairLines(pairs: readonly FoldedPair[], columns: number): string[] {
+  const rows = pairs.map(({ norm, into, largestDifference, tolerance, kind }) => [
+    printable(norm), printable(into), scientific(largestDifference), scientific(tolerance), kind,
+  ]);
+  const head = ['norm', 'into', 'difference', 'limit', 'kind'];
+  const align = ['left', 'left', 'right', 'right', 'left'] as const;
+  const lines = table([head, ...rows], { columns: Infinity, align });
+  if (lines.every((line) => widthOf(line) <= columns)) return lines;
+  return table([head, ...rows].map((row) => row.slice(0, -1)), { columns, align, shrink: [1, 0] });
 }
 
 /** Norms that are kept for the same reason, in one line. */
