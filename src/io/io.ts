@@ -6,6 +6,7 @@ export { save, type SaveOptions } from './save.js';
 export { fileChunks, type TensorPart } from './filechunks.js';
 export { replaceFile, type ReplaceOptions } from './replace.js';
 export { readNpy, writeNpy } from './npy.js';
+export { openNpyStream, type NpyStream } from './npystream.js';
 export { readNpz, writeNpz } from './npz.js';
 export { openOnnx } from './onnx/openonnx.js';
 export type {

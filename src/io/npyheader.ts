@@ -23,7 +23,8 @@ export function isNpy(bytes: Uint8Array): boolean {
 }
 
 /**
- * Where the elements of a file of `fileBytes` begin, from its first {@link PREFIX_BYTES} or as many as it has.
+ * Where the elements of a file of `fileBytes` begin, from its first {@link PREFIX_BYTES} or as many as it has. Of a stream
+ * the size is Infinity: nobody knows it.
  *
  * @throws KeelError [file] for another format or version, and a header longer than the file or than any is.
  */
@@ -54,7 +55,8 @@ export function startOfElements(prefix: Uint8Array, fileBytes: number): number {
 }
 
 /**
- * The header that the first bytes of a file are, up to its elements, of which there must be exactly as many as the file has.
+ * The header that the first bytes of a file are, up to its elements, of which there must be exactly as many as the file has,
+ * unless its size is Infinity, as of a stream.
  *
  * @throws KeelError [file] for what is no dict of exactly these keys, for dtypes that no tensor holds, and for too few or
  *   too many bytes of elements.
@@ -66,7 +68,7 @@ export function parseNpyHeader(head: Uint8Array, fileBytes: number): NpyHeader {
   const { format, isBigEndian, descriptor } = dtypeOf(descr, text);
   const needed = shape.includes(0) ? 0 : shape.reduce((product, extent) => product * extent, formats[format].width);
   const given = fileBytes - head.length;
-  if (needed !== given) {
+  if (needed !== given && given !== Infinity) {
     const shown = `shape (${shape.slice(0, 64).join(', ')}) of ${descriptor}`;
     throw fileError(`${shown}: ${needed} bytes needed, ${given} given`, { shape, needed, given });
   }

@@ -27,12 +27,19 @@ export class FirstSets {
   readonly #whole: readonly Digit[];
   readonly #before: SetStatistics;
   readonly #after: SetStatistics;
+  /** Of all sets, where they are known. */
+  #known: SetStatistics | null = null;
 
   constructor(split: Split) {
     this.#whole = split.digits;
     this.#split = { ...split, digits: restricted(split.digits) };
     this.#before = new SetStatistics(this.#split.digits, 'moments', 0);
     this.#after = new SetStatistics(this.#split.digits, 'moments', 0);
+  }
+
+  /** Means and deviations of all sets before, which then need not be gathered. */
+  know(statistics: SetStatistics | null): void {
+    this.#known = statistics;
   }
 
   /** Whether a chunk holds elements of them. */
@@ -48,7 +55,8 @@ export class FirstSets {
     const part = { ...chunk, count: Math.min(chunk.count, size - chunk.start) };
     const sizes = within(whole, chunk).map((digit) => digit.size);
     const wanted = within(this.#split, part).map((digit) => digit.size);
-    for (const [statistics, tensor] of [[this.#before, x], [this.#after, y]] as const) {
+    const both = [[this.#before, x], [this.#after, y]] as const;
+    for (const [statistics, tensor] of this.#known === null ? both : both.slice(1)) {
       let firsts = tensor.reshape(sizes);
       for (const [dim, end] of wanted.entries()) if (end < (sizes[dim] ?? 0)) firsts = firsts.slice(dim, 0, end);
       statistics.add(this.#split, part, firsts);
@@ -64,7 +72,7 @@ export class FirstSets {
     };
     return Array.from({ length: Math.min(MOST, volume(along)) }, (_, set) => ({
       index: indexOf(valuesOf(set, along), this.#whole),
-      before: momentsOf(this.#before, set),
+      before: momentsOf(this.#known ?? this.#before, set),
       after: momentsOf(this.#after, set),
     }));
   }

@@ -1,28 +1,29 @@
-// The file that is normalized; standard input is kept in a temporary one. May import node:, evenkeel and evenkeel/io.
+// The file that is normalized. May import evenkeel and evenkeel/io.
 
-import { createWriteStream } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { KeelError } from 'evenkeel';
-import { open, type OpenFile } from 'evenkeel/io';
+import { open, type OpenFile, type TensorEntry } from 'evenkeel/io';
 import { didYouMean } from '../suggest.js';
 import type { Terminal } from '../terminal.js';
+import { withStandardInput } from './stdin.js';
+
+/** What is read of a file. */
+export interface Readings extends Omit<OpenFile, 'close'> {
+  /** Makes sure that all of it is there, where that shows at its end alone. */
+  readonly finish?: () => Promise<void>;
+}
 
 /** An open file, by the name that the user gave it. */
 export interface Input {
   readonly name: string;
   /** null of standard input. */
   readonly path: string | null;
-  readonly file: OpenFile;
+  readonly file: Readings;
 }
-
-const STANDARD_INPUT = 'standard input';
 
 /**
  * Opens IN and hands it to `f`; whatever happens, nothing of it is left open, or in the folder of temporary files.
  *
+ * @param isOnce whether an array that comes on standard input is read once and in order: it need not be kept then
  * @throws KeelError [file] where it cannot be read, or standard input not be kept.
  */
 export async function withInput<T>(
@@ -30,8 +31,9 @@ export async function withInput<T>(
   terminal: Terminal,
   pathOf: (path: string) => string,
   f: (input: Input) => Promise<T>,
+  isOnce: (entry: TensorEntry) => boolean = () => false,
 ): Promise<T> {
-  if (given === '-') return terminal.guard(withStandardInput(terminal, f));
+  if (given === '-') return withStandardInput(terminal, isOnce, f);
   const path = pathOf(given);
   const file = await open(path);
   try {
@@ -39,41 +41,6 @@ export async function withInput<T>(
   } finally {
     await file.close();
   }
-}
-
-async function withStandardInput<T>({ stdin, signal }: Terminal, f: (input: Input) => Promise<T>): Promise<T> {
-  const folder = await kept(mkdtemp(join(tmpdir(), 'evenkeel-')));
-  const path = join(folder, 'input');
-  try {
-    await kept(pipeline(stdin, createWriteStream(path, { flags: 'wx', mode: 0o600 }), { signal }));
-    const file = await open(path);
-    try {
-      return await f({ name: STANDARD_INPUT, path: null, file });
-    } finally {
-      await file.close();
-    }
-  } catch (error) {
-    throw renamed(error, path);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-}
-
-/** What the system says of the temporary file. */
-async function kept<T>(work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (error) {
-    if (!(error instanceof Error) || error.name === 'AbortError') throw error;
-    const message = `cannot keep standard input in '${tmpdir()}': ${error.message}; TMPDIR says where`;
-    throw new KeelError('file', message, { folder: tmpdir(), problem: 'access' });
-  }
-}
-
-/** The error, about standard input and not about the file that nobody knows of. */
-function renamed(error: unknown, path: string): unknown {
-  if (!(error instanceof KeelError) || !error.message.includes(path)) return error;
-  return new KeelError(error.code, error.message.replaceAll(path, STANDARD_INPUT), { ...error.data, path: STANDARD_INPUT });
 }
 
 /**

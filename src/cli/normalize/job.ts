@@ -9,7 +9,7 @@ import type { Input } from './input.js';
 import { askedOf, type Asked, type Wish } from './layers.js';
 import { formatFor, type Target } from './output.js';
 import { dtypeNames, showExtents } from './report.js';
-import { setsOf, sweepOf, type Source, type Sweep } from './sweep.js';
+import { setsOf, sweepOf, sweepsOf, type Source, type Sweep } from './sweep.js';
 
 export interface Job {
   readonly name: string;
@@ -62,6 +62,16 @@ export function jobOf(input: Input, name: string, { wish, given, shape: seenAs, 
     sweep: sweepOf(source, asked.method, { progress }),
     notes: notesOf(name, format, outputFormat, given),
   };
+}
+
+/** Whether an array is read once, from its begin to its end; where it cannot be planned, that is nothing to wait for. */
+export function isOneSweep({ shape: own, format, order = 'C' }: TensorEntry, { wish, given, shape: seenAs }: Omit<JobOptions, 'target'>): boolean {
+  const shape = seenAs ?? own;
+  try {
+    return sweepsOf({ shape, format, order }, askedOf(wish, shape, given).method) === 1;
+  } catch {
+    return true;
+  }
 }
 
 function sizeOf(shape: readonly number[]): number {

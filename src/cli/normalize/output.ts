@@ -2,9 +2,9 @@
 
 import { stat } from 'node:fs/promises';
 import { KeelError } from 'evenkeel';
-import { fileChunks, replaceFile, type Format, type OpenFile, type TensorPart } from 'evenkeel/io';
+import { fileChunks, replaceFile, type Format, type TensorPart } from 'evenkeel/io';
 import type { Terminal } from '../terminal.js';
-import type { Input } from './input.js';
+import type { Input, Readings } from './input.js';
 
 export type OutputKind = 'npy' | 'npz' | 'safetensors';
 
@@ -44,7 +44,7 @@ export async function checkPlace({ name, path }: { readonly name: string; readon
   throw new KeelError('argument', `'${name}' ${what}: give --overwrite to put the result in its place`, { out: name, isSame });
 }
 
-function kindLike({ kind }: OpenFile): OutputKind {
+function kindLike({ kind }: Readings): OutputKind {
   return kind === 'npy' || kind === 'npz' ? kind : 'safetensors';
 }
 
@@ -73,7 +73,7 @@ export function formatFor(format: Format, kind: OutputKind): 'F64' | 'F32' | 'F1
 const STRETCH = 2 ** 20;
 
 /** A tensor as it is in the file. */
-export function copyOf(file: OpenFile, key: string, kind: OutputKind): TensorPart {
+export function copyOf(file: Readings, key: string, kind: OutputKind): TensorPart {
   const entry = file.entries.get(key);
   if (entry === undefined) throw new KeelError('argument', `no tensor is called '${key}'`, { key });
   const { shape, format, order = 'C' } = entry;
@@ -99,13 +99,20 @@ export function copyOf(file: OpenFile, key: string, kind: OutputKind): TensorPar
 export async function write({ name, path, kind }: Target, parts: ReadonlyMap<string, TensorPart>, input: Input, terminal: Terminal): Promise<void> {
   const { metadata } = input.file;
   const options = kind === 'safetensors' && Object.keys(metadata).length > 0 ? { metadata } : {};
-  const bytes = fileChunks(kind, parts, options);
+  const { signal } = terminal;
+  const bytes = whole(fileChunks(kind, parts, options), input);
   try {
-    await terminal.guard(path === null ? terminal.writeBytes(bytes) : replaceFile(path, bytes, { signal: terminal.signal }));
+    await (path === null ? terminal.writeBytes(bytes) : terminal.guard(replaceFile(path, bytes, { signal })));
   } catch (error) {
     // Whoever reads may stop reading.
-    if (error instanceof KeelError || path !== null || terminal.signal.aborted) throw error;
+    if (error instanceof KeelError || path !== null || signal.aborted) throw error;
     const reason = error instanceof Error ? error.message : String(error);
     throw new KeelError('file', `cannot write ${name}: ${reason}`, { problem: 'access' });
   }
+}
+
+/** The bytes, the last of them once it is certain that the input was whole. */
+async function* whole(bytes: AsyncIterable<Uint8Array>, { file }: Input): AsyncGenerator<Uint8Array> {
+  yield* bytes;
+  await file.finish?.();
 }

@@ -2,14 +2,14 @@
 
 import { resolve } from 'node:path';
 import { KeelError } from 'evenkeel';
-import type { TensorPart } from 'evenkeel/io';
+import type { TensorEntry, TensorPart } from 'evenkeel/io';
 import type { Given as GivenWords, Outcome } from '../command.js';
 import type { normalizeSpec } from '../commands/normalize.js';
 import type { Terminal } from '../terminal.js';
 import { sizesOf } from '../values.js';
 import { givenOf, type Given } from './given.js';
 import { chosenIn, withInput, type Input } from './input.js';
-import { jobOf, type Job } from './job.js';
+import { isOneSweep, jobOf, type Job } from './job.js';
 import { checkWish, type Wish } from './layers.js';
 import { copyOf, targetOf, write, type Target } from './output.js';
 import { dtypeNames, setsTable, showExtents } from './report.js';
@@ -24,15 +24,19 @@ export async function run({ operands, options }: GivenWords<typeof normalizeSpec
     throw new KeelError('argument', '--json and -o - both write to standard output: give one of them', { option: '--json' });
   }
   const given = await givenOf({ checkpoint, prefix, weight, bias }, pathOf);
-  return withInput(operands.IN, terminal, pathOf, async (input) => {
+  const isOnce = (found: TensorEntry): boolean => isOneSweep(found, { wish, given, shape }) && (found.order !== 'F' || !out?.endsWith('.safetensors'));
+  const normalize = async (input: Input): Promise<Outcome> => {
     const target = out === null ? null : await targetOf(out, input, overwrite, pathOf);
     const names = chosenIn(input, entry, all);
     const jobs = names.map((name) => jobOf(input, name, { wish, given, shape, target }, terminal));
     const notes = [...statisticsNote(wish, given, checkpoint, prefix), ...jobs.flatMap((job) => job.notes)];
     for (const note of notes) terminal.note(note);
     if (target !== null) await write(target, partsOf(input, jobs, target), input, terminal);
-    return outcomeOf(input, target, jobs, notes);
-  });
+    const outcome = await outcomeOf(input, target, jobs, notes);
+    await input.file.finish?.();
+    return outcome;
+  };
+  return withInput(operands.IN, terminal, pathOf, normalize, isOnce);
 }
 
 /** Every tensor that is written: the normalized ones, and beside them what else the file holds. */

@@ -13,11 +13,15 @@ import { partFor } from './parameters.js';
 import { chunksOf, splitOf, within, type Chunk, type Split } from './split.js';
 import { windowed, windowSplit } from './windows.js';
 
-/** Elements that lie in a file, or come from a stream. */
-export interface Source {
+/** What is known of an array before it is read. */
+export interface Described {
   readonly shape: readonly number[];
   readonly format: Format;
   readonly order: Order;
+}
+
+/** Elements that lie in a file, or come from a stream. */
+export interface Source extends Described {
   /** Elements [begin, end) in the order of memory. */
   range(begin: number, end: number): Promise<Tensor>;
 }
@@ -51,17 +55,10 @@ const MOST_SETS = 2 ** 23;
  * @throws KeelError [memory] where statistics, or a sample of local response norm, are too large; as `explain`.
  */
 export function sweepOf(source: Source, given: Method, { most, progress = () => {} }: SweepOptions = {}): Sweep {
-  const { shape, format, order } = source;
-  const dtype = format === 'F64' ? 'float64' : 'float32';
-  const method = inDtype(given, dtype);
-  // Integers come as eight bytes each, whatever they are in the file.
-  const width = ['F32', 'F16', 'BF16', 'BOOL'].includes(format) ? 4 : 8;
-  const limit = most ?? CHUNK_BYTES / width;
-  const plan = method.kind === 'windows' ? planWindows(source, method.size, limit) : planSharing(shape, order, method, limit, dtype);
+  const plan = planOf(source, given, most);
   const first = new FirstSets(plan.split);
   let isSeen = false;
-  const elements = shape.reduce((product, extent) => product * extent, 1);
-  const total = plan.sweeps * elements;
+  const total = plan.sweeps * source.shape.reduce((product, extent) => product * extent, 1);
   let done = 0;
 
   /** The chunks that `isWanted`, read while the one before is used. */
@@ -86,6 +83,7 @@ export function sweepOf(source: Source, given: Method, { most, progress = () => 
         x.dispose();
       }
     }
+    first.know(plan.isMoments ? statistics : null);
     const normalize = plan.normalizer(statistics);
     for await (const { chunk, x } of read(isWanted)) {
       const y = normalize(chunk, x);
@@ -97,7 +95,7 @@ export function sweepOf(source: Source, given: Method, { most, progress = () => 
   }
 
   return {
-    dtype,
+    dtype: plan.dtype,
     sweeps: plan.sweeps,
     chunks: async function* () {
       for await (const y of ahead(sweep(() => true))) {
@@ -110,6 +108,15 @@ export function sweepOf(source: Source, given: Method, { most, progress = () => 
       return first.rows();
     },
   };
+}
+
+/**
+ * How often the elements are read.
+ *
+ * @throws KeelError as {@link sweepOf}.
+ */
+export function sweepsOf(described: Described, method: Method): 1 | 2 {
+  return planOf(described, method).sweeps;
 }
 
 /** The parameters as the elements are computed. */
@@ -131,14 +138,29 @@ interface Read {
 }
 
 interface Plan {
+  readonly dtype: 'float32' | 'float64';
   readonly split: Split;
   readonly sweeps: 1 | 2;
+  /** Whether what is gathered are means and deviations, as the table shows them. */
+  readonly isMoments: boolean;
   /** What a first sweep gathers; null where none is needed. */
   readonly statistics: () => SetStatistics | null;
   readonly normalizer: (statistics: SetStatistics | null) => (chunk: Chunk, x: Tensor) => Tensor;
 }
 
-function planSharing(shape: readonly number[], order: Order, method: Sharing, most: number, dtype: Tensor['dtype']): Plan {
+function planOf({ shape, format, order }: Described, given: Method, most?: number): Plan {
+  const dtype = format === 'F64' ? 'float64' : 'float32';
+  // Integers come as eight bytes each, whatever they are in the file.
+  const width = ['F32', 'F16', 'BF16', 'BOOL'].includes(format) ? 4 : 8;
+  const limit = most ?? CHUNK_BYTES / width;
+  const method = inDtype(given, dtype);
+  if (method.kind === 'sharing') return { dtype, ...planSharing(shape, order, method, limit, dtype) };
+  const split = windowSplit(shape, order, limit);
+  const normalize = (_: Chunk, x: Tensor): Tensor => windowed(x, shape, order, method.size);
+  return { dtype, split, sweeps: 1, isMoments: false, statistics: () => null, normalizer: () => normalize };
+}
+
+function planSharing(shape: readonly number[], order: Order, method: Sharing, most: number, dtype: Tensor['dtype']): Omit<Plan, 'dtype'> {
   const { digits } = digitsOf(method.pattern, shape, method.sizes, order);
   const split = splitOf(digits, most);
   const crosses = split.crosses && method.running === null;
@@ -147,6 +169,7 @@ function planSharing(shape: readonly number[], order: Order, method: Sharing, mo
   return {
     split,
     sweeps: crosses ? 2 : 1,
+    isMoments: method.statistics === 'moments',
     statistics: () => (crosses ? new SetStatistics(digits, method.statistics, epsOf(method, dtype)) : null),
     normalizer: (statistics) => {
       if (statistics === null) return (chunk, x) => ofOneSweep(split, chunk, method, x);
@@ -154,12 +177,6 @@ function planSharing(shape: readonly number[], order: Order, method: Sharing, mo
       return (chunk, x) => coefficients.apply(chunk, x);
     },
   };
-}
-
-function planWindows({ shape, order }: Source, size: number, most: number): Plan {
-  // All elements are a set, as the table shows it.
-  const split = windowSplit(shape, order, most);
-  return { split, sweeps: 1, statistics: () => null, normalizer: () => (_, x) => windowed(x, shape, order, size) };
 }
 
 function tooManySets(sets: number, shape: readonly number[]): KeelError {
