@@ -98,6 +98,7 @@ export const exampleFiles: Readonly<Record<string, string>> = {
   'vit.safetensors': 'test/models/vit.safetensors',
   'convnext.pth': 'test/models/convnext_timm.pth',
   'mlp.pth': 'test/models/mlp_weightnorm.pth',
+  'train.log': 'test/cli/train.log',
   'poisoned.safetensors': 'test/models/broken/nan_poisoned.safetensors',
 };
 

@@ -16,11 +16,11 @@ export const compareSpec = spec({
   operands: [
     { name: 'A', about: "a layer, a pattern or PyTorch's text, as explain takes them; or a file", complete: 'layers' },
     { name: 'B', about: 'another', complete: 'layers' },
-    { name: 'ON', about: 'for layers: a shape such as 2x3x4, or a file with the input', optional: true },
+    { name: 'ON', about: 'for layers: a shape such as 2x3x4, or a file with the input, or - for standard input', optional: true },
     { name: 'SIZES', about: "sizes of a pattern's factors, such as g=3", many: true, complete: 'nothing' },
   ],
   options: {
-    tolerance: { kind: 'number', value: '1e-6', about: 'of files: the largest difference that is none, whatever the dtypes; 0 by default' },
+    tolerance: { kind: 'number', value: '1e-6', about: 'of files: differences up to this are none, nor are those of dtypes; by default every one counts' },
     entry: { kind: 'text', value: 'NAME', many: true, about: 'the tensors to compare, or the tensor of ON' },
     seed: { kind: 'count', value: 'N', about: 'of the random numbers; 0 by default' },
     groups: { kind: 'count', value: 'G', about: 'of group-norm' },

@@ -31,10 +31,7 @@ export const explainSpec = spec({
     { line: "evenkeel explain 'nn.LayerNorm([3, 4])' 2x3x4", about: 'as PyTorch writes it' },
     { line: "evenkeel explain 'b (g [c]) [s...], (g c)' 2x6x4 g=3", about: 'a pattern' },
     { line: "evenkeel explain 'expected 4D input (got 3D input)'", about: 'an error of PyTorch' },
-    {
-      line: "echo 'RuntimeError: running_mean should contain 6 elements not 3' | evenkeel explain -",
-      about: 'the same from a pipe: the end of a log, say',
-    },
+    { line: 'evenkeel explain - < train.log', about: 'the last error in a log' },
   ],
   json: {
     explained: "'layer', 'pattern' or 'error'",
