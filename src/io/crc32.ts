@@ -1,12 +1,18 @@
-// The checksum of zip archives. Imports nothing.
+// The checksum of zip archives: Node's own, which is several times as fast, or by tables. May import errors.
+
+import { builtins } from './source.js';
 
 /**
- * CRC-32 of ISO 3309, whose polynomial is 0xedb88320 with its bits reversed; four bytes a step. `before` is that of
- * the bytes before these.
+ * CRC-32 of ISO 3309, whose polynomial is 0xedb88320 with its bits reversed. `before` is that of the bytes before these.
  *
  * @see https://www.w3.org/TR/png/#D-CRCAppendix
  */
 export function crc32(bytes: Uint8Array, before = 0): number {
+  return builtins()?.('node:zlib')?.crc32?.(bytes, before) ?? byTables(bytes, before);
+}
+
+/** Four bytes a step. */
+function byTables(bytes: Uint8Array, before: number): number {
   tables ??= makeTables();
   const [t0, t1, t2, t3] = tables;
   const whole = bytes.length & ~3;
