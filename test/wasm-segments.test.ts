@@ -34,7 +34,7 @@ const rows: readonly (readonly [pattern: string, shape: readonly number[], group
   [instance, [3, 4, 9, 3]], [instance, [2, 3, 47, 45]], [instance, [1, 1, 8]], [instance, [4, 2, 29]],
   [last, [2, 5, 7, 48], 3], [last, [3, 70, 34], 2], [last, [2, 9, 19], 1], [last, [1, 5, 4100], 2], ['b... [h w c], c', [3, 5, 2, 21]],
   ['b... [c h w], c', [3, 5, 4, 7]], ['b... [c h w], h', [3, 2, 4, 17]], ['b [c s...]', [2, 3, 5, 7]], ['[b] c [s...],', [3, 2, 51]],
-  ['[b] c [s...], b c', [3, 2, 19]], ['b [c s...],', [4, 3, 2050]],
+  ['[b] c [s...], b c', [3, 2, 19]], ['[a b] c [s], a', [2, 2, 3, 9]], ['[a b] c [s], b', [2, 4, 3, 11]], ['[a] c [s], a', [5, 3, 9]], ['b [c s...],', [4, 3, 2050]],
 ];
 
 test.each(rows.map((row) => [row.join(' '), row] as const))('%s', (_, [pattern, shape, g]) => {

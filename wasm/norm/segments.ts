@@ -47,7 +47,7 @@ export function open(a: ForwardArgs, weights: f64, saved: f64): void {
   rows = k1 == 1 ? run / stretch : runs;
   rowStep = k1 == 1 ? stretch : runStep;
   chunk = stretch < BLOCK ? min(ROWS, (2 * BLOCK) / stretch) : 1;
-  isLone = affine < 2 || (stretch == run && (runStep / inner) % affine == 0);
+  isLone = affine < 2 || (stretch == run && runStep % (affine * inner) == 0);
   x = <usize>a.x;
   weight = <usize>weights;
   K = <usize>saved;
