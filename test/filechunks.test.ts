@@ -6,12 +6,12 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { ones, type Tensor } from 'evenkeel';
+import { ones, tensor, type Tensor } from 'evenkeel';
 import { fileChunks, load, open, readNpy, readNpz, replaceFile, save, writeNpy, writeSafetensors, type TensorPart } from 'evenkeel/io';
 import { afterAll, describe, expect, test } from 'vitest';
 import { refusesFile } from './refusal.js';
 
-const { files, stream } = JSON.parse(readFileSync(new URL('arrays/expected.json', import.meta.url), 'utf8')).written;
+const { read: numpys, written: { files, stream } } = JSON.parse(readFileSync(new URL('arrays/expected.json', import.meta.url), 'utf8'));
 const folder = await mkdtemp(join(tmpdir(), 'evenkeel-'));
 afterAll(() => rm(folder, { recursive: true }));
 
@@ -31,6 +31,27 @@ describe('files that come in chunks', () => {
   test.each([...parts])('.npy of %s is that of numpy.save, byte for byte', async (name, part) => {
     const bytes = await joined(fileChunks('npy', new Map([[name, part]])));
     expect(bytes.toString('base64')).toBe(files[name].file);
+  });
+
+  test.each(['|i1', '<i2', '<i4', '|u1', '<u2', '<u4'])('.npy of %s is that of numpy.save, byte for byte', async (descriptor) => {
+    const { file }: { file: string } = numpys[descriptor];
+    const opened = await open(Buffer.from(file, 'base64'));
+    const { shape, format } = opened.entries.get('array') ?? { shape: [], format: 'F32' };
+    const chunks = async function* () {
+      yield opened.read('array');
+    };
+    const bytes = await joined(fileChunks('npy', new Map([['x', { shape, format, chunks }]])));
+    expect(bytes.toString('base64')).toBe(file);
+  });
+
+  // Of each format the first beyond either end, and the last within.
+  test.each([
+    ['I8', 128n, -129n, 127n], ['I16', 32768n, -32769n, -32768n], ['I32', 2n ** 31n, -(2n ** 40n), -(2n ** 31n)],
+    ['U8', 256n, -1n, 255n], ['U16', 65536n, -1n, 65535n], ['U32', 2n ** 32n, -1n, 2n ** 32n - 1n],
+  ] as const)('%s holds neither %i nor %i', async (format, above, below, within) => {
+    const bytesFor = (value: bigint) => joined(fileChunks('npy', new Map([['x', partOf(tensor([value]), format)]])));
+    for (const value of [above, below]) await expect(bytesFor(value)).rejects.toThrow(`'x' has ${value}, which ${format} does not hold: write I64`);
+    expect(readNpy(await bytesFor(within)).item()).toBe(Number(within));
   });
 
   test('.npz is that of numpy.savez to a pipe, byte for byte', async () => {
@@ -78,7 +99,8 @@ describe('what a file does not take is refused at once', () => {
     ['two tensors for .npy', 'npy', two, 'argument', 'a .npy file holds one tensor, got 2'],
     ['bfloat16 for .npy', 'npy', one({ format: 'BF16' }), 'argument', 'NumPy has no BF16'],
     ['bfloat16 for .npz', 'npz', one({ format: 'BF16' }), 'argument', 'NumPy has no BF16'],
-    ['short integers', 'safetensors', one({ format: 'I8' }), 'argument', "'x' cannot be written as I8: choose from F64, F32"],
+    // What JavaScript can say.
+    ['complex numbers', 'safetensors', one({ format: 'C64' as 'F64' }), 'argument', "'x' cannot be written as C64: choose from F64, F32"],
     ['Fortran order for safetensors', 'safetensors', one({ order: 'F' }), 'argument', "'x' cannot be written in order F to .safetensors"],
     ['a name that climbs', 'npz', one({}, '../x'), 'name', "'../x' has '.', '..'"],
     ['a reserved name', 'safetensors', one({}, '__metadata__'), 'name', "'__metadata__' is reserved"],

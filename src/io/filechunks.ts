@@ -13,13 +13,13 @@ import { ZipWriter } from './zipwriter.js';
 /** A tensor that is written as its elements come. */
 export interface TensorPart {
   readonly shape: readonly number[];
-  /** F64, F32, F16, BF16, I64 or BOOL; NumPy's files take no BF16. */
+  /** Any; NumPy's files take no BF16. */
   readonly format: Format;
   /** Of the elements in a .npy or .npz file; default C. */
   readonly order?: 'C' | 'F';
   /**
-   * All elements, in that order, in tensors of the format's dtype: F16 and BF16 are rounded from float32, to even. One may be
-   * disposed once the next is asked for.
+   * All elements, in that order, in tensors of the format's dtype: F16 and BF16 are rounded from float32, to even, and int64s
+   * must fit shorter integers. One may be disposed once the next is asked for.
    */
   chunks(): AsyncIterable<Tensor>;
 }
@@ -56,11 +56,10 @@ export function fileChunks(
   }
 }
 
-const written: readonly Format[] = ['F64', 'F32', 'F16', 'BF16', 'I64', 'BOOL'];
-
 function checkPart(kind: string, name: string, { format, order = 'C' }: TensorPart): void {
-  if (!written.includes(format)) {
-    throw new KeelError('argument', `'${name}' cannot be written as ${String(format)}: choose from ${written.join(', ')}`, { name, format });
+  if (!Object.hasOwn(formats, format)) {
+    const known = Object.keys(formats).join(', ');
+    throw new KeelError('argument', `'${name}' cannot be written as ${String(format)}: choose from ${known}`, { name, format });
   }
   if (order === 'C' || (order === 'F' && kind !== 'safetensors')) return;
   throw new KeelError('argument', `'${name}' cannot be written in order ${String(order)} to .${kind}: only .npy and .npz take F`, { name, order });
@@ -132,7 +131,7 @@ async function* elementsOf(name: string, part: TensorPart): AsyncGenerator<Uint8
     }
     given += chunk.size;
     if (given > expected) throw wrongCount(name, shape, `more than the ${expected}`);
-    yield await encoded(chunk, format);
+    yield await encoded(name, chunk, format);
   }
   if (given < expected) throw wrongCount(name, shape, `${given} of the ${expected}`);
 }
@@ -143,9 +142,29 @@ function wrongCount(name: string, shape: readonly number[], given: string): Keel
 }
 
 /** A copy: a tensor's own memory may move while it is written. */
-async function encoded(chunk: Tensor, format: Format): Promise<Uint8Array> {
+async function encoded(name: string, chunk: Tensor, format: Format): Promise<Uint8Array> {
   const data = await chunk.read();
   if (format === ownFormats[chunk.dtype]) return bytesOf(data);
+  if (data instanceof BigInt64Array) return shortened(name, data, format);
   const bits = new Uint32Array(data.buffer, data.byteOffset, data.length);
   return new Uint8Array((format === 'F16' ? roundToFloat16(bits) : roundToBfloat16(bits)).buffer);
+}
+
+/** The low bytes of each, which must be all of it. */
+function shortened(name: string, values: BigInt64Array, format: Format): Uint8Array {
+  const { width } = formats[format];
+  const bytes = bytesOf(values);
+  const short = new Uint8Array(values.length * width);
+  const isSigned = format.startsWith('I');
+  for (let i = 0; i < values.length; i++) {
+    // What is left out repeats the sign.
+    const sign = isSigned && bytes[8 * i + width - 1]! > 127 ? 255 : 0;
+    for (let byte = 0; byte < width; byte++) short[i * width + byte] = bytes[8 * i + byte]!;
+    for (let byte = width; byte < 8; byte++) if (bytes[8 * i + byte]! !== sign) throw tooLarge(name, values[i]!, format);
+  }
+  return short;
+}
+
+function tooLarge(name: string, value: bigint, format: Format): KeelError {
+  return new KeelError('argument', `'${name}' has ${value}, which ${format} does not hold: write I64`, { name, value, format });
 }
