@@ -21,12 +21,15 @@ export class Names {
   /** Of evenkeel's own keys, the file's. */
   readonly #sources = new Map<string, string>();
   readonly #strangers: string[] = [];
-  readonly #known: (key: string) => boolean;
+  readonly #strangersByParent = new Map<string, Strangers>();
+  /** Modules of which the file has keys that the layout knows, a dot behind them. */
+  readonly #modules: ReadonlySet<string>;
+  readonly #isPlaced: (key: string) => boolean;
 
   constructor(state: ReadonlyMap<string, Tensor>, { model, layout, prefix }: KeyLayout, rows: readonly Neighbours[]) {
     const table = layoutTables[model];
     const [ownLayout = layout] = table.layouts;
-    this.#known = (key) => place(table, layout, key.slice(prefix.length)) !== null;
+    this.#isPlaced = (key) => place(table, layout, key.slice(prefix.length)) !== null;
     const norms = new Map<string, NamedNorm>();
     const others = new Set(normsIn(state));
     for (const key of state.keys()) {
@@ -42,6 +45,7 @@ export class Names {
       for (const norm of named) norms.set(norm.name, norms.get(norm.name) ?? norm);
     }
     this.norms = [...norms.values()];
+    this.#modules = new Set([...this.#sources.values()].flatMap(modulesAbove));
   }
 
   /** Whether the file has this key or module of evenkeel's own class. */
@@ -60,16 +64,38 @@ export class Names {
     const [left, right] = [norm.split('.'), into.split('.')];
     const shared = left.findIndex((part, i) => part !== right[i]);
     const parent = left.slice(0, shared).map((part) => `${part}.`).join('');
-    const found = this.#strangers.find((key) => {
-      if (!key.startsWith(parent)) return false;
-      const [child = ''] = key.slice(parent.length).split('.');
-      return child === left[shared] || child === right[shared] || !this.#isChild(parent, child);
-    });
-    return found ?? null;
+    const { byChild, unknown } = this.#strangersBelow(parent);
+    return byChild.get(left[shared] ?? '') ?? byChild.get(right[shared] ?? '') ?? unknown;
   }
 
-  #isChild(parent: string, child: string): boolean {
-    const module = `${parent}${child}.`;
-    return this.#known(`${module}weight`) || [...this.#sources.values()].some((key) => key.startsWith(module));
+  /** The first stranger below each child of a module, and the first below a child that the layout does not know. */
+  #strangersBelow(parent: string): Strangers {
+    const seen = this.#strangersByParent.get(parent);
+    if (seen !== undefined) return seen;
+    const byChild = new Map<string, string>();
+    for (const key of this.#strangers) {
+      if (!key.startsWith(parent)) continue;
+      const [child = ''] = key.slice(parent.length).split('.', 1);
+      if (!byChild.has(child)) byChild.set(child, key);
+    }
+    const [, unknown = null] = [...byChild].find(([child]) => !this.#isKnown(`${parent}${child}.`)) ?? [];
+    const found = { byChild, unknown };
+    this.#strangersByParent.set(parent, found);
+    return found;
   }
+
+  #isKnown(module: string): boolean {
+    return this.#modules.has(module) || this.#isPlaced(`${module}weight`);
+  }
+}
+
+interface Strangers {
+  readonly byChild: ReadonlyMap<string, string>;
+  readonly unknown: string | null;
+}
+
+/** `a.`, `a.b.` of `a.b.weight`: not of keys that no layout has, which may be deep. */
+function modulesAbove(key: string): string[] {
+  const parts = key.split('.').slice(0, -1);
+  return parts.map((_, i) => parts.slice(0, i + 1).map((part) => `${part}.`).join(''));
 }

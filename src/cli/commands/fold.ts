@@ -10,9 +10,9 @@ export const foldSpec = spec({
     + 'the scale and shift of a LayerNorm or RMSNorm into the linear layer behind it, and a layer scale into the layer before. '
     + 'MODEL is a state dict (.safetensors, .pth, a folder of shards), of which a .safetensors file is written, or an .onnx file, of '
     + 'which an .onnx file is written, with everything in it that is not folded as it was.',
-    'Only what the file proves is folded. Of a state dict that are the known layouts: ResNet, ConvNeXt and VisionTransformer of '
-    + 'timm and torchvision, ConvNeXt of facebook and huggingface. For others --pair names a norm and its layer. What is kept is '
-    + 'listed with the reason; where nothing can be folded, nothing is written, and the exit code is 1.',
+    'Only what the file proves is folded. A state dict proves it where its layout is known: ResNet, ConvNeXt and '
+    + 'VisionTransformer of timm and torchvision, ConvNeXt of facebook and huggingface; for others --pair names a norm and its '
+    + 'layer. What is kept is listed with the reason. Where nothing can be folded nothing is written, and the exit code is 1.',
     'Every pair is computed before and after on random input; the largest difference is printed, and one beyond what rounding '
     + 'explains ends the command before anything is written. Parameters are computed in float64 and rounded once to the dtype '
     + 'that they have.',
@@ -21,7 +21,7 @@ export const foldSpec = spec({
   options: {
     out: { kind: 'path', short: 'o', value: 'OUT', about: 'writes the folded model; without it nothing is written' },
     eps: { kind: 'number', value: '1e-5', about: 'of batch norms, which state dicts do not hold; 1e-5 by default' },
-    pair: { kind: 'text', value: 'NORM=INTO', many: true, about: 'folds this pair, and no other that is not named; NORM=INTO:batch-norm-linear says which of the two comes first, and that a convolution behind a norm does not pad' },
+    pair: { kind: 'text', value: 'NORM=INTO', many: true, about: 'folds this pair of a state dict, and none that is not named. NORM=INTO:KIND where they stand otherwise: batch-norm-linear, say, or layer-norm-conv before a convolution that does not pad' },
     entry: { kind: 'text', value: 'NAME', about: 'which dict of tensors, where a .pth file holds several' },
     overwrite: { kind: 'flag', about: 'puts the result in the place of OUT, which may be MODEL' },
   },

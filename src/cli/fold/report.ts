@@ -62,7 +62,11 @@ function pairLines(pairs: readonly FoldedPair[], columns: number): string[] {
 /** Norms that are kept for the same reason, in one line. */
 function reasons(kept: readonly KeptNorm[]): (readonly [reason: string, norms: readonly string[]])[] {
   const norms = new Map<string, string[]>();
-  for (const { norm, reason } of kept) norms.set(reason, [...(norms.get(reason) ?? []), norm]);
+  for (const { norm, reason } of kept) {
+    const same = norms.get(reason);
+    if (same === undefined) norms.set(reason, [norm]);
+    else same.push(norm);
+  }
   return [...norms];
 }
 
