@@ -28,19 +28,20 @@ export interface NoLayer {
 export function layerBefore(graph: FoldGraph, value: string): OnnxLayer | NoLayer {
   const maker = graph.maker(value);
   if (maker === null) return { reason: 'nothing stands before it' };
-  if (!isOnnx(maker, 'Add')) return layerAt(graph, maker);
+  if (!isOnnx(maker, 'Add')) return layerAt(graph, maker, 'before');
   for (const input of maker.inputs) {
     const before = graph.maker(input);
-    const layer = before !== null && isOnnx(before, 'MatMul') ? layerAt(graph, before) : null;
+    const layer = before !== null && isOnnx(before, 'MatMul') ? layerAt(graph, before, 'before') : null;
     if (layer !== null && isLayer(layer) && layer.last === maker) return layer;
   }
   return { reason: 'before it stands an Add that is no bias' };
 }
 
-/** The layer that a node is, or begins. */
-export function layerAt(graph: FoldGraph, node: FoldNode): OnnxLayer | NoLayer {
+/** The layer that a node is, or begins; `where` it stands is for the reason. */
+export function layerAt(graph: FoldGraph, node: FoldNode, where: 'before' | 'behind'): OnnxLayer | NoLayer {
   if (!isOnnx(node, 'Conv', 'ConvTranspose', 'Gemm', 'MatMul')) {
-    return { reason: `${node.opType} beside it is no convolution or linear layer` };
+    const operator = node.domain === '' ? node.opType : `${node.domain}.${node.opType}`;
+    return { reason: `${operator} ${where} it is no convolution or linear layer` };
   }
   const found = weightOf(graph, node);
   if (found === null) return { reason: `the weight of ${nameOf(node)} is no initializer of real numbers, or may be given as an input` };

@@ -75,8 +75,8 @@ function behindBatchNorm(graph: FoldGraph, ranks: Ranks, node: FoldNode): OnnxCa
   const others = othersOf(graph, output, 'it');
   const taker = graph.onlyTaker(output);
   if (others !== null || taker === null) return { reason: others ?? 'nothing takes it' };
-  const layer = layerAt(graph, taker);
-  if (!isLayer(layer)) return { reason: layer.reason.replace('beside', 'behind') };
+  const layer = layerAt(graph, taker, 'behind');
+  if (!isLayer(layer)) return layer;
   if (taker.inputs[0] !== output) return { reason: `${nameOf(taker)} takes it for something else than its input` };
   if (layer.op === 'conv-transpose') return { reason: `${nameOf(taker)} behind it is a transposed convolution` };
   if (layer.op === 'conv') {
@@ -100,8 +100,8 @@ function ownStatistics(graph: FoldGraph, node: FoldNode): OnnxCandidate | NoLaye
   const takers = graph.takers(output).filter((taker) => !isOnnx(taker, 'Shape'));
   const layers: OnnxLayer[] = [];
   for (const taker of takers) {
-    const layer = layerAt(graph, taker);
-    if (!isLayer(layer)) return { reason: layer.reason.replace('beside', 'behind') };
+    const layer = layerAt(graph, taker, 'behind');
+    if (!isLayer(layer)) return layer;
     const isInput = taker.inputs[0] === output && taker.inputs.indexOf(output, 1) < 0;
     if (layer.op !== 'linear') return { reason: `${nameOf(taker)} behind it is a convolution, whose channels are another axis` };
     if (!isInput || numberOf(taker, 'transA', 0) !== 0) return { reason: `${nameOf(taker)} does not take it as its rows` };
