@@ -11,7 +11,7 @@ import { fileChunks, load, open, readNpy, readNpz, replaceFile, save, writeNpy, 
 import { afterAll, describe, expect, test } from 'vitest';
 import { refusesFile } from './refusal.js';
 
-const { read: numpys, written: { files, stream } } = JSON.parse(readFileSync(new URL('arrays/expected.json', import.meta.url), 'utf8'));
+const { read: numpys, written: { files, stream, safetensors: every } } = JSON.parse(readFileSync(new URL('arrays/expected.json', import.meta.url), 'utf8'));
 const folder = await mkdtemp(join(tmpdir(), 'evenkeel-'));
 afterAll(() => rm(folder, { recursive: true }));
 
@@ -67,6 +67,14 @@ describe('files that come in chunks', () => {
     const given = new Map([...read].map(([name, x]) => [name, partOf(x, own[x.dtype])] as const));
     const expected = await readFile(new URL(`io/${floats}.safetensors`, import.meta.url));
     expect(Buffer.compare(await joined(fileChunks('safetensors', given)), expected)).toBe(0);
+  });
+
+  test('safetensors of every format is that of the reference writer, byte for byte', async () => {
+    const bytes = Buffer.from(every, 'base64');
+    const file = await open(bytes);
+    const given = await Promise.all(file.keys().map(async (name) => [name, partOf(await file.read(name), file.entries.get(name)?.format ?? 'F32')] as const));
+    expect(Buffer.compare(await joined(fileChunks('safetensors', new Map(given), { metadata: {} })), bytes)).toBe(0);
+    expect(new Set([...file.entries.values()].map(({ format }) => format)).size).toBe(12);
   });
 
   test('metadata is as given', async () => {

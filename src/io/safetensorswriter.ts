@@ -98,7 +98,7 @@ export function safetensorsLayout(
 }
 
 /** The reference writer's order of dtypes. */
-const order = ['I64', 'F64', 'F32', 'BF16', 'F16', 'BOOL'];
+const order: readonly Format[] = ['I64', 'F64', 'F32', 'U32', 'I32', 'BF16', 'F16', 'U16', 'I16', 'I8', 'U8', 'BOOL'];
 
 const kinds = ['float32', 'float16', 'bfloat16'] as const;
 

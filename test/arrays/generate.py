@@ -1,6 +1,6 @@
 """Writes the files of this folder: what NumPy writes to .npy and .npz, and how NumPy and PyTorch round to 16 bits.
 
-    python test/arrays/generate.py      (PyTorch 2.13, NumPy 2.3)
+    python test/arrays/generate.py      (PyTorch 2.13, NumPy 2.3, safetensors 0.8.0)
 
 expected.json has files in base64 beside their elements: `values` in row-major order as texts, `ordered` in the file's own.
 Of the 16-bit floats it has SHA-256 digests: `wide`, the bits of all codes as float32, with one NaN; `bits`, those of the numbers
@@ -14,6 +14,7 @@ import os
 
 import numpy as np
 import torch
+from safetensors.torch import save
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -103,9 +104,9 @@ arrays = {
     'half': ramp((5,), '<f2'), 'big': ramp((2, 2), '>i4'), 'none': np.zeros((0, 2), '<f4'), 'dense/kernel:0': np.zeros((40, 50), '<f4'),
 }
 archives = {}
-for name, save in (('stored', np.savez), ('deflated', np.savez_compressed)):
+for name, write in (('stored', np.savez), ('deflated', np.savez_compressed)):
     for target in (io.BytesIO(), Pipe()):
-        save(target, **arrays)
+        write(target, **arrays)
         data = target.getvalue() if isinstance(target, io.BytesIO) else b''.join(target.parts)
         archives[f"{name}{', to a pipe' if isinstance(target, Pipe) else ''}"] = base(data)
 nothing = io.BytesIO()
@@ -121,6 +122,10 @@ own = {name: x for name, x in written.items() if name not in ('F16', 'Fortran')}
 seekable, pipe = io.BytesIO(), Pipe()
 np.savez(seekable, **own)
 np.savez(pipe, **written)
+
+# Every dtype that safetensors and evenkeel share, each with numbers that say which.
+dtypes = (torch.bool, torch.uint8, torch.int8, torch.int16, torch.uint16, torch.float16, torch.bfloat16, torch.int32, torch.uint32, torch.float32, torch.float64, torch.int64)
+every = {str(dtype): torch.tensor([1, i], dtype=dtype) for i, dtype in enumerate(dtypes)}
 
 # Every code as float32, and what lies half way to the next code, just below and just above it.
 codes = np.arange(65536, dtype=np.uint16)
@@ -156,6 +161,7 @@ with open(os.path.join(HERE, 'expected.json'), 'w') as file:
             'files': {name: {'file': saved(x), **described(x)} for name, x in written.items()},
             'npz': base(seekable.getvalue()),
             'stream': base(b''.join(pipe.parts)),
+            'safetensors': base(save(every)),
         },
     }, file, ensure_ascii=False)
     file.write('\n')
