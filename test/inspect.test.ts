@@ -41,6 +41,8 @@ function pathIn(layout: string, path: string): string {
 }
 
 const normsOnly = ({ layers }: Inspection) => layers.filter(({ candidates: [kind] }) => kind !== 'LayerScale');
+const epsOf = ({ layers }: Inspection): (readonly [InspectedNorm['epsFrom'], number | null])[] =>
+  layers.map(({ epsFrom, eps }) => [epsFrom, eps]);
 const byPath = (layers: readonly { readonly path: string }[]) => layers.map(({ path }) => path).sort();
 
 describe('state dicts of trained models', () => {
@@ -167,21 +169,20 @@ describe('figures', () => {
 });
 
 describe('where it looks', () => {
-  const eps = ({ layers }: Inspection): (readonly [InspectedNorm['epsFrom'], number | null])[] => layers.map((layer) => [layer.epsFrom, layer.eps]);
   const bytes = stateFile({ 'norm.weight': [4], 'norm.bias': [4] });
 
   test('a config.json beside the file', async () => {
     const path = join(folder, 'model.safetensors');
     writeFileSync(path, bytes);
-    expect(eps(await inspect(path))).toEqual([['not stored', null]]);
+    expect(epsOf(await inspect(path))).toEqual([['not stored', null]]);
     writeFileSync(join(folder, 'config.json'), JSON.stringify({ model_type: 'something', layer_norm_eps: 1e-7 }));
     for (const source of [path, pathToFileURL(path)]) {
       const found = await inspect(source);
-      expect(eps(found)).toEqual([['config', 1e-7]]);
+      expect(epsOf(found)).toEqual([['config', 1e-7]]);
       expect(found.config).toContain('config.json');
     }
-    expect(eps(await inspect(path, { config: null }))).toEqual([['not stored', null]]);
-    expect(eps(await inspect(path, { config: { layer_norm_eps: 1e-3 } }))).toEqual([['config', 1e-3]]);
+    expect(epsOf(await inspect(path, { config: null }))).toEqual([['not stored', null]]);
+    expect(epsOf(await inspect(path, { config: { layer_norm_eps: 1e-3 } }))).toEqual([['config', 1e-3]]);
     writeFileSync(join(folder, 'config.json'), '{');
     await expect(inspect(path)).rejects.toMatchObject({ code: 'file', message: expect.stringContaining('is not JSON') });
     rmSync(join(folder, 'config.json'));
@@ -193,7 +194,7 @@ describe('where it looks', () => {
     ['what is no number', { layer_norm_eps: '1e-6' }, null],
     ['what is no eps', { layer_norm_eps: -1 }, null],
   ])('%s', async (_, config, expected) => {
-    expect(eps(await inspect(bytes, { config }))).toEqual([[expected === null ? 'not stored' : 'config', expected]]);
+    expect(epsOf(await inspect(bytes, { config }))).toEqual([[expected === null ? 'not stored' : 'config', expected]]);
   });
 
   test('an open file, which stays open', async () => {

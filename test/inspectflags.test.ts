@@ -28,13 +28,13 @@ interface Expected {
 const rows: readonly [what: string, keys: Keys, flags: readonly Expected[]][] = [
   ['nothing', sound, []],
   ['a scale near zero', { ...sound, 'bn.weight': vector(1, 9e-4, -1e-9, 0) }, [
-    { name: 'gamma-near-zero', level: 'warning', path: 'bn', tensor: 'bn.weight', count: 3, index: [1], says: '3 of 4 elements, the first at [1], are below 0.001' },
+    { name: 'gamma-near-zero', level: 'warning', path: 'bn', tensor: 'bn.weight', count: 3, index: [1], says: '3 of 4 elements are below 0.001 in magnitude, the first at [1]' },
   ]],
   ['a scale of zeros', { ...layerNorm, 'ln.weight': vector(0, 0, 0, 0) }, [{ name: 'gamma-near-zero', count: 4, says: 'all 4 elements' }]],
   ['a scale at the limit', { ...layerNorm, 'ln.weight': vector(0.0011, 1, 1, 1) }, []],
   ['layer scale and GRN begin near zero', { 'ls1.gamma': vector(1e-6, 1e-6), 'grn.weight': vector(0, 0), 'grn.bias': vector(0, 0) }, []],
   ['a variance below ten eps', { ...sound, 'bn.running_var': vector(1, 9e-5, 1.1e-4, 1e-7) }, [
-    { name: 'variance-near-eps', level: 'warning', count: 2, index: [1], says: "eps 1e-5, PyTorch's default, as eps is not stored" },
+    { name: 'variance-near-eps', level: 'warning', count: 2, index: [1], says: "below 10 eps (1e-5, PyTorch's default, as eps is not stored" },
   ]],
   ['a variance of zero', { ...sound, 'bn.running_var': vector(1, 1, 2, 0) }, [{ name: 'variance-zero', level: 'warning', count: 1, index: [3] }]],
   ['a negative variance', { ...sound, 'bn.running_var': vector(1, -1e-9, -2, 1) }, [

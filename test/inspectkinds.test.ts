@@ -61,7 +61,7 @@ describe('kinds', () => {
     }, ['a.ls1: LayerScale', 'b.gamma: LayerScale', 'c.layer_scale: LayerScale', 'd.gamma_1: LayerScale', 'e.layer_scale1: LayerScale']],
     ['no norm', {
       ...linear('fc', 6, 6), ...conv('conv', 6, 6), 'prelu.weight': [6], 'act.weight': [1], cls_token: [1, 1, 6], 'embed.weight': [9, 6],
-      'bilinear.weight': [4, 3, 2], 'bilinear.bias': [4], 'other.weight': [6], 'other.scale': [6], 'criterion.weight': [10], '3.weight': [1],
+      'norm_conv.weight': [6, 6, 1, 1], 'bilinear.weight': [4, 3, 2], 'bilinear.bias': [4], 'other.weight': [6], 'other.scale': [6], 'criterion.weight': [10], '3.weight': [1],
     }, []],
     ['none', {}, []],
   ];

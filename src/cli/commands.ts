@@ -8,6 +8,7 @@ import { convertSpec } from './commands/convert.js';
 import { demoSpec } from './commands/demo.js';
 import { explainSpec } from './commands/explain.js';
 import { foldSpec } from './commands/fold.js';
+import { inspectSpec } from './commands/inspect.js';
 import { normalizeSpec } from './commands/normalize.js';
 
 /** All commands, as specs.ts has them. */
@@ -15,6 +16,7 @@ export const commands: readonly Command[] = [
   command(normalizeSpec, async () => (await import('./normalize/run.js')).run),
   command(explainSpec, async () => (await import('./explain/run.js')).run),
   command(compareSpec, async () => (await import('./compare/run.js')).run),
+  command(inspectSpec, async () => (await import('./inspect/run.js')).run),
   command(convertSpec, async () => (await import('./convert/run.js')).run),
   command(foldSpec, async () => (await import('./fold/run.js')).run),
   command(benchSpec, async () => (await import('./bench/run.js')).run),

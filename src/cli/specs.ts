@@ -8,12 +8,14 @@ import { convertSpec } from './commands/convert.js';
 import { demoSpec } from './commands/demo.js';
 import { explainSpec } from './commands/explain.js';
 import { foldSpec } from './commands/fold.js';
+import { inspectSpec } from './commands/inspect.js';
 import { normalizeSpec } from './commands/normalize.js';
 
 export const specs: readonly CommandSpec[] = [
   normalizeSpec,
   explainSpec,
   compareSpec,
+  inspectSpec,
   convertSpec,
   foldSpec,
   benchSpec,

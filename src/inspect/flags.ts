@@ -33,35 +33,38 @@ export function flagsOf(swept: Swept): Flag[] {
   return [...gammaFlags(swept), ...varianceFlags(swept), ...updateFlags(swept.norm), ...shapeFlags(swept.norm)];
 }
 
-function gammaFlags({ norm, gammaNearZero: { count, first } }: Swept): Flag[] {
+function gammaFlags({ norm, gammaNearZero }: Swept): Flag[] {
   const gamma = tensorOf(norm, 'weight');
+  const { count } = gammaNearZero;
   if (gamma === null || count === 0 || !norm.candidates.every((kind) => scaled.includes(kind))) return [];
-  const all = count === gamma.count;
-  const what = all ? `all ${count} elements` : `${count} of ${gamma.count} elements, the first at ${show([first])},`;
-  const effect = all ? 'the layer passes little but its shift on' : 'these channels carry little but their shift';
-  return [flag('gamma-near-zero', 'warning', norm, gamma, { count, first }, `${what} are below ${NEAR_ZERO} in magnitude: ` +
-    `${effect}; prune them, or look whether weight decay acts on norms`)];
+  const effect = count === gamma.count ? 'the layer passes little but its shift on' : 'such a channel carries little but its shift';
+  const message = `${some(gammaNearZero, gamma, 'element', `below ${NEAR_ZERO} in magnitude`)}: ${effect}; prune it, or look whether ` +
+    'weight decay acts on norms';
+  return [flag('gamma-near-zero', 'warning', norm, gamma, gammaNearZero, message)];
 }
 
 function varianceFlags({ norm, varianceNearEps, varianceZero, varianceNegative }: Swept): Flag[] {
   const variance = tensorOf(norm, 'running_var');
   if (variance === null) return [];
-  const flags: Flag[] = [];
-  const of = ({ count, first }: Finding) => `${count} of ${variance.count} channels, the first ${first},`;
   const eps = norm.eps === null ? `${showEps(DEFAULT_EPS)}, PyTorch's default, as eps is not stored` : showEps(norm.eps);
-  if (varianceNegative.count > 0) {
-    flags.push(flag('variance-negative', 'error', norm, variance, varianceNegative, `${of(varianceNegative)} are below zero, which no variance is: ` +
-      'the root gives NaN; the file is damaged, or was averaged or quantized wrongly'));
-  }
-  if (varianceZero.count > 0) {
-    flags.push(flag('variance-zero', 'warning', norm, variance, varianceZero, `${of(varianceZero)} are zero: the layer before gives a constant there, ` +
-      `and any other value is multiplied by 1/√eps; prune these channels`));
-  }
-  if (varianceNearEps.count > 0) {
-    flags.push(flag('variance-near-eps', 'warning', norm, variance, varianceNearEps, `${of(varianceNearEps)} are below ${EPS_MULTIPLE} eps (eps ${eps}): ` +
-      'eps decides their scale; keep the eps of training, and look whether the layer before is nearly dead there'));
-  }
-  return flags;
+  const found = [
+    ['variance-negative', 'error', varianceNegative, 'below zero', 'the root gives NaN; the file is damaged, or was averaged or ' +
+      'quantized wrongly'],
+    ['variance-zero', 'warning', varianceZero, 'zero', 'the layer before gives a constant there, and any other value would be ' +
+      'divided by √eps alone; prune the channel'],
+    ['variance-near-eps', 'warning', varianceNearEps, `below ${EPS_MULTIPLE} eps (${eps})`, 'eps decides the scale there; keep the ' +
+      'eps of training, and look whether the layer before is nearly dead'],
+  ] as const;
+  return found.flatMap(([name, level, finding, what, effect]) =>
+    finding.count === 0 ? [] : [flag(name, level, norm, variance, finding, `${some(finding, variance, 'channel', what)}: ${effect}`)],
+  );
+}
+
+/** `1 of 4 channels is zero, at [2]`, `3 of 4 elements are infinite, the first at [0]`, `all 4 channels are zero` */
+export function some({ count, first }: Finding, tensor: Pick<InspectedTensor, 'count' | 'shape'>, noun: string, what: string): string {
+  if (count === tensor.count) return count === 1 ? `its one ${noun} is ${what}` : `all ${count} ${noun}s are ${what}`;
+  const where = show(indexOf(first, tensor.shape));
+  return `${count} of ${tensor.count} ${noun}s ${count === 1 ? 'is' : 'are'} ${what}, ${count === 1 ? '' : 'the first '}at ${where}`;
 }
 
 /** Running statistics as a new layer has them. */

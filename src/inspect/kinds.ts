@@ -111,7 +111,7 @@ function byArray(path: string, scale: Part, shift: Part | undefined): Verdict | 
   if (scale.shape.length < 2) return null;
   const isSame = shift !== undefined && shift.shape.length === scale.shape.length && shift.shape.every((n, i) => n === scale.shape[i]);
   if (isSame) return { candidates: ['LayerNorm'], evidence: `weight and bias of ${scale.shape.length} axes` };
-  if (shift !== undefined || nameKind(path) === null) return null;
+  if (shift !== undefined || !/(^|[._])(layer_?norm|rms_?norm|norm|ln)\d*$/i.test(path)) return null;
   return { candidates: ['LayerNorm', 'RMSNorm'], evidence: `its name, and a weight of ${scale.shape.length} axes without bias` };
 }
 

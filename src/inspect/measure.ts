@@ -1,7 +1,7 @@
 // A norm's tensors, read one at a time: their figures, and the elements that break a rule. May import io and tensor.
 
 import { sizeOf, type Tensor } from '../tensor.js';
-import { DEFAULT_EPS, EPS_MULTIPLE, type Finding, indexOf, show, type Swept } from './flags.js';
+import { DEFAULT_EPS, EPS_MULTIPLE, type Finding, indexOf, some, type Swept } from './flags.js';
 import type { FoundNorm } from './found.js';
 import type { Flag, InspectedNorm, InspectedTensor, NormKind } from './inspection.js';
 import type { Part } from './modules.js';
@@ -94,7 +94,7 @@ export function notFiniteFlags(path: string | null, { key, shape }: Part, found:
     // Masks of attention hold −∞ on purpose.
     const isMask = name === 'infinity' && /mask\w*$/.test(key);
     const hint = isMask ? 'as masks have it' : 'training diverged, or a conversion overflowed: go back to the last sound checkpoint';
-    const message = `${key}: ${count} of ${size} elements ${count === 1 ? 'is' : 'are'} ${word}, the first at ${show(index)}: ${hint}`;
+    const message = `${key}: ${some({ count, first }, { count: size, shape }, 'element', word)}: ${hint}`;
     return [{ name, level: isMask ? 'warning' : 'error', path, tensor: key, count, index, message }];
   };
   return [...flag('nan', nans, firstNaN), ...flag('infinity', infinities, firstInfinity)];

@@ -1,0 +1,167 @@
+// What inspect says: a table of layers, their flags, and with --all every tensor. Imports its neighbours and evenkeel's types.
+
+import type { Flag, Inspection, InspectedNorm, TensorRole } from 'evenkeel/inspect';
+import type { Terminal } from '../terminal.js';
+import { labelled, printable, table, widthOf, wrap } from '../text.js';
+import { cellOf, histogramOf, short, showCount, showEps } from './figures.js';
+
+export function textOf(inspection: Inspection, all: boolean, terminal: Terminal): string[] {
+  const { layers, flags } = inspection;
+  const levels = levelsOf(flags);
+  const body = all ? detailsOf(layers, levels, terminal) : tableOf(layers, levels, terminal);
+  return [
+    ...headOf(inspection, terminal),
+    ...(layers.length === 0 ? [] : ['', ...body]),
+    ...remarksOf(inspection, terminal),
+    ...flagLines(flags, terminal),
+  ];
+}
+
+function headOf({ file, tensors, elements, layout, opset, layers }: Inspection, { columns, paint }: Terminal): string[] {
+  const facts = [
+    `${showCount(tensors)} tensor${tensors === 1 ? '' : 's'} of ${showCount(elements)} elements`,
+    ...(opset === null ? [] : [`opset ${opset}`]),
+    ...(layout === null ? [] : [`${layout.model}'s keys (${layout.layout}${layout.prefix === '' ? '' : `, below ${printable(layout.prefix)}`})`]),
+  ];
+  const counts = new Map<string, number>();
+  for (const { kind } of layers) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  const kinds = [...counts].map(([kind, count]) => `${count} ${kind}`).join(', ');
+  const found = layers.length === 0 ? 'no norm layer' : `${kinds}`;
+  return [...wrap(`${paint('bold', printable(file ?? ''))}: ${facts.join(', ')}`, columns, '  '), ...wrap(found, columns, '  ')];
+}
+
+type Levels = ReadonlyMap<string | null, Flag['level']>;
+
+/** The worst level of each layer. */
+function levelsOf(flags: readonly Flag[]): Levels {
+  const levels = new Map<string | null, Flag['level']>();
+  for (const { path, level } of flags) if (levels.get(path) !== 'error') levels.set(path, level);
+  return levels;
+}
+
+/** What says the level where there are no colours. */
+function markOf(level: Flag['level'] | undefined, paint: Terminal['paint']): string {
+  return level === undefined ? '' : level === 'error' ? paint('red', '✗') : paint('yellow', '!');
+}
+
+const statistics: readonly (readonly [title: string, roles: readonly TensorRole[]])[] = [
+  ['γ', ['weight', 'magnitude']],
+  ['β', ['bias']],
+  ['running mean', ['running_mean']],
+  ['running variance', ['running_var']],
+];
+
+/** Columns of a path before it is shortened for the sake of another histogram. */
+const WANTED_PATH = 20;
+const BLOCKS = 8;
+
+function tableOf(layers: readonly InspectedNorm[], levels: Levels, { columns, paint }: Terminal): string[] {
+  const hasEps = layers.some(({ eps }) => eps !== null);
+  const hasMarks = layers.some(({ path }) => levels.has(path));
+  const heads = [...(hasMarks ? [''] : []), 'layer', 'kind', 'width', ...(hasEps ? ['eps'] : [])];
+  const rows = layers.map(({ path, kind, width, eps, groups }) => [
+    ...(hasMarks ? [markOf(levels.get(path), paint)] : []),
+    printable(path) || '(outermost)',
+    groups === null ? kind : `${kind}, ${groups} groups`,
+    width === null ? '' : String(width),
+    ...(hasEps ? [eps === null ? '' : showEps(eps)] : []),
+  ]);
+  const pathAt = hasMarks ? 1 : 0;
+  const cells = statistics.flatMap(([title, roles]) => {
+    const own = layers.map(({ tensors }) => cellOf(tensors.find(({ role }) => roles.includes(role)), BLOCKS));
+    return own.every((cell) => cell === '') ? [] : [[title, ...own]];
+  });
+  const widths = [heads, ...rows].reduce<number[]>((most, row) => row.map((cell, i) => Math.max(most[i] ?? 0, widthOf(cell))), []);
+  widths[pathAt] = Math.min(widths[pathAt] ?? 0, WANTED_PATH);
+  let used = widths.reduce((sum, width) => sum + width + 2, -2);
+  const whole = cells.filter((column) => (used += 2 + Math.max(...column.map(widthOf))) <= columns);
+  // A narrow terminal has γ without its range.
+  const shown = whole.length > 0 ? whole : cells.slice(0, 1).map((column) => column.map((cell) => cell.slice(0, BLOCKS)));
+  const lines = [heads, ...rows].map((row, i) => [...row, ...shown.map((column) => column[i] ?? '')]);
+  const align = heads.map((head) => (head === 'width' ? ('right' as const) : ('left' as const)));
+  return table(lines, { columns, align, shrink: [pathAt, pathAt + 1] }).map((line, i) => (i === 0 ? paint('dim', line) : line));
+}
+
+/** Each layer with all its tensors. */
+function detailsOf(layers: readonly InspectedNorm[], levels: Levels, { columns, paint }: Terminal): string[] {
+  const isNarrow = columns < 80;
+  return layers.flatMap((layer, i) => {
+    const { path, kind, evidence, pattern, follows, precedes, foldable, batches, tensors } = layer;
+    const mark = markOf(levels.get(path), paint);
+    const facts: [string, string][] = [
+      ['kind', `${kind}: ${printable(evidence)}`],
+      ['eps', layer.eps === null ? layer.epsFrom : `${showEps(layer.eps)} (${sources[layer.epsFrom]})`],
+      ...(layer.groups === null ? [] : [['groups', String(layer.groups)] as [string, string]]),
+      ...(pattern === null ? [] : [['pattern', pattern] as [string, string]]),
+      ...(follows === null ? [] : [['follows', printable(follows)] as [string, string]]),
+      ...(precedes === null ? [] : [['precedes', printable(precedes)] as [string, string]]),
+      ['folds', folding[foldable]],
+      ...(batches === null ? [] : [['batches', showCount(batches)] as [string, string]]),
+    ];
+    const figures = tensors.filter(({ role }) => role !== 'num_batches_tracked').map((tensor) => {
+      const { role, count, min, max, mean, deviation, nearZero, histogram } = tensor;
+      const numbers = [mean, deviation, min, max].map((figure) => (figure === null ? '–' : short(figure)));
+      const near = isNarrow ? [] : [String(nearZero)];
+      return [names[role] ?? role, showCount(count), ...numbers, ...near, histogram === null ? '' : histogramOf(histogram, isNarrow ? 8 : 16)];
+    });
+    const heads = ['', 'count', 'mean', 'std', 'min', 'max', ...(isNarrow ? [] : ['< 1e-3']), ''];
+    const align = heads.map((_, at) => (at === 0 || at === heads.length - 1 ? ('left' as const) : ('right' as const)));
+    return [
+      ...(i === 0 ? [] : ['']),
+      `${paint('bold', printable(path) || '(outermost)')}${mark === '' ? '' : ` ${mark}`}`,
+      ...labelled(facts, columns),
+      ...(figures.length === 0 ? [] : table([heads, ...figures], { columns: columns - 2, align }).map((line) => `  ${line}`)),
+    ];
+  });
+}
+
+const sources: Readonly<Record<InspectedNorm['epsFrom'], string>> = {
+  file: 'in the file', config: 'of the configuration', default: "the operator's default", 'not stored': 'not stored',
+};
+
+const folding: Readonly<Record<InspectedNorm['foldable'], string>> = {
+  before: 'into the layer before', after: 'scale and shift into the layer after', itself: 'into its own weight', no: 'not', unknown: 'unknown',
+};
+
+const names: Readonly<Partial<Record<TensorRole, string>>> = {
+  weight: 'γ', bias: 'β', running_mean: 'μ', running_var: 'σ²', alpha: 'α', magnitude: 'g', direction: 'v',
+};
+
+/** What holds for several layers: eps that is not stored, kinds that nothing tells, what folds. */
+function remarksOf({ kind, layers, config }: Inspection, { columns }: Terminal): string[] {
+  const remarks: string[] = [];
+  const unknown = layers.filter(({ eps, epsFrom, candidates: [first = 'DyT'] }) => eps === null && epsFrom === 'not stored' && !withoutEps.includes(first));
+  if (unknown.length > 0 && kind !== 'onnx') {
+    const where = config === null ? 'a config.json beside it would say, or --config FILE' : `${printable(config)} does not say`;
+    remarks.push(`eps is not stored${unknown.length === layers.length ? '' : ` for ${unknown.length} of ${layers.length} layers`}: ${where}`);
+  }
+  const ambiguous = new Map(layers.flatMap(({ kind: name, candidates, evidence }) => (candidates.length > 1 ? [[name, evidence] as const] : [])));
+  for (const [name, evidence] of ambiguous) remarks.push(`${name}: ${printable(evidence)}`);
+  const before = layers.filter(({ foldable }) => foldable === 'before').length;
+  const after = layers.filter(({ foldable }) => foldable === 'after').length;
+  const folds = [...(before === 0 ? [] : [`${before} into the layer before`]), ...(after === 0 ? [] : [`scale and shift of ${after} into the layer after`])];
+  // Of ONNX it folds operators alone, and not what nodes spell out.
+  if (folds.length > 0) remarks.push(`for inference fold ${folds.join(', ')}${kind === 'onnx' ? '' : ': evenkeel fold'}`);
+  return remarks.length === 0 ? [] : ['', ...remarks.flatMap((remark) => wrap(remark, columns, '  '))];
+}
+
+const withoutEps: readonly string[] = ['weight_norm', 'spectral_norm', 'DyT', 'GRN', 'LayerScale', 'LocalResponseNorm'];
+
+function flagLines(flags: readonly Flag[], { columns, paint }: Terminal): string[] {
+  if (flags.length === 0) return ['', paint('green', 'nothing is flagged')];
+  const labels = flags.map(({ name, level }) => `${level === 'error' ? '✗' : '!'} ${name}`);
+  const room = Math.max(24, columns - Math.max(...labels.map(widthOf)) - 4);
+  const rows = flags.map(({ level, message }, i) => {
+    return [paint(level === 'error' ? 'red' : 'yellow', labels[i] ?? ''), broken(printable(message), room)] as const;
+  });
+  const count = (level: Flag['level']): string[] => {
+    const found = flags.filter((flag) => flag.level === level).length;
+    return found === 0 ? [] : [`${found} ${level}${found === 1 ? '' : 's'}`];
+  };
+  return ['', [...count('error'), ...count('warning')].join(', '), ...labelled(rows, columns)];
+}
+
+/** Words that are longer than a line, as keys may be, in pieces of a line each. */
+function broken(text: string, columns: number): string {
+  return text.split(' ').map((word) => (word.length <= columns ? word : (word.match(new RegExp(`.{1,${columns}}`, 'gu')) ?? []).join(' '))).join(' ');
+}
