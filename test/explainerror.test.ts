@@ -65,6 +65,11 @@ describe("PyTorch's errors", () => {
   });
 });
 
+test('bias= of a release that has none', () => {
+  const { meaning } = explainError("TypeError: BatchNorm2d.__init__() got an unexpected keyword argument 'bias'");
+  expect(meaning).toEqual(['This release of PyTorch has no bias= for BatchNorm2d; 2.13 has.']);
+});
+
 describe('what is said', () => {
   test.each<[name: string, kind: ErrorKind, layer: string | null, meaning: RegExp, fixes: (string | null)[]]>([
     ['LayerNorm, an image', 'normalized_shape', 'LayerNorm(96)', /96 is the size of axis 1: the channels/, ['F.layer_norm(x.permute(0, 2, 3, 1), (96,), weight, bias).permute(0, 3, 1, 2)', 'nn.GroupNorm(1, 96)', 'norm(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)', 'nn.LayerNorm(7)', 'nn.LayerNorm([96, 8, 7])']],
@@ -86,6 +91,11 @@ describe('what is said', () => {
     ['BatchNorm1d, an image', 'rank', 'BatchNorm1d', /takes \(N, C\) or \(N, C, L\); the input has 4 axes/, ['nn.BatchNorm2d(num_features)']],
     ['InstanceNorm1d, an image', 'rank', 'InstanceNorm1d', /takes \(C, L\) or \(N, C, L\)/, ['nn.InstanceNorm2d(num_features)']],
     ['BatchNorm2d, no batch', 'rank', 'BatchNorm2d', /the input has 3 axes/, ['x.unsqueeze(0)', 'x.unsqueeze(-1)', 'nn.BatchNorm1d(num_features)', 'nn.LayerNorm(x.shape[-1])']],
+    ["LayerNorm, another's argument", 'argument', 'LayerNorm', /no argument affine \(did you mean elementwise_affine\?\); its arguments are normalized_shape, eps/, ['nn.LayerNorm(..., elementwise_affine=...)', null]],
+    ["BatchNorm2d, another's argument", 'argument', 'BatchNorm2d', /did you mean affine/, ['nn.BatchNorm2d(..., affine=...)', null]],
+    ['GroupNorm, a misspelled argument', 'argument', 'GroupNorm', /no argument epss \(did you mean eps\?\)/, [null]],
+    ['LayerNorm, no argument', 'argument', 'LayerNorm', /cannot do without normalized_shape: the sizes of the trailing axes/, ['nn.LayerNorm(normalized_shape)']],
+    ['GroupNorm, no arguments', 'argument', 'GroupNorm', /without num_groups and num_channels/, ['nn.GroupNorm(num_groups, num_channels)']],
     ['load, gamma and beta', 'state_dict', 'LayerNorm', /gamma and beta are other names/, ["state = {re.sub(r'gamma$', 'weight', re.sub(r'beta$', 'bias', key)): value for key, value in state.items()}"]],
     ['load, DataParallel', 'state_dict', 'Sequential', /begin with module\., as DataParallel writes them/, ["state = {key.removeprefix('module.'): value for key, value in state.items()}"]],
     ['load, another prefix', 'state_dict', 'Sequential', /begin with backbone\.;/, ["state = {key.removeprefix('backbone.'): value for key, value in state.items()}"]],

@@ -43,6 +43,12 @@ export function layerFrom(text: string): NormLayer | LocalResponseNorm {
   return make(new Arguments(type, type.startsWith('Lazy') ? withoutZero(call) : call, positional, named));
 }
 
+/** The arguments of a layer of PyTorch, by their names; none for other layers. */
+export function argumentsOf(type: string): readonly string[] {
+  const signature = Object.hasOwn(torch, type) ? torch[type] : undefined;
+  return signature === undefined ? [] : [...signature.positional, ...signature.named];
+}
+
 /** Parameters that a text may ask for; a layer of more is no text's to make. */
 const MOST_PARAMETERS = 2 ** 24;
 

@@ -4,6 +4,7 @@
 import { KeelError } from '../errors.js';
 import { channelComplaints } from './channelcomplaints.js';
 import type { Complaint, Origin } from './complaint.js';
+import { constructorComplaints } from './constructorcomplaints.js';
 import type { Finding } from './finding.js';
 import { stateComplaintAt, stateFinding } from './statecomplaint.js';
 import { trailingComplaints } from './trailingcomplaints.js';
@@ -22,7 +23,8 @@ export interface ErrorExplanation extends Finding {
  * and of evenkeel; with what the layers do to the input where the error names its shape. The text may be the message
  * alone or have its traceback around it; the messages of this library, which hold PyTorch's words, are recognized too.
  *
- * Errors of shapes, channels and axes, of too few values, groups, dtypes and eps, and of load_state_dict.
+ * Errors of shapes, channels and axes, of too few values, groups, dtypes, eps and constructors' arguments, and of
+ * load_state_dict.
  *
  * @throws KeelError [argument] where no such error is in the text.
  * @example
@@ -42,7 +44,7 @@ export function explainError(text: string): ErrorExplanation {
   if (last === undefined) {
     const message = 'no PyTorch error about normalization is in this text: paste its last line, such as '
       + "'Given normalized_shape=[8], expected input with shape [*, 8], but got input of size[2, 3]'. Known are errors of shapes, "
-      + 'channels, axes, too few values, groups, dtypes, eps and load_state_dict';
+      + 'channels, axes, too few values, groups, dtypes, eps, arguments and load_state_dict';
     throw new KeelError('argument', message, { text: text.slice(0, 200) });
   }
   const finding = last.find(originOf(flat.slice(0, last.at)));
@@ -52,7 +54,9 @@ export function explainError(text: string): ErrorExplanation {
 const MOST_CHARACTERS = 200_000;
 
 /** The first that matches at the latest place is taken. */
-const complaints: readonly Complaint[] = [...trailingComplaints, ...channelComplaints, ...valueComplaints];
+const complaints: readonly Complaint[] = [
+  ...trailingComplaints, ...channelComplaints, ...valueComplaints, ...constructorComplaints,
+];
 
 interface Recognized {
   readonly at: number;

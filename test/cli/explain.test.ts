@@ -125,6 +125,7 @@ describe('refusals', () => {
     [['local-response-norm', '2x6x2', '--element', '0,6,0'], 'the index [0, 6, 0] lies outside of 2 × 6 × 2'],
     [['local-response-norm', '2x6'], 'Expected 3D or higher'],
     [['BatchNorm2d', '2x3x4'], 'expected 4D input (got 3D input)'],
+    [['nn.LayerNorm(96)', '2x96x8x7'], '\n  - for each sample over all of it, with a weight for each channel: nn.GroupNorm(1, 96)\n'],
     [['nn.LayerNorm(9999999999)', '2x3'], 'a text may ask for at most'],
   ])('%j', async (words, said) => {
     const { exit, out, err } = await evenkeel(['explain', ...words]);

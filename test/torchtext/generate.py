@@ -158,6 +158,11 @@ ERRORS = {
     "CrossMapLRN2d, a sequence": lambda: nn.CrossMapLRN2d(3)(zeros(3, 3, 3)),
     "weight_norm, dim": lambda: parametrizations.weight_norm(nn.Linear(2, 3), dim=5),
     "spectral_norm, steps": lambda: parametrizations.spectral_norm(nn.Linear(2, 3), n_power_iterations=0),
+    "LayerNorm, another's argument": lambda: nn.LayerNorm(4, affine=False),
+    "BatchNorm2d, another's argument": lambda: nn.BatchNorm2d(4, elementwise_affine=False),
+    "GroupNorm, a misspelled argument": lambda: nn.GroupNorm(2, 4, epss=1),
+    "LayerNorm, no argument": lambda: nn.LayerNorm(),
+    "GroupNorm, no arguments": lambda: nn.GroupNorm(),
     "load, gamma and beta": lambda: load_renamed(nn.LayerNorm(4), "weight", "gamma"),
     "load, gamma and beta of a model": lambda: load_renamed(
         nn.Sequential(nn.LayerNorm(4), nn.LayerNorm(4)), r"0\.bias", "0.beta"),

@@ -24,9 +24,9 @@ export async function run({ operands, options }: Given<typeof explainSpec>, term
   const shape = shapeOf('SHAPE', SHAPE);
   const settings: Settings = { ...options, sizes: sizesOf(SIZES) };
   checkSettings([text], settings);
-  const { kind, of } = subjectOf(text, shape, settings);
+  const { kind, of } = withWaysOut(() => subjectOf(text, shape, settings));
   if (of instanceof LocalResponseNorm) return ofNeighbours(of, shape, options.element, terminal);
-  const explanation = explain(of, shape);
+  const explanation = withWaysOut(() => explain(of, shape));
   const { data, setOf, describe } = explanation;
   const index = options.element;
   const element = index === null ? null : { index, sentence: describe(index), set: setOf(index) };
@@ -73,6 +73,19 @@ function errorIn(text: string): ErrorExplanation | KeelError {
   } catch (error) {
     if (error instanceof KeelError) return error;
     throw error;
+  }
+}
+
+/** What a layer refuses has PyTorch's words, and so ways out that are known. */
+function withWaysOut<T>(make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    if (!(error instanceof KeelError)) throw error;
+    const found = errorIn(error.message);
+    if (found instanceof KeelError) throw error;
+    const ways = found.fixes.map(({ text, pytorch }) => `  - ${text}${pytorch === null ? '' : `: ${pytorch}`}`);
+    throw new KeelError(error.code, [error.message, ...ways].join('\n'), error.data);
   }
 }
 
