@@ -22,7 +22,7 @@ export const inspectSpec = spec({
   operands: [{ name: 'MODEL', about: 'a .safetensors, .pth or .onnx file, or a folder of shards' }],
   options: {
     all: { kind: 'flag', about: 'every tensor in figures, what tells the kind, and the layers beside' },
-    'fail-on': { kind: 'choice', choices: flags, many: true, about: 'exits 1 where this is flagged' },
+    'fail-on': { kind: 'choice', value: 'FLAG', choices: flags, many: true, about: 'exits 1 where this is flagged' },
     config: { kind: 'path', value: 'FILE', about: 'a config.json that is not beside the model' },
     scan: { kind: 'choice', choices: ['all', 'norms'], about: 'which tensors are read in search of NaN and infinity; all by default' },
     entry: { kind: 'text', value: 'NAME', about: 'the dict of tensors, where a .pth file holds several' },
