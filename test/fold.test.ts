@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import {
   BatchNorm1d, BatchNorm2d, Conv2d, conv1d, conv2d, conv3d, ConvTranspose2d, convTranspose1d, convTranspose2d, getRngState,
-  GroupNorm, Identity, LayerNorm, Linear, linear, manualSeed, memory, noGrad, norm, ones, Parameter, rand, randn, ReLU,
+  GroupNorm, Identity, KeelError, LayerNorm, Linear, linear, manualSeed, memory, noGrad, norm, ones, Parameter, rand, randn, ReLU,
   RMSNorm, scope, Sequential, tensor, zeros, type Layer, type Module, type Tensor,
 } from 'evenkeel';
 import { foldState, type FoldedState, type FoldKind, type FoldStateOptions } from 'evenkeel/fold';
@@ -11,6 +11,7 @@ import { load } from 'evenkeel/io';
 import {
   BasicBlock, Bottleneck, ConvNeXt, ConvNeXtBlock, convertKeys, ResNet, TransformerEncoderLayer, VisionTransformer,
 } from 'evenkeel/nn';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { fold, isBatchNorm, isNormFirst, type FoldPair, type LayerWeights } from '../src/fold/arithmetic.js';
 import { roundedTo } from '../src/fold/round.js';
@@ -253,6 +254,56 @@ describe('what the layout does not prove is kept', () => {
     expect(foldState(new ConvNeXtBlock(4).stateDict()).pairs).toHaveLength(2);
   });
 });
+
+test('many norms beside many strangers take no long time', () => {
+  const [vector, matrix] = [ones([4]), ones([4, 4, 1, 1])];
+  const block = (i: number): [string, Tensor][] => [
+    ...['weight', 'bias', 'running_mean', 'running_var'].map((name): [string, Tensor] => [`layer1.${i}.bn1.${name}`, vector]),
+    [`layer1.${i}.conv1.weight`, matrix],
+    [`layer1.${i}.se.fc1.weight`, matrix],
+    [`norm${i}.${'a.'.repeat(20)}running_mean`, vector],
+  ];
+  const state = new Map([['conv1.weight', matrix], ['bn1.running_mean', vector], ...Array.from({ length: 4000 }, (_, i) => block(i)).flat()]);
+  const start = performance.now();
+  const { kept, pairs } = foldState(state);
+  expect([kept.length, pairs.length]).toEqual([8001, 0]);
+  expect(performance.now() - start).toBeLessThan(15_000);
+});
+
+test('any state dict gives a KeelError, or a state that has the other tensors as they were', () => {
+  const states = [resnet(), new ConvNeXt({ depths: [1], dims: [4] }).stateDict(), new VisionTransformer({ ...tokens, layerScale: 1 }).stateDict()].map((state) => [...state]);
+  const shapes = fc.array(fc.integer({ min: 0, max: 3 }), { maxLength: 5 });
+  const change = fc.record({ at: fc.nat(), to: fc.oneof(shapes.map((shape) => ones(shape)), fc.constant(null), fc.constant(ones([2], { dtype: 'int64' }))) });
+  fc.assert(
+    fc.property(fc.constantFrom(...states), fc.array(change, { minLength: 1, maxLength: 4 }), (entries, changes) => {
+      const state = new Map(entries);
+      for (const { at, to } of changes) {
+        const [key = ''] = entries[at % entries.length] ?? [];
+        if (to === null) state.delete(key);
+        else state.set(key, to);
+      }
+      scope(() => {
+        const folded = attempt(() => foldState(state));
+        if (folded === null) return;
+        const touched = new Set([...folded.added, ...folded.removed, ...folded.pairs.flatMap(({ norm: name, into }) => [name, into])]);
+        for (const [key, x] of state) {
+          if ([...touched].every((name) => key !== name && !key.startsWith(`${name}.`))) expect(folded.state.get(key)).toBe(x);
+        }
+      });
+    }),
+    { seed: 1, numRuns: 150 },
+  );
+});
+
+/** Null where it was refused. */
+function attempt<T>(run: () => T): T | null {
+  try {
+    return run();
+  } catch (error) {
+    if (error instanceof KeelError) return null;
+    throw error;
+  }
+}
 
 test('keys that came and went, prefixes, order and other tensors', () => {
   const given = resnet();

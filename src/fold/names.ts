@@ -20,6 +20,7 @@ export class Names {
   readonly norms: readonly NamedNorm[];
   /** Of evenkeel's own keys, the file's. */
   readonly #sources = new Map<string, string>();
+  /** Keys that the layout does not know, in order. */
   readonly #strangers: string[] = [];
   readonly #strangersByParent = new Map<string, Strangers>();
   /** Modules of which the file has keys that the layout knows, a dot behind them. */
@@ -44,6 +45,7 @@ export class Names {
       });
       for (const norm of named) norms.set(norm.name, norms.get(norm.name) ?? norm);
     }
+    this.#strangers.sort();
     this.norms = [...norms.values()];
     this.#modules = new Set([...this.#sources.values()].flatMap(modulesAbove));
   }
@@ -73,8 +75,8 @@ export class Names {
     const seen = this.#strangersByParent.get(parent);
     if (seen !== undefined) return seen;
     const byChild = new Map<string, string>();
-    for (const key of this.#strangers) {
-      if (!key.startsWith(parent)) continue;
+    for (let i = this.#firstStranger(parent); this.#strangers[i]?.startsWith(parent) === true; i++) {
+      const key = this.#strangers[i] ?? '';
       const [child = ''] = key.slice(parent.length).split('.', 1);
       if (!byChild.has(child)) byChild.set(child, key);
     }
@@ -82,6 +84,17 @@ export class Names {
     const found = { byChild, unknown };
     this.#strangersByParent.set(parent, found);
     return found;
+  }
+
+  /** Where keys that begin so begin, among those in order. */
+  #firstStranger(prefix: string): number {
+    let [low, high] = [0, this.#strangers.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#strangers[middle] ?? '') < prefix) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
   #isKnown(module: string): boolean {
