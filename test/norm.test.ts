@@ -113,7 +113,9 @@ describe.each(backends())('%s', (backend) => {
     useBackend(backend);
     for (const pattern of ['b [c]', 'b [c] s', 'b (g [c]) s, (g c)']) {
       const shape = pattern === 'b [c]' ? [2 ** 32, 0] : [2 ** 31, 2, 0];
-      expect(norm<string>(zeros(shape), pattern, { ...(pattern.includes('g') && { g: 2 }) }).shape).toEqual(shape);
+      const x = zeros(shape, { requiresGrad: true });
+      const y = norm<string>(x, pattern, { ...(pattern.includes('g') && { g: 2 }) });
+      expect([y.shape, grad(y, x, { gradOutputs: zeros(shape) })[0]?.shape]).toEqual([shape, shape]);
     }
   });
 });

@@ -144,6 +144,8 @@ test('what has no stretches goes elsewhere', () => {
   expect(fits(planOf('[b s...] c, c', [4, 5, 7, 16]))).toBe(false);
   expect(fits(planOf(last, [2, 5, 24], 2))).toBe(false);
   expect(fits(planOf(batch, [4, 5, 0, 1]))).toBe(false);
+  // Two stretches in a run.
+  expect(fits(planOf('[b] c [h w], w', [3, 2, 2, 36]))).toBe(false);
   expect(fits(planOf(batch, [4, 5, 3, 3]))).toBe(true);
 });
 

@@ -169,25 +169,27 @@ function run(
   const inputs = [x, weight, bias, added?.residual ?? null];
   const y = out ?? empty(x.shape, x.dtype, x);
   const size = kernels.normSaved(plan);
-  const saved = isRecorded(inputs) ? empty([size.length], size.dtype, x) : null;
-  // Without elements there are statistics at most, any number of them: of shape [2 ** 32, 0] a mean for each row.
-  if (x.size === 0 && saved === null && Object.keys(results).length === 0) return y;
-  kernels.norm({
-    plan,
-    statistics,
-    eps,
-    x: x.storage.handle,
-    residual: handle(added?.residual ?? null),
-    sum: handle(added?.sum ?? null),
-    weight: handle(weight),
-    bias: handle(bias),
-    given: given === null ? null : { mean: given.mean.storage.handle, variance: given.variance.storage.handle },
-    y: y.storage.handle,
-    mean: handle(results.mean ?? null),
-    variance: handle(results.variance ?? null),
-    rstd: handle(results.rstd ?? null),
-    saved: handle(saved),
-  });
+  // Without elements there may be any number of statistics, which nobody needs: of shape [2 ** 32, 0] one for each row.
+  const isEmpty = x.size === 0;
+  const saved = isRecorded(inputs) ? empty([isEmpty ? 0 : size.length], size.dtype, x) : null;
+  if (!isEmpty || Object.keys(results).length > 0) {
+    kernels.norm({
+      plan,
+      statistics,
+      eps,
+      x: x.storage.handle,
+      residual: handle(added?.residual ?? null),
+      sum: handle(added?.sum ?? null),
+      weight: handle(weight),
+      bias: handle(bias),
+      given: given === null ? null : { mean: given.mean.storage.handle, variance: given.variance.storage.handle },
+      y: y.storage.handle,
+      mean: handle(results.mean ?? null),
+      variance: handle(results.variance ?? null),
+      rstd: handle(results.rstd ?? null),
+      saved: isEmpty ? null : handle(saved),
+    });
+  }
   if (out !== undefined) out.storage.version++;
   if (saved === null) return y;
   // Shapes of the gradients that are asked for.
@@ -230,6 +232,7 @@ function fusedBackward(
   dsum: Tensor | null,
   wanted: readonly (readonly number[] | null)[],
 ): (Tensor | null)[] {
+  if (x.size === 0) return wanted.map((shape) => shape && zerosLike(dy, shape));
   const [dx = null, dweight = null, dbias = null] = wanted.map((shape) => (shape === null ? null : empty(shape, x.dtype, x)));
   x.storage.kernels.normBackward({
     plan,

@@ -1,7 +1,8 @@
-// Patterns by their grammar, and with changes: what norm computes against a walk over the elements. May import evenkeel.
+// Patterns by their grammar, and with changes: what norm computes against a walk over the elements, and its gradients on one
+// backend against those on another. May import evenkeel.
 
 import fc from 'fast-check';
-import { backends, explain, norm, type NormOptions, scope, type Tensor, tensor, useBackend } from 'evenkeel';
+import { backends, explain, grad, norm, type NormOptions, scope, type Tensor, tensor, useBackend } from 'evenkeel';
 import { mutateText } from './bytes.js';
 import { edges } from './dice.js';
 import { meaning, type Sample, samples } from './samples.js';
@@ -45,13 +46,16 @@ export const patterns: Target = {
     const { statistic, parameter } = sample === null ? { statistic: null, parameter: null } : meaning(sample);
     const sets = statistic ?? (explained === null ? [] : setsOf(explained, shape));
     const weightShape = explained?.data.parameters.weight ?? null;
+    let first: Computed | null = null;
     for (const backend of backends()) {
       useBackend(backend);
-      const y = await unlessRefused(() => normed(input, size, weightShape));
-      claim((y === null) === (explained === null), () => `norm and explain disagree on whether '${text}' fits ${shape.join()}`);
+      const computed = await unlessRefused(() => normed(input, size, weightShape));
+      claim((computed === null) === (explained === null), () => `norm and explain disagree on whether '${text}' fits ${shape.join()}`);
+      if (computed === null) continue;
       // Where parameters lie is known of what the grammar made.
-      const isKnown = weightShape === null || parameter !== null;
-      if (y !== null && isKnown) checkNumbers(y, expectedOf(input, sets, parameter));
+      if (weightShape === null || parameter !== null) checkNumbers('y', computed.y, expectedOf(input, sets, parameter));
+      first ??= computed;
+      for (const name of ['y', 'dx', 'dweight', 'dbias'] as const) checkNumbers(name, computed[name], first[name]);
     }
     useBackend(main);
   },
@@ -60,13 +64,27 @@ export const patterns: Target = {
 
 const valuesOf = (count: number): Float64Array => Float64Array.from({ length: count }, (_, i) => Math.fround(3 * Math.sin(7 * i + 1) + 1));
 
-function normed({ text, shape, given, statistics }: Input, size: number, parameters: readonly number[] | null): Float64Array {
+interface Computed {
+  readonly y: Float64Array;
+  readonly dx: Float64Array;
+  /** Of no elements where there are no parameters. */
+  readonly dweight: Float64Array;
+  readonly dbias: Float64Array;
+}
+
+function normed({ text, shape, given, statistics }: Input, size: number, parameters: readonly number[] | null): Computed {
   return scope(() => {
+    const leaf = (values: Float64Array, shape: readonly number[]): Tensor => tensor(Float32Array.from(values), shape, { requiresGrad: true });
     const count = (parameters ?? []).reduce((a, b) => a * b, 1);
-    const weight = (): Tensor => tensor(Float32Array.from(valuesOf(count)), parameters ?? []);
-    const options: NormOptions<string> = { statistics, eps: EPS, ...given, ...(parameters !== null && { weight: weight() }) };
-    const x = tensor(Float32Array.from(valuesOf(size)), shape);
-    return Float64Array.from(norm(x, text, options).data, Number);
+    const weight = parameters === null ? null : leaf(valuesOf(count), parameters);
+    const bias = parameters === null ? null : leaf(valuesOf(count).map(() => 0), parameters);
+    const options: NormOptions<string> = { statistics, eps: EPS, ...given, weight, bias };
+    const x = leaf(valuesOf(size), shape);
+    const y = norm(x, text, options);
+    const gradOutputs = tensor(Float32Array.from(valuesOf(size).reverse()), shape);
+    const [dx, dweight, dbias] = grad(y, [x, ...[weight, bias].filter((leaf) => leaf !== null)], { gradOutputs });
+    const numbers = (tensor: Tensor | null | undefined): Float64Array => Float64Array.from(tensor?.data ?? [], Number);
+    return { y: numbers(y), dx: numbers(dx), dweight: numbers(dweight), dbias: numbers(dbias) };
   });
 }
 
@@ -109,10 +127,11 @@ function expectedOf({ statistics }: Input, sets: readonly number[], parameter: r
   return y;
 }
 
-function checkNumbers(y: Float64Array, expected: Float64Array): void {
-  claim(y.length === expected.length, () => `${y.length} elements instead of ${expected.length}`);
-  for (let i = 0; i < y.length; i++) {
-    const [got, wanted] = [y[i] ?? NaN, expected[i] ?? NaN];
-    claim(Math.abs(got - wanted) <= 2e-4 * Math.max(1, Math.abs(wanted)), () => `element ${i} is ${got} instead of ${wanted}`);
+function checkNumbers(name: string, values: Float64Array, expected: Float64Array): void {
+  claim(values.length === expected.length, () => `${values.length} elements instead of ${expected.length}`);
+  const scale = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 1);
+  for (let i = 0; i < values.length; i++) {
+    const [got, wanted] = [values[i] ?? NaN, expected[i] ?? NaN];
+    claim(Math.abs(got - wanted) <= 2e-4 * scale, () => `element ${i} of ${name} is ${got} instead of ${wanted}`);
   }
 }

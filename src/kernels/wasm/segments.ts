@@ -21,7 +21,7 @@ const CUT = 1 << 16;
 export function fits(plan: Plan): boolean {
   const { k1, r1, affine } = plan;
   return isAlong(plan)
-    ? stretchOf(plan) >= SHORTEST_ALONG && (k1 === 1 || (k1 * r1) % affine === 0)
+    ? stretchOf(plan) >= SHORTEST_ALONG && (k1 === 1 || (affine >= r1 && (k1 * r1) % affine === 0))
     : stretchOf(plan) >= SHORTEST;
 }
 
