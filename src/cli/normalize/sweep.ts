@@ -161,7 +161,7 @@ function planOf({ shape, format, order }: Described, given: Method, most?: numbe
 }
 
 function planSharing(shape: readonly number[], order: Order, method: Sharing, most: number, dtype: Tensor['dtype']): Omit<Plan, 'dtype'> {
-  const { digits } = digitsOf(method.pattern, shape, method.sizes, order);
+  const { digits, parameterShape } = digitsOf(method.pattern, shape, method.sizes, order);
   const split = splitOf(digits, most);
   const crosses = split.crosses && method.running === null;
   const sets = volume(kept(digits));
@@ -172,7 +172,7 @@ function planSharing(shape: readonly number[], order: Order, method: Sharing, mo
     isMoments: method.statistics === 'moments',
     statistics: () => (crosses ? new SetStatistics(digits, method.statistics, epsOf(method, dtype)) : null),
     normalizer: (statistics) => {
-      if (statistics === null) return (chunk, x) => ofOneSweep(split, chunk, method, x);
+      if (statistics === null) return (chunk, x) => ofOneSweep(split, chunk, method, parameterShape !== null, x);
       const coefficients = new Coefficients(split, method, statistics);
       return (chunk, x) => coefficients.apply(chunk, x);
     },
@@ -187,12 +187,19 @@ function tooManySets(sets: number, shape: readonly number[]): KeelError {
 }
 
 /** A chunk that holds all of its sets, or whose statistics are given. */
-function ofOneSweep(split: Split, chunk: Chunk, { statistics, eps, weight, bias, running }: Sharing, x: Tensor): Tensor {
+function ofOneSweep(
+  split: Split,
+  chunk: Chunk,
+  { statistics, eps, weight, bias, running }: Sharing,
+  hasParameters: boolean,
+  x: Tensor,
+): Tensor {
   const digits = within(split, chunk);
   return scope(() => {
     const parameters = { weight: partFor(split, chunk, weight), bias: partFor(split, chunk, bias) };
     if (running === null) {
-      const pattern = patternOf(digits, weight !== null || bias !== null);
+      // With its comma, also where no parameters are given: what the layer computes, bit for bit.
+      const pattern = patternOf(digits, hasParameters);
       const settings = { ...parameters, statistics, eps };
       return norm(x.reshape(digits.map(({ size }) => size)), pattern, settings).reshape([x.size]);
     }
