@@ -1,4 +1,7 @@
-// All texts of the lab in English. Imports nothing.
+// All texts of the lab in English. Imports its sections.
+
+import { running } from './en/running.js';
+import { steps } from './en/steps.js';
 
 export const en = {
   title: 'evenkeel lab',
@@ -64,6 +67,8 @@ export const en = {
     none: 'none',
     takeaway: 'A normalization layer is a choice of which elements share a mean; the name alone does not say which.',
   },
+  steps,
+  running,
 };
 
 export type Texts = typeof en;

@@ -11,6 +11,8 @@ const loaders: Readonly<Record<JobName, () => Promise<Job>>> = {
   data: async () => (await import('./jobs/data.js')).data,
   sets: async () => (await import('./jobs/sets.js')).sets,
   sentence: async () => (await import('./jobs/sets.js')).sentence,
+  steps: async () => (await import('./jobs/steps.js')).steps,
+  running: async () => (await import('./jobs/running.js')).running,
 };
 
 const running = new Map<number, Control>();
