@@ -145,6 +145,7 @@ describe('norms that are kept, and why', () => {
     ['a MatMul that has three axes', { nodes: ['c: h = MatMul(x, w)', bn], initializers: { w: [4, 4], ...statistics(4) }, input: [3, 4, 4] }, 'c may give more than two axes'],
     ['a MatMul by itself', { nodes: ['c: h = MatMul(x, x)', bn], initializers: statistics(4), input: [4, 4] }, 'the weight of c is no initializer'],
     ['a Gemm that scales', { nodes: ['c: h = Gemm(x, w, b; alpha=0.5)', 'n: y = BatchNormalization(h, s, t, m, v)'], initializers: { w: [4, 5], b: [5], ...statistics(5) }, input: [3, 4] }, 'c multiplies by alpha or beta'],
+    ['a Gemm by no matrix', { nodes: ['c: h = Gemm(x, w)', bn], initializers: { w: [4, 5, 1], ...statistics(5) }, input: [3, 4] }, 'c multiplies by 3 axes, not by a matrix'],
     ['a Gemm whose bias is a matrix', { nodes: ['c: h = Gemm(x, w, b)', bn], initializers: { w: [4, 5], b: [3, 5], ...statistics(5) }, input: [3, 4] }, 'the bias of c is no vector of its outputs'],
     ['an Add of two that vary', { nodes: ['c: p = MatMul(x, w)', 'a: h = Add(p, p)', bn], initializers: { w: [4, 5], ...statistics(5) }, input: [3, 4] }, 'before it stands an Add that is no bias'],
     ['a LayerNorm that goes elsewhere too', { nodes: ['n: h = LayerNormalization(x, s, t)', 'c: p = MatMul(h, w)', 'a: y = Add(p, b)', 'r: z = Relu(h)'], initializers: linear, input: [3, 4], outputs: ['y', 'z'] }, 'Relu behind it is no convolution or linear layer'],

@@ -92,8 +92,10 @@ function weightOf(graph: FoldGraph, node: FoldNode): FoundWeight | null {
 function gemmAt(node: FoldNode, { isTurned, ...found }: FoundWeight, bias: NonNullable<OnnxLayer['bias']>): OnnxLayer | NoLayer {
   const isPlain = numberOf(node, 'alpha', 1) === 1 && numberOf(node, 'beta', 1) === 1;
   if (!isPlain) return { reason: `${nameOf(node)} multiplies by alpha or beta` };
-  const isTransposed = (numberOf(node, 'transB', 0) === 0) !== isTurned;
-  const outputs = found.weight.shape[isTransposed ? 1 : 0] ?? 0;
+  const [transB, { shape }] = [numberOf(node, 'transB', 0), found.weight];
+  if (shape.length !== 2 || Number.isNaN(transB)) return { reason: `${nameOf(node)} multiplies by ${shape.length} axes, not by a matrix` };
+  const isTransposed = (transB === 0) !== isTurned;
+  const outputs = shape[isTransposed ? 1 : 0] ?? 0;
   if (bias.constant !== null && !isVector(bias.constant, outputs)) return { reason: `the bias of ${nameOf(node)} is no vector of its outputs` };
   return { ...found, op: 'linear', node, last: node, isTransposed, groups: 1, bias };
 }

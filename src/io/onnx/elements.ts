@@ -12,6 +12,8 @@ import { type Extent, type Field, valueOf, varintsIn, wholes, WireReader } from 
 export interface Files {
   readonly model: ByteSource;
   beside(location: string): Promise<ByteSource>;
+  /** The last tensor that was gathered from fields for a part of it, so that the next part need not be. */
+  gathered: { readonly message: Extent; readonly bytes: Uint8Array } | null;
 }
 
 /**
@@ -32,6 +34,7 @@ export async function readElements(
   }
   const { begin, end } = range ?? { begin: 0, end: sizeOf(tensor.shape) };
   const bytes = await bytesOf(files, { ...tensor, format }, place, begin, end);
+  if (range === null) files.gathered = null;
   return decode(format, bytes, range === null ? tensor.shape : [end - begin], `'${name}'`);
 }
 
@@ -51,7 +54,10 @@ async function bytesOf(files: Files, tensor: Known, place: Place, begin: number,
       return files.model.read(start + begin * width, start + end * width);
     }
     case 'fields':
-      return (await gathered(files.model, tensor, place.message)).subarray(begin * width, end * width);
+      if (files.gathered?.message !== place.message) {
+        files.gathered = { message: place.message, bytes: await gathered(files.model, tensor, place.message) };
+      }
+      return files.gathered.bytes.subarray(begin * width, end * width);
     case 'beside': {
       const { location, offset, length } = place;
       const file = await files.beside(location);

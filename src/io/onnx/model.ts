@@ -73,7 +73,7 @@ export interface OnnxTensor {
   readonly elementType: string;
   /** Of the tensor that is read; null where none of ours holds such elements, and reading is refused. */
   readonly dtype: Tensor['dtype'] | null;
-  /** How the file keeps an element, as in {@link TensorEntry}; null with `dtype`. */
+  /** How the file keeps an element, as `TensorEntry` says it; null with `dtype`. */
   readonly format: Format | null;
   /** The file beside the model that has the elements; null where the model's own has them. */
   readonly location: string | null;

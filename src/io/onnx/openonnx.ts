@@ -73,7 +73,7 @@ interface Described {
 }
 
 function filesOf(source: FileSource, model: ByteSource): Files {
-  return { model, beside: (location) => openBeside(source, location) };
+  return { model, beside: (location) => openBeside(source, location), gathered: null };
 }
 
 function opened(source: FileSource, bytes: ByteSource, name: string | null, { model, places }: Described): OpenOnnx {
