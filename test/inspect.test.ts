@@ -1,5 +1,5 @@
 // Inspections of stored models: every norm that PyTorch's own list of modules has, with its figures by NumPy.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -186,6 +186,37 @@ describe('where it looks', () => {
     writeFileSync(join(folder, 'config.json'), '{');
     await expect(inspect(path)).rejects.toMatchObject({ code: 'file', message: expect.stringContaining('is not JSON') });
     rmSync(join(folder, 'config.json'));
+  });
+
+  test('a folder of shards, and the config.json in it', async () => {
+    const shards = join(folder, 'shards');
+    mkdirSync(shards);
+    writeFileSync(join(shards, 'a.safetensors'), bytes);
+    writeFileSync(join(shards, 'b.safetensors'), stateFile({ 'last_norm.weight': [4], 'last_norm.bias': [4] }));
+    const map = Object.fromEntries(['norm', 'last_norm'].flatMap((name, i) => ['weight', 'bias'].map((each) => [`${name}.${each}`, `${'ab'[i]}.safetensors`])));
+    writeFileSync(join(shards, 'model.safetensors.index.json'), JSON.stringify({ metadata: {}, weight_map: map }));
+    // Beside the folder, and not the model's.
+    writeFileSync(join(folder, 'config.json'), '{"eps": 1}');
+    expect(await inspect(shards)).toMatchObject({ kind: 'shards', config: null, layers: [{ path: 'norm' }, { path: 'last_norm' }] });
+    rmSync(join(folder, 'config.json'));
+    writeFileSync(join(shards, 'config.json'), '{"eps": 2e-5}');
+    for (const source of [shards, `${shards}/`, pathToFileURL(shards), join(shards, 'model.safetensors.index.json')]) {
+      expect(epsOf(await inspect(source))).toEqual([['config', 2e-5], ['config', 2e-5]]);
+    }
+  });
+
+  test('every part of a large tensor', async () => {
+    const values = new Float32Array(2 ** 22 + 8);
+    for (const at of [2 ** 22 - 1, 2 ** 22 + 5]) values[at] = NaN;
+    values[2 ** 22] = Infinity;
+    const x = tensor(values, [3, values.length / 3]);
+    const { flags } = await inspect(writeSafetensors(new Map([['fc.weight', x]])));
+    const columns = values.length / 3;
+    const indexOf = (at: number) => [Math.floor(at / columns), at % columns];
+    expect(flags.map(({ name, count, index }) => [name, count, index])).toEqual([
+      ['nan', 2, indexOf(2 ** 22 - 1)], ['infinity', 1, indexOf(2 ** 22)],
+    ]);
+    x.dispose();
   });
 
   test.each([

@@ -64,24 +64,24 @@ export async function configFor(
     if (isRecord(given)) return read(given, 'given');
     throw new KeelError('argument', `config is what JSON.parse makes of a config.json, got ${showGiven(given)}`, { config: given });
   }
-  for (const path of source === null ? [] : besides(source)) {
-    const text = await textOf(path);
-    if (text === null) continue;
-    const from = nameOf(path) ?? '';
-    const parsed = parse(text, from);
-    if (isRecord(parsed)) return read(parsed, from);
-  }
-  return null;
+  const path = source === null ? null : besideOf(source);
+  const text = path === null ? null : await textOf(path);
+  if (path === null || text === null) return null;
+  const from = nameOf(path) ?? '';
+  const parsed = parse(text, from);
+  return isRecord(parsed) ? read(parsed, from) : null;
 }
 
+/** Names of files; any other is taken for a folder's. */
+const fileNames = /\.(safetensors|pth?|ckpt|bin|onnx|json|np[yz])$/i;
+
 /** Where a config.json may lie: in the folder that is given, or beside the file. */
-function besides(source: FileSource): (string | URL)[] {
-  if (typeof source !== 'string' && !(source instanceof URL)) return [];
+function besideOf(source: FileSource): string | URL | null {
+  if (typeof source !== 'string' && !(source instanceof URL)) return null;
   const url = fileURL(source);
-  if (url !== null) return [new URL('config.json', url)];
-  if (source instanceof URL || /^https?:/.test(source) || typeof process === 'undefined') return [];
-  const folder = source.replace(/[^\\/]*$/, '');
-  return [`${source.replace(/[\\/]$/, '')}/config.json`, `${folder}config.json`];
+  if (url !== null) return new URL(fileNames.test(url.pathname) ? 'config.json' : `${url.pathname.replace(/\/$/, '')}/config.json`, url);
+  if (source instanceof URL || /^https?:/.test(source) || typeof process === 'undefined') return null;
+  return fileNames.test(source) ? source.replace(/[^\\/]*$/, 'config.json') : `${source.replace(/[\\/]$/, '')}/config.json`;
 }
 
 async function textOf(path: string | URL): Promise<string | null> {

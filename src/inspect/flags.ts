@@ -101,7 +101,7 @@ function mismatch(norm: InspectedNorm, a: InspectedTensor, b: InspectedTensor): 
     'each other: one of the two is of another model');
 }
 
-export function tensorOf({ tensors }: InspectedNorm, role: TensorRole): InspectedTensor | null {
+function tensorOf({ tensors }: InspectedNorm, role: TensorRole): InspectedTensor | null {
   return tensors.find((tensor) => tensor.role === role) ?? null;
 }
 

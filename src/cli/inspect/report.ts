@@ -76,10 +76,12 @@ function tableOf(layers: readonly InspectedNorm[], levels: Levels, { columns, pa
   let used = widths.reduce((sum, width) => sum + width + 2, -2);
   const whole = cells.filter((column) => (used += 2 + Math.max(...column.map(widthOf))) <= columns);
   // A narrow terminal has γ without its range.
-  const shown = whole.length > 0 ? whole : cells.slice(0, 1).map((column) => column.map((cell) => cell.slice(0, BLOCKS)));
+  const least = widths.reduce((sum, width, i) => sum + (i === pathAt ? Math.min(8, width) : width) + 2, BLOCKS);
+  const shown = whole.length > 0 ? whole : cells.slice(0, least <= columns ? 1 : 0).map((column) => column.map((cell) => cell.slice(0, BLOCKS)));
   const lines = [heads, ...rows].map((row, i) => [...row, ...shown.map((column) => column[i] ?? '')]);
   const align = heads.map((head) => (head === 'width' ? ('right' as const) : ('left' as const)));
-  return table(lines, { columns, align, shrink: [pathAt, pathAt + 1] }).map((line, i) => (i === 0 ? paint('dim', line) : line));
+  // The kind is what is asked for: it is cut last.
+  return table(lines, { columns, align, shrink: columns < 60 ? [pathAt, pathAt + 1] : [pathAt] }).map((line, i) => (i === 0 ? paint('dim', line) : line));
 }
 
 /** Each layer with all its tensors. */
@@ -88,16 +90,17 @@ function detailsOf(layers: readonly InspectedNorm[], levels: Levels, { columns, 
   return layers.flatMap((layer, i) => {
     const { path, kind, evidence, pattern, follows, precedes, foldable, batches, tensors } = layer;
     const mark = markOf(levels.get(path), paint);
-    const facts: [string, string][] = [
-      ['kind', `${kind}: ${printable(evidence)}`],
+    const known: readonly (readonly [string, string | null])[] = [
+      ['kind', `${kind}: ${evidence}`],
       ['eps', layer.eps === null ? layer.epsFrom : `${showEps(layer.eps)} (${sources[layer.epsFrom]})`],
-      ...(layer.groups === null ? [] : [['groups', String(layer.groups)] as [string, string]]),
-      ...(pattern === null ? [] : [['pattern', pattern] as [string, string]]),
-      ...(follows === null ? [] : [['follows', printable(follows)] as [string, string]]),
-      ...(precedes === null ? [] : [['precedes', printable(precedes)] as [string, string]]),
+      ['groups', layer.groups === null ? null : String(layer.groups)],
+      ['pattern', pattern],
+      ['follows', follows],
+      ['precedes', precedes],
       ['folds', folding[foldable]],
-      ...(batches === null ? [] : [['batches', showCount(batches)] as [string, string]]),
+      ['batches', batches === null ? null : showCount(batches)],
     ];
+    const facts = known.flatMap(([label, text]) => (text === null ? [] : [[label, printable(text)] as const]));
     const figures = tensors.filter(({ role }) => role !== 'num_batches_tracked').map((tensor) => {
       const { role, count, min, max, mean, deviation, nearZero, histogram } = tensor;
       const numbers = [mean, deviation, min, max].map((figure) => (figure === null ? '–' : short(figure)));
