@@ -8,7 +8,7 @@ const path = (name: string): string => fileURLToPath(new URL(name, import.meta.u
 
 /** Rows that need nothing but files, which test/browser/files.ts fetches. */
 const shared = [
-  'autograd', 'data', 'hooks', 'inplace', 'layers', 'loss', 'modules', 'optim', 'oracle', 'ops', 'pool', 'residual',
+  'autograd', 'data', 'hooks', 'inplace', 'inspectkinds', 'layers', 'loss', 'modules', 'optim', 'oracle', 'ops', 'pool', 'residual',
   'running', 'transformer', 'vision', 'weightnorm',
 ].map((name) => `test/${name}.test.ts`);
 
