@@ -19,12 +19,22 @@ const imports: [what: string, code: string, prints: string, ceilingBytes: number
     'nn.GroupNorm(3, 6)   (0): ParametrizedLinear(',
     95_000,
   ],
+  [
+    'inspect',
+    `import { inspect } from 'evenkeel/inspect';
+     import { writeSafetensors } from 'evenkeel/io';
+     const ones = { dtype: 'float32', shape: [2], data: Float32Array.of(1, 1) };
+     const { layers } = await inspect(writeSafetensors(new Map([['ln.weight', ones], ['ln.bias', ones]])));
+     console.log(layers[0].kind, layers[0].tensors[0].mean);`,
+    'LayerNorm 1',
+    70_000,
+  ],
 ];
 
 test.each(imports)('%s alone', (_, code, prints, ceilingBytes) => {
   const { outputFiles } = buildSync({
     stdin: { contents: code, resolveDir: '.' },
-    alias: { evenkeel: './src/index.ts' },
+    alias: { evenkeel: './src/index.ts', 'evenkeel/inspect': './src/inspect/index.ts', 'evenkeel/io': './src/io/io.ts' },
     bundle: true,
     minify: true,
     format: 'esm',
