@@ -1,6 +1,6 @@
 // Folded ONNX models compute what they did, with fewer norms; the rest of the file is as it was.
 
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -77,7 +77,7 @@ describe('norms that are folded', () => {
     ['a MatMul and its Add', { nodes: ['c: p = MatMul(x, w)', 'a: h = Add(b, p)', bn], initializers: { w: [4, 5], b: [5], ...statistics(5) }, input: [3, 4] }, ['n c linear-batch-norm'], 'MatMul Add'],
     ['a MatMul behind others of two axes', { nodes: ['f: q = Flatten(x)', 'r: k = Relu(q)', 'd: j = MatMul(k, u)', 'e: i = Add(b, j)', 'c: h = MatMul(i, w)', bn], initializers: { u: [4, 4], b: [4], w: [4, 5], ...statistics(5) }, input: [3, 4], isDescribed: false }, ['n c linear-batch-norm'], 'Flatten Relu MatMul Add MatMul Add'],
     ['a MatMul by a transposed weight', { nodes: ['w: k = Transpose(w; perm=[1 0])', 'c: h = MatMul(x, k)', bn], initializers: { w: [5, 4], ...statistics(5) }, input: [3, 4] }, ['n c linear-batch-norm'], 'Transpose MatMul Add'],
-    ['before a convolution that does not pad', { nodes: ['n: h = BatchNormalization(x, s, t, m, v)', 'c: y = Conv(h, w; group=2, pads=[0 0 0 0], auto_pad=VALID)'], initializers: { w: [6, 2, 3, 3], ...statistics(4) }, ...image }, ['n c batch-norm-conv'], 'Conv'],
+    ['before a convolution that does not pad', { nodes: ['n: h = BatchNormalization(x, s, t, m, v)', 'c: y = Conv(h, w; group=2, auto_pad=VALID)'], initializers: { w: [6, 2, 3, 3], ...statistics(4) }, ...image }, ['n c batch-norm-conv'], 'Conv'],
     ['before a Gemm', { nodes: ['n: h = BatchNormalization(x, s, t, m, v)', 'c: y = Gemm(h, w, b)'], initializers: { w: [4, 5], b: [5], ...statistics(4) }, input: [3, 4] }, ['n c batch-norm-linear'], 'Gemm'],
     ['before a MatMul', { nodes: ['n: h = BatchNormalization(x, s, t, m, v)', 'c: y = MatMul(h, w)'], initializers: { w: [4, 5], ...statistics(4) }, input: [3, 4] }, ['n c batch-norm-linear'], 'MatMul Add'],
     ['two norms and the convolution between', { nodes: ['m: g = BatchNormalization(x, s, t, m, v)', 'c: h = Conv(g, w)', 'n: y = BatchNormalization(h, s2, t2, m2, v2)'], initializers: { w: [6, 4, 3, 3], ...statistics(4), s2: [6], t2: [6], m2: [6], v2: [6] }, ...image }, ['m c batch-norm-conv', 'n c conv-batch-norm'], 'Conv'],
@@ -295,6 +295,20 @@ describe('what is in the file beside', () => {
       expect(folded.beside).toEqual(['1.bin']);
       const opened = await openOnnx(folded.bytes);
       expect([...opened.graph.initializers.values()].map(({ name, location }) => [name, location])).toEqual([['w', null], ['w2', '1.bin'], ['w_bias', null]]);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  test('a model beyond 2 GiB is refused before it is read', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'evenkeel-fold-'));
+    try {
+      const path = join(folder, 'huge.onnx');
+      // A field of 2³¹ bytes that nobody knows, full of holes.
+      const head = Uint8Array.from([...modelOfRows(rows), 0x9a, 0x06, 0x80, 0x80, 0x80, 0x80, 0x08]);
+      await writeFile(path, head);
+      await truncate(path, head.length + 2 ** 31);
+      await refusesFile(() => foldOnnx(path), `cannot read '${path}': the folded model would have 21474`);
     } finally {
       await rm(folder, { recursive: true });
     }

@@ -1,11 +1,13 @@
 // foldOnnx: norms of an ONNX model into the layers beside them. May import io's reader and fold.
 
+import { unsupported } from '../io/elements.js';
+import { named } from '../io/failure.js';
 import type { OpenOnnx } from '../io/onnx/model.js';
 import { openOnnx } from '../io/onnx/openonnx.js';
-import { type FileSource, wholeOf } from '../io/source.js';
+import { type FileSource, nameOf, wholeOf } from '../io/source.js';
 import type { KeptNorm } from './candidate.js';
 import { FoldGraph, type FoldNode } from './onnxgraph.js';
-import { nameOf } from './onnxlayers.js';
+import { nodeName } from './onnxlayers.js';
 import { candidateOf, innerNorms, type Ranks } from './onnxnorms.js';
 import { foldNormInto } from './onnxpair.js';
 import { describedRanks } from './onnxrank.js';
@@ -48,17 +50,34 @@ export async function foldOnnx(source: FileSource): Promise<FoldedOnnx> {
   const graph = new FoldGraph(model);
   try {
     const { pairs, kept } = await foldAll(model, graph);
-    const given = await wholeOf(source);
-    try {
-      const bytes = await given.read(0, given.bytes);
-      return { bytes: pairs.length === 0 ? bytes : writeFolded(bytes, graph, model.irVersion), pairs, kept, beside: besideOf(model, graph) };
-    } finally {
-      await given.close();
-    }
+    // What lay beside the model will lie in it.
+    const more = [...graph.changed.values()].reduce((sum, { tensor }) => sum + tensor.data.byteLength, 0);
+    const bytes = await named(nameOf(source), () => bytesOf(source, more));
+    return { bytes: pairs.length === 0 ? bytes : writeFolded(bytes, graph, model.irVersion), pairs, kept, beside: besideOf(model, graph) };
   } finally {
     for (const { tensor } of graph.changed.values()) tensor.dispose();
     await model.close();
   }
+}
+
+/** The whole model, if it may grow by so many bytes. */
+async function bytesOf(source: FileSource, more: number): Promise<Uint8Array> {
+  const given = await wholeOf(source);
+  try {
+    checkSize(given.bytes + more);
+    return await given.read(0, given.bytes);
+  } finally {
+    await given.close();
+  }
+}
+
+/** Protobuf counts bytes in an int32. */
+const MOST_BYTES = 2 ** 31 - 1;
+
+function checkSize(bytes: number): void {
+  if (bytes <= MOST_BYTES) return;
+  const message = `the folded model would have ${bytes} bytes, and a protobuf has ${MOST_BYTES} at most: keep weights in files beside it`;
+  throw unsupported(message, { bytes, limit: MOST_BYTES });
 }
 
 async function foldAll(model: OpenOnnx, graph: FoldGraph): Promise<{ pairs: FoldedPair[]; kept: KeptNorm[] }> {
@@ -67,10 +86,10 @@ async function foldAll(model: OpenOnnx, graph: FoldGraph): Promise<{ pairs: Fold
   const pairs: FoldedPair[] = [];
   const kept: KeptNorm[] = [];
   for (const node of graph.nodes) {
-    for (const norm of innerNorms(node)) kept.push({ norm, reason: `it stands in a graph inside ${nameOf(node)}` });
+    for (const norm of innerNorms(node)) kept.push({ norm, reason: `it stands in a graph inside ${nodeName(node)}` });
     const outcome = await foldNorm(model, graph, ranks, opset, node);
     if (outcome === null) continue;
-    if ('reason' in outcome) kept.push({ norm: nameOf(node), reason: outcome.reason });
+    if ('reason' in outcome) kept.push({ norm: nodeName(node), reason: outcome.reason });
     else pairs.push(...outcome.pairs);
   }
   return { pairs, kept };

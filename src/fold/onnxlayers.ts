@@ -44,11 +44,11 @@ export function layerAt(graph: FoldGraph, node: FoldNode, where: 'before' | 'beh
     return { reason: `${operator} ${where} it is no convolution or linear layer` };
   }
   const found = weightOf(graph, node);
-  if (found === null) return { reason: `the weight of ${nameOf(node)} is no initializer of real numbers, or may be given as an input` };
+  if (found === null) return { reason: `the weight of ${nodeName(node)} is no initializer of real numbers, or may be given as an input` };
   if (node.opType === 'MatMul') return matMulAt(graph, node, found);
   const bias = { node, slot: 2, constant: graph.constant(node, 2) };
   if ((node.inputs[2] ?? '') !== '' && bias.constant === null) {
-    return { reason: `the bias of ${nameOf(node)} is no initializer of real numbers, or may be given as an input` };
+    return { reason: `the bias of ${nodeName(node)} is no initializer of real numbers, or may be given as an input` };
   }
   if (node.opType === 'Gemm') return gemmAt(node, found, bias);
   const op = node.opType === 'Conv' ? 'conv' : 'conv-transpose';
@@ -65,7 +65,7 @@ export function isOnnx({ opType, domain }: FoldNode, ...opTypes: readonly string
 }
 
 /** What a node is called: by what it makes, where it has no name. */
-export function nameOf({ name, outputs, opType }: FoldNode): string {
+export function nodeName({ name, outputs, opType }: FoldNode): string {
   return name !== '' ? name : (outputs[0] ?? opType);
 }
 
@@ -91,19 +91,19 @@ function weightOf(graph: FoldGraph, node: FoldNode): FoundWeight | null {
 
 function gemmAt(node: FoldNode, { isTurned, ...found }: FoundWeight, bias: NonNullable<OnnxLayer['bias']>): OnnxLayer | NoLayer {
   const isPlain = numberOf(node, 'alpha', 1) === 1 && numberOf(node, 'beta', 1) === 1;
-  if (!isPlain) return { reason: `${nameOf(node)} multiplies by alpha or beta` };
+  if (!isPlain) return { reason: `${nodeName(node)} multiplies by alpha or beta` };
   const [transB, { shape }] = [numberOf(node, 'transB', 0), found.weight];
-  if (shape.length !== 2 || Number.isNaN(transB)) return { reason: `${nameOf(node)} multiplies by ${shape.length} axes, not by a matrix` };
+  if (shape.length !== 2 || Number.isNaN(transB)) return { reason: `${nodeName(node)} multiplies by ${shape.length} axes, not by a matrix` };
   const isTransposed = (transB === 0) !== isTurned;
   const outputs = shape[isTransposed ? 1 : 0] ?? 0;
-  if (bias.constant !== null && !isVector(bias.constant, outputs)) return { reason: `the bias of ${nameOf(node)} is no vector of its outputs` };
+  if (bias.constant !== null && !isVector(bias.constant, outputs)) return { reason: `the bias of ${nodeName(node)} is no vector of its outputs` };
   return { ...found, op: 'linear', node, last: node, isTransposed, groups: 1, bias };
 }
 
 function matMulAt(graph: FoldGraph, node: FoldNode, { isTurned, ...found }: FoundWeight): OnnxLayer | NoLayer {
   const { shape } = found.weight;
   const outputs = shape[isTurned ? 0 : 1] ?? 0;
-  if (shape.length !== 2) return { reason: `${nameOf(node)} multiplies by ${shape.length} axes, not by a matrix` };
+  if (shape.length !== 2) return { reason: `${nodeName(node)} multiplies by ${shape.length} axes, not by a matrix` };
   const layer = { ...found, op: 'linear', node, isTransposed: !isTurned, groups: 1 } as const;
   const [product = ''] = node.outputs;
   const add = graph.onlyTaker(product);

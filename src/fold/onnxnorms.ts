@@ -3,7 +3,7 @@
 
 import type { FoldKind } from './arithmetic.js';
 import { innerGraphs, type Constant, type FoldGraph, type FoldNode } from './onnxgraph.js';
-import { isLayer, isOnnx, layerAt, layerBefore, nameOf, type NoLayer, type OnnxLayer } from './onnxlayers.js';
+import { isLayer, isOnnx, layerAt, layerBefore, nodeName, type NoLayer, type OnnxLayer } from './onnxlayers.js';
 import { numberOf, rankOf } from './onnxrank.js';
 
 /** A norm and the layers that take it in: one for a batch norm, all that follow for the others. */
@@ -63,7 +63,7 @@ function besideBatchNorm(graph: FoldGraph, ranks: Ranks, node: FoldNode): OnnxCa
   const why = isLayer(before) ? othersOf(graph, input, 'what stands before it') : before.reason;
   if (isLayer(before) && why === null) {
     if (before.node.opType !== 'MatMul' || isMatrix(graph, ranks, node)) return { kind: `${before.op}-batch-norm`, layer: before };
-    return { reason: `${nameOf(before.node)} may give more than two axes, of which it normalizes the second and not the last` };
+    return { reason: `${nodeName(before.node)} may give more than two axes, of which it normalizes the second and not the last` };
   }
   const behind = behindBatchNorm(graph, ranks, node);
   if (!('reason' in behind)) return behind;
@@ -77,15 +77,15 @@ function behindBatchNorm(graph: FoldGraph, ranks: Ranks, node: FoldNode): OnnxCa
   if (others !== null || taker === null) return { reason: others ?? 'nothing takes it' };
   const layer = layerAt(graph, taker, 'behind');
   if (!isLayer(layer)) return layer;
-  if (taker.inputs[0] !== output) return { reason: `${nameOf(taker)} takes it for something else than its input` };
-  if (layer.op === 'conv-transpose') return { reason: `${nameOf(taker)} behind it is a transposed convolution` };
+  if (taker.inputs[0] !== output) return { reason: `${nodeName(taker)} takes it for something else than its input` };
+  if (layer.op === 'conv-transpose') return { reason: `${nodeName(taker)} behind it is a transposed convolution` };
   if (layer.op === 'conv') {
-    if (pads(taker)) return { reason: `${nameOf(taker)} behind it pads with zeros, which the norm does not shift` };
+    if (pads(taker)) return { reason: `${nodeName(taker)} behind it pads with zeros, which the norm does not shift` };
     return { kind: 'batch-norm-conv', layer };
   }
-  if (numberOf(taker, 'transA', 0) !== 0) return { reason: `${nameOf(taker)} behind it transposes its input` };
+  if (numberOf(taker, 'transA', 0) !== 0) return { reason: `${nodeName(taker)} behind it transposes its input` };
   if (taker.opType === 'Gemm' || isMatrix(graph, ranks, node)) return { kind: 'batch-norm-linear', layer };
-  return { reason: `${nameOf(taker)} behind it may take more than two axes, of which the norm has the second and not the last` };
+  return { reason: `${nodeName(taker)} behind it may take more than two axes, of which the norm has the second and not the last` };
 }
 
 /** Scale and bias move on into every layer behind it; the statistics stay. */
@@ -103,8 +103,8 @@ function ownStatistics(graph: FoldGraph, node: FoldNode): OnnxCandidate | NoLaye
     const layer = layerAt(graph, taker, 'behind');
     if (!isLayer(layer)) return layer;
     const isInput = taker.inputs[0] === output && taker.inputs.indexOf(output, 1) < 0;
-    if (layer.op !== 'linear') return { reason: `${nameOf(taker)} behind it is a convolution, whose channels are another axis` };
-    if (!isInput || numberOf(taker, 'transA', 0) !== 0) return { reason: `${nameOf(taker)} does not take it as its rows` };
+    if (layer.op !== 'linear') return { reason: `${nodeName(taker)} behind it is a convolution, whose channels are another axis` };
+    if (!isInput || numberOf(taker, 'transA', 0) !== 0) return { reason: `${nodeName(taker)} does not take it as its rows` };
     layers.push(layer);
   }
   if (layers.length === 0) return { reason: 'nothing takes it' };

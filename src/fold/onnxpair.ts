@@ -8,7 +8,7 @@ import { permute, reshape } from '../ops/movement.js';
 import { scope, Tensor } from '../tensor.js';
 import { fold, isBatchNorm, isNormFirst, scaleShiftOf, type FoldPair, type LayerWeights, type NormWeights } from './arithmetic.js';
 import type { Constant, FoldGraph, FoldNode } from './onnxgraph.js';
-import { nameOf, type OnnxLayer } from './onnxlayers.js';
+import { nodeName, type OnnxLayer } from './onnxlayers.js';
 import type { OnnxCandidate } from './onnxnorms.js';
 import type { RealFormat } from './round.js';
 import { verify, type FoldedPair } from './verify.js';
@@ -85,7 +85,7 @@ function compute(
     throw error;
   }
   const folded = fold(pair);
-  const proof = verify({ norm: nameOf(node), into: nameOf(layer.node) }, pair, folded);
+  const proof = verify({ norm: nodeName(node), into: nodeName(layer.node) }, pair, folded);
   const shaped = folded.bias === null || bias === null ? folded.bias : reshape(folded.bias, bias.shape);
   return { layer, pair: proof, weight: turned(folded.weight), bias: shaped };
 }
@@ -113,7 +113,7 @@ function setBias(graph: FoldGraph, { node, last, weight, bias: place }: OnnxLaye
   graph.setOutput(node, product);
   const add = {
     at: null,
-    name: graph.freshName(`${nameOf(node)}_bias`),
+    name: graph.freshName(`${nodeName(node)}_bias`),
     opType: 'Add',
     domain: '',
     inputs: [product, ''],
