@@ -20,7 +20,7 @@ for (const [signal, exit] of [['SIGINT', 130], ['SIGTERM', 143], ['SIGHUP', 129]
     // A second one does not wait.
     if (interruptedBy !== null) process.exit(exit);
     interruptedBy = exit;
-    controller.abort(new Error('interrupted'));
+    controller.abort();
     void leave(exit);
   });
 }

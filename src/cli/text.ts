@@ -73,7 +73,7 @@ export interface TableOptions {
   readonly columns: number;
   /** Of each column; left by default. */
   readonly align?: readonly ('left' | 'right')[];
-  /** The columns that are shortened where all do not fit, in the order in which they lose; the first by default. */
+  /** The columns that are shortened where all do not fit, the widest first; column 0 by default. */
   readonly shrink?: readonly number[];
 }
 
@@ -82,10 +82,10 @@ export function table(rows: readonly (readonly string[])[], { columns, align = [
   const count = Math.max(0, ...rows.map((row) => row.length));
   const widths = Array.from({ length: count }, (_, i) => Math.max(0, ...rows.map((row) => widthOf(row[i] ?? ''))));
   let excess = widths.reduce((sum, width) => sum + width + 2, -2) - columns;
-  for (const i of shrink) {
-    const cut = Math.min(Math.max(0, excess), Math.max(0, (widths[i] ?? 0) - LEAST));
-    widths[i] = (widths[i] ?? 0) - cut;
-    excess -= cut;
+  const widest = (): number => shrink.reduce((found, i) => ((widths[i] ?? 0) > (widths[found] ?? 0) ? i : found), shrink[0] ?? 0);
+  for (let i = widest(); excess > 0 && (widths[i] ?? 0) > LEAST; i = widest()) {
+    widths[i] = (widths[i] ?? 0) - 1;
+    excess--;
   }
   return rows.map((row) => row.map((cell, i) => pad(clip(cell, widths[i] ?? 0), widths[i] ?? 0, align[i])).join('  ').trimEnd());
 }

@@ -2,8 +2,6 @@
 
 import { arange, KeelError, manualSeed, randn, scope, tensor, type Tensor } from 'evenkeel';
 import { load } from 'evenkeel/io';
-import digitsURL from '../../../data/digits_images.npy?url';
-import photosURL from '../../../data/photos_nchw.npy?url';
 import { parseNested } from '../nested.js';
 import type { DataName } from './datanames.js';
 
@@ -29,6 +27,10 @@ export interface DataAnswer {
   readonly shape: readonly number[];
   readonly values: Float32Array;
 }
+
+/** Files of the page itself. */
+const digitsURL = new URL('../../../data/digits_images.npy', import.meta.url);
+const photosURL = new URL('../../../data/photos_nchw.npy', import.meta.url);
 
 const MOST_ELEMENTS = 2 ** 20;
 
@@ -102,8 +104,8 @@ async function ownFile(file: Blob): Promise<Tensor> {
   throw new KeelError('file', `the file holds ${tensors.size} arrays: give a .npy file, which holds one`, { names: [...tensors.keys()] });
 }
 
-async function arrayAt(url: string): Promise<Tensor> {
-  const array = (await load(new URL(url, self.location.href))).get('array');
+async function arrayAt(url: URL): Promise<Tensor> {
+  const array = (await load(url)).get('array');
   if (array !== undefined) return array.to('float32');
-  throw new KeelError('file', `'${url}' holds no array`, { url });
+  throw new KeelError('file', `'${url.href}' holds no array`, { url: url.href });
 }
