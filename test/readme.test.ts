@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { format, promisify } from 'node:util';
 import { beforeAll, expect, test, vi } from 'vitest';
-import { evenkeel } from './cli/cli.js';
+import { evenkeel, exampleFolder, shell } from './cli/cli.js';
 import { codeBlocks } from './laws.js';
 
 const path = 'README.md';
@@ -54,6 +54,25 @@ function expectations(code: string): string[] {
   }
   return said;
 }
+
+/** The commands of a console block, and what stands under each. */
+function sessions(): { readonly line: string; readonly printed: string }[] {
+  const consoles = [...text.matchAll(/^```console\n(.*?)^```/gms)].map(([, block = '']) => block);
+  return consoles.flatMap((block) => block.split(/^\$ /m).slice(1)).map((session) => {
+    const [line = '', ...printed] = session.split('\n');
+    return { line, printed: printed.join('\n') };
+  });
+}
+
+test('commands print what stands under them', { timeout: 60_000 }, async () => {
+  const folder = await exampleFolder();
+  expect(sessions().length).toBeGreaterThan(2);
+  for (const { line, printed } of sessions()) {
+    const { exit, out, err } = await shell(line.replace('npx evenkeel', 'evenkeel'), folder);
+    expect([line, exit, out, err]).toEqual([line, 0, printed, '']);
+  }
+  await rm(folder, { recursive: true });
+});
 
 test('the code that CONTRIBUTING.md quotes is in the files that it names', async () => {
   const quotes = codeBlocks({ path: 'CONTRIBUTING.md', text: await readFile('CONTRIBUTING.md', 'utf8') });
