@@ -2,11 +2,12 @@
 // May import the field's own files, settings and announcements.
 
 import { useSignal, type Signal } from '@preact/signals';
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { announce } from '../announce.js';
 import { texts, theme } from '../settings.js';
 import { drawBlocks, drawStrip, type Cells } from './draw.js';
 import { blockLayout, cornerOf, elementAt, indexOf, LEAN, stripCorner, stripElementAt, stripLayout, type Point } from './geometry.js';
+import { useWidth } from './width.js';
 
 export interface FieldProps {
   readonly shape: readonly number[];
@@ -196,17 +197,4 @@ function Axes({ shape, names }: { readonly shape: readonly number[]; readonly na
       ))}
     </p>
   );
-}
-
-/** How wide an element is, as it changes. */
-function useWidth(host: { readonly current: HTMLElement | null }): number {
-  const [width, change] = useState(640);
-  useEffect(() => {
-    const element = host.current;
-    if (element === null) return undefined;
-    const observer = new ResizeObserver(([entry]) => change(Math.floor(entry?.contentRect.width ?? 640)));
-    observer.observe(element);
-    return () => observer.disconnect();
-  }, []);
-  return width;
 }

@@ -1,7 +1,7 @@
 // BatchNorm's running statistics over a stream of batches that drifts: PyTorch's momentum and Keras's, evaluation with what is
 // kept, and a batch of one. May import evenkeel.
 
-import { BatchNorm1d, KeelError, manualSeed, randn, scope, type Tensor } from 'evenkeel';
+import { BatchNorm1d, KeelError, manualSeed, ones, randn, scope, zeros, type Tensor } from 'evenkeel';
 
 export interface RunningJobs {
   readonly running: {
@@ -12,7 +12,7 @@ export interface RunningJobs {
 }
 
 export interface RunningAsk {
-  /** Values in a batch, at least 2. */
+  /** Values in a batch; one is refused by the layer itself. */
   readonly size: number;
   readonly batches: number;
   /** Null: the average of all batches. */
@@ -40,7 +40,7 @@ export interface RunningAnswer {
   readonly unbiased: readonly number[];
   /** momentum as PyTorch reads it: the weight of the new batch. */
   readonly pytorch: Kept;
-  /** The same number as Keras and ONNX read it: the weight of what is kept. Null for the average. */
+  /** The same number as Keras and ONNX read it: the weight of what is kept, and the variance biased. Null for the average. */
   readonly keras: Kept | null;
   /** The last batch of the stream by the layer in eval, with what it kept when training ended. */
   readonly stale: { readonly mean: number; readonly deviation: number; readonly error: number };
@@ -51,35 +51,32 @@ export interface RunningAnswer {
 /** The stream's own deviation: its variance is 4. */
 const DEVIATION = 2;
 
-const limits: Readonly<Record<'size' | 'batches', readonly [least: number, most: number]>> = { size: [2, 1024], batches: [2, 400] };
+const MOST = { size: 1024, batches: 400 } as const;
 
 export function running(ask: RunningAsk): RunningAnswer {
-  for (const [name, [least, most]] of Object.entries(limits)) {
-    const value = name === 'size' ? ask.size : ask.batches;
-    if (Number.isInteger(value) && value >= least && value <= most) continue;
-    throw new KeelError('size', `${name} must be a whole number from ${least} to ${most}, got ${value}`, { field: name });
+  for (const name of ['size', 'batches'] as const) {
+    const value = ask[name];
+    if (Number.isInteger(value) && value >= 1 && value <= MOST[name]) continue;
+    throw new KeelError('size', `${name} must be a whole number from 1 to ${MOST[name]}, got ${value}`, { field: name });
   }
   return scope(() => through(ask));
 }
 
 function through({ size, batches, momentum, drift, seed, stop }: RunningAsk): RunningAnswer {
-  const layer = new BatchNorm1d(1, { momentum });
-  // 1 − 0.9 is 0.09999999999999998 in both libraries.
-  const other = momentum === null ? null : new BatchNorm1d(1, { momentum: 1 - momentum });
-  const trueMean = Array.from({ length: batches }, (_, i) => (drift * i) / (batches - 1));
-  const [pytorch, keras] = [keeper(layer), other === null ? null : keeper(other)];
+  const trueMean = Array.from({ length: batches }, (_, i) => (batches === 1 ? 0 : (drift * i) / (batches - 1)));
+  const [pytorch, keras] = [layerKeeper(momentum), momentum === null ? null : averageKeeper(momentum)];
   const [batchMean, biased, unbiased]: [number[], number[], number[]] = [[], [], []];
-  let atStop = keptBy(layer);
-  let last: Tensor | null = null;
+  let atStop = pytorch.now();
+  let last = zeros([0]);
   manualSeed(seed);
   trueMean.forEach((mean, i) => {
     const x = randn([size, 1]).mul(DEVIATION).add(mean);
+    pytorch.see(x);
+    keras?.see(x);
     batchMean.push(x.mean().item());
     biased.push(x.var(null, { unbiased: false }).item());
     unbiased.push(x.var().item());
-    pytorch.see(x);
-    keras?.see(x);
-    if (i + 1 === stop) atStop = keptBy(layer);
+    if (i + 1 === stop) atStop = pytorch.now();
     last = x;
   });
   return {
@@ -90,7 +87,7 @@ function through({ size, batches, momentum, drift, seed, stop }: RunningAsk): Ru
     unbiased,
     pytorch: pytorch.kept,
     keras: keras?.kept ?? null,
-    stale: staleness(last ?? randn([size, 1]), atStop),
+    stale: staleness(last, atStop),
     one: batchOfOne(atStop),
   };
 }
@@ -100,24 +97,48 @@ interface Statistics {
   readonly variance: Tensor;
 }
 
-/** Copies of a layer's buffers as they are now. */
-function keptBy({ runningMean, runningVar }: BatchNorm1d): Statistics {
-  if (runningMean === null || runningVar === null) throw new KeelError('no_statistics', 'the layer keeps no statistics', {});
-  return { mean: runningMean.clone(), variance: runningVar.clone() };
+/** What a layer keeps: the statistics now, and their history. */
+interface Keeper {
+  readonly kept: Kept;
+  see(x: Tensor): void;
+  now(): Statistics;
 }
 
-function keeper(layer: BatchNorm1d) {
-  const first = keptBy(layer);
+function keeper(see: (x: Tensor) => void, now: () => Statistics): Keeper {
+  const first = now();
   const kept = { mean: [first.mean.item()], variance: [first.variance.item()] };
   return {
     kept,
+    now,
     see(x: Tensor): void {
-      layer.forward(x);
-      const { mean, variance } = keptBy(layer);
+      see(x);
+      const { mean, variance } = now();
       kept.mean.push(mean.item());
       kept.variance.push(variance.item());
     },
   };
+}
+
+/** BatchNorm1d in training: running ← (1 − momentum) · running + momentum · batch, the variance unbiased. */
+function layerKeeper(momentum: number | null): Keeper {
+  const layer = new BatchNorm1d(1, { momentum });
+  return keeper((x) => void layer.forward(x), () => ({ mean: copyOf(layer.runningMean), variance: copyOf(layer.runningVar) }));
+}
+
+function copyOf(buffer: Tensor | null): Tensor {
+  if (buffer !== null) return buffer.clone();
+  throw new KeelError('no_statistics', 'the layer keeps no statistics', {});
+}
+
+/** Keras 3 and ONNX: moving ← momentum · moving + (1 − momentum) · batch, the variance biased. */
+function averageKeeper(momentum: number): Keeper {
+  let [mean, variance] = [zeros([1]), ones([1])];
+  const moved = (old: Tensor, batch: Tensor): Tensor => old.mul(momentum).add(batch.mul(1 - momentum));
+  const see = (x: Tensor): void => {
+    mean = moved(mean, x.mean(0));
+    variance = moved(variance, x.var(0, { unbiased: false }));
+  };
+  return keeper(see, () => ({ mean, variance }));
 }
 
 /** A layer in eval that has these statistics. */
