@@ -11,6 +11,7 @@ import { evenkeel, exampleFolder, type How } from './cli.js';
 
 let folder = '';
 const at = (name: string) => join(folder, name);
+const stdin = (name: string) => readFile(at(name));
 /** Words apart by spaces; in a pattern they are underscores. */
 const wordsOf = (line: string) => line.split(' ').map((word, i, all) => (all[i - 1] === '--pattern' ? word.replaceAll('_', ' ') : word));
 const normalize = (line: string, how: How = {}) => evenkeel(['normalize', ...wordsOf(line)], { cwd: folder, ...how });
@@ -111,9 +112,9 @@ describe.each(layers)('%s', (line, own) => {
   });
 });
 
-describe('parameters and running statistics', () => {
-  const parameter = async (name: string) => (await load(at('parameters.safetensors'))).get(name) ?? ones([0]);
+const parameter = (name: string) => first('parameters.safetensors', name);
 
+describe('parameters and running statistics', () => {
   test.each([
     ['--as group-norm --groups 2 --weight w.npy', { weight: 'w' }],
     ['--as group-norm --groups 2 --weight parameters.safetensors:bn1.weight --bias parameters.safetensors:bn1.bias', { weight: 'bn1.weight', bias: 'bn1.bias' }],
@@ -140,21 +141,22 @@ describe('parameters and running statistics', () => {
   });
 });
 
-describe('several tensors', () => {
-  const bytesOf = async (name: string, entry: string): Promise<string> => {
-    const file = await open(at(name));
-    const [x, found] = [await file.read(entry), file.entries.get(entry)];
-    await file.close();
-    return `${found?.format} ${found?.order ?? 'C'} ${found?.shape.join()} ${x.toArray()}`;
-  };
+/** All of a tensor in a file, as text. */
+const textOf = async (name: string, entry: string): Promise<string> => {
+  const file = await open(at(name));
+  const [x, found] = [await file.read(entry), file.entries.get(entry)];
+  await file.close();
+  return `${found?.format} ${found?.order ?? 'C'} ${found?.shape.join()} ${x.toArray()}`;
+};
 
+describe('several tensors', () => {
   test.each([
     ['several.npz', 'x', 'out.npz', ['f', 'i']],
     ['several.npz', 'x', 'out.safetensors', ['i']],
     ['brain.safetensors', 'x', 'out.safetensors', ['other', 'i']],
   ])('%s, %s: %s has the others as they were', async (from, entry, to, others) => {
     expect(await normalize(`${from} --entry ${entry} --as layer-norm -o ${to} --overwrite`)).toMatchObject({ exit: 0, err: '' });
-    for (const other of others) expect(await bytesOf(to, other)).toBe(await bytesOf(from, other));
+    for (const other of others) expect(await textOf(to, other)).toBe(await textOf(from, other));
     const file = await open(at(to));
     expect(file.entries.get(entry)?.format).toBe(from === 'several.npz' ? 'F32' : 'BF16');
     await file.close();
@@ -197,11 +199,12 @@ test('the document of --json', async () => {
   }
 });
 
+const rowsOf = async (file: string) => {
+  const ran = await normalize(`${file} --as group-norm --groups 3 --json`);
+  return JSON.parse(ran.out).tensors[0].statistics as { index: number[]; before: { mean: number } }[];
+};
+
 test('the first sets are named as their axes are, in either order', async () => {
-  const rowsOf = async (file: string) => {
-    const ran = await normalize(`${file} --as group-norm --groups 3 --json`);
-    return JSON.parse(ran.out).tensors[0].statistics as { index: number[]; before: { mean: number } }[];
-  };
   const byIndex = new Map((await rowsOf('c.npy')).map(({ index, before }) => [index.join(), before.mean]));
   const fortran = await rowsOf('f.npy');
   expect(fortran.map(({ index }) => index.join())).toEqual(['0,0,0,0', '1,0,0,0', '2,0,0,0', '0,1,0,0', '1,1,0,0', '2,1,0,0', '0,2,0,0', '1,2,0,0']);
@@ -212,8 +215,6 @@ test('the first sets are named as their axes are, in either order', async () => 
 });
 
 describe('standard input and output', () => {
-  const stdin = async (name: string) => readFile(at(name));
-
   test.each(['--as layer-norm', '--as batch-norm', '--as local-response-norm'])('an array through a pipe: %s', async (line) => {
     await normalize(`c.npy ${line} -o out.npy --overwrite`);
     const ran = await normalize(`- ${line} -o -`, { stdin: await stdin('c.npy') });

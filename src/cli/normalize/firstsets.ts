@@ -20,6 +20,8 @@ export interface SetRow {
 
 /** How many sets are shown. */
 const MOST = 8;
+/** What is normalized has a variance near 1, or none. */
+const LEAST_VARIANCE = 1e-12;
 
 /** Gathers mean and deviation of the first sets from chunks, in their order. */
 export class FirstSets {
@@ -34,7 +36,7 @@ export class FirstSets {
     this.#whole = split.digits;
     this.#split = { ...split, digits: restricted(split.digits) };
     this.#before = new SetStatistics(this.#split.digits, 'moments', 0);
-    this.#after = new SetStatistics(this.#split.digits, 'moments', 0);
+    this.#after = new SetStatistics(this.#split.digits, 'moments', LEAST_VARIANCE);
   }
 
   /** Means and deviations of all sets before, which then need not be gathered. */

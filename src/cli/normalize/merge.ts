@@ -26,12 +26,14 @@ export class SetStatistics {
   readonly #statistics: Statistics;
   readonly #eps: number;
 
+  /** @param eps what the variance is about to be added to: far below it, nothing need be told apart */
   constructor(digits: readonly Digit[], statistics: Statistics, eps: number) {
     const sets = volume(kept(digits));
     this.mean = new Float64Array(sets);
     this.length = new Float64Array(sets);
     this.#statistics = statistics;
-    this.#eps = eps;
+    // Of l2 eps is the least length, and parts of a set must not have it each.
+    this.#eps = Math.max(0, statistics === 'l2' ? eps * 1e-6 : eps);
   }
 
   /** Merges in the sets of a chunk, whose elements are `x`, in the order of the chunks. */
@@ -69,16 +71,17 @@ interface Part {
 
 /** Statistics of the sets of a tensor, with all that float64 holds of them. */
 function partOf(x: Tensor, pattern: string, elements: number, statistics: Statistics, eps: number): Part {
+  // Not with an eps of 0, with which kernels look twice at constant sets.
+  const measure = (part: Tensor) => read(normWithStatistics(part, pattern, { statistics, eps }), statistics);
+  const partWith = ({ mean, rstd }: Read): Part => ({ mean, length: lengthsOf(rstd, elements, statistics, eps) });
   return scope(() => {
-    const found = read(normWithStatistics(x, pattern, { statistics, eps: 0 }), statistics);
-    if (x.dtype === 'float64') return asPart(found, elements, statistics);
-    if (found.rstd.some((rstd) => rstd < LEAST_NORMAL && rstd > 0) || (eps < NO_VARIANCE && found.rstd.includes(Infinity))) {
-      return asPart(read(normWithStatistics(x.to('float64'), pattern, { statistics, eps: 0 }), statistics), elements, statistics);
-    }
-    if (!found.mean.some((mean, i) => isFar(mean, found.rstd[i] ?? 0))) return asPart(found, elements, statistics);
-    const centred = x.sub(found.tensor);
-    const rest = read(normWithStatistics(centred, pattern, { statistics, eps: 0 }), statistics);
-    return asPart({ rstd: rest.rstd, mean: found.mean.map((mean, i) => mean + (rest.mean[i] ?? 0)) }, elements, statistics);
+    const found = measure(x);
+    if (x.dtype === 'float64') return partWith(found);
+    const isOutside = found.rstd.some((rstd) => rstd < LEAST_NORMAL && rstd > 0) || (eps < NO_VARIANCE && found.rstd.includes(Infinity));
+    if (isOutside) return partWith(measure(x.to('float64')));
+    if (!found.mean.some((mean, i) => isFar(mean, found.rstd[i] ?? 0))) return partWith(found);
+    const rest = measure(x.sub(found.tensor));
+    return partWith({ ...rest, mean: found.mean.map((mean, i) => mean + (rest.mean[i] ?? 0)) });
   });
 }
 
@@ -86,12 +89,25 @@ function isFar(mean: number, rstd: number): boolean {
   return Math.abs(mean) * rstd > MOST_DEVIATIONS && rstd < Infinity;
 }
 
-function read({ mean, rstd }: { readonly mean: Tensor; readonly rstd: Tensor }, statistics: Statistics) {
+interface Read {
+  readonly tensor: Tensor;
+  readonly mean: Float64Array;
+  readonly rstd: Float64Array;
+}
+
+function read({ mean, rstd }: { readonly mean: Tensor; readonly rstd: Tensor }, statistics: Statistics): Read {
   const rstds = Float64Array.from(rstd.data, Number);
   return { tensor: mean, rstd: rstds, mean: statistics === 'moments' ? Float64Array.from(mean.data, Number) : new Float64Array(rstds.length) };
 }
 
-function asPart({ mean, rstd }: { readonly mean: Float64Array; readonly rstd: Float64Array }, elements: number, statistics: Statistics): Part {
-  const scale = statistics === 'l2' ? 1 : Math.sqrt(elements);
-  return { mean, length: rstd.map((each) => scale / each) };
+/** Lengths of which the reciprocals, with eps, are known. */
+function lengthsOf(rstds: Float64Array, elements: number, statistics: Statistics, eps: number): Float64Array {
+  if (statistics === 'l2') return rstds.map((rstd) => 1 / rstd);
+  const root = Math.sqrt(eps);
+  return rstds.map((rstd) => {
+    const deviation = 1 / rstd;
+    // √(deviation² − eps), without squares; so near to eps it is float32's rounding.
+    const isNothing = deviation - root < root * 2 ** -22;
+    return isNothing ? 0 : Math.sqrt(elements) * Math.sqrt(deviation - root) * Math.sqrt(deviation + root);
+  });
 }
