@@ -29,7 +29,7 @@ export function layerBefore(graph: FoldGraph, value: string): OnnxLayer | NoLaye
   const maker = graph.maker(value);
   if (maker === null) return { reason: 'nothing stands before it' };
   if (!isOnnx(maker, 'Add')) return layerAt(graph, maker, 'before');
-  for (const input of maker.inputs) {
+  for (const input of maker.inputs.slice(0, 2)) {
     const before = graph.maker(input);
     const layer = before !== null && isOnnx(before, 'MatMul') ? layerAt(graph, before, 'before') : null;
     if (layer !== null && isLayer(layer) && layer.last === maker) return layer;
