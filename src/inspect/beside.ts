@@ -1,6 +1,7 @@
 // What stands before and after a norm in an ONNX graph, and whether it folds into that. May import io.
 
 import type { OnnxNode } from '../io/onnx/model.js';
+import { isBatchNorm } from './found.js';
 import type { InspectedNorm, NormKind } from './inspection.js';
 import { type Graph, isOnnx, listOf } from './graph.js';
 import { splitKey } from './modules.js';
@@ -68,7 +69,9 @@ function layerMaking(value: string, graph: Graph, { making }: NormNodes): Layer 
     const layer = weighted(maker, graph) ?? biased(maker, graph);
     if (layer !== null) return { ...layer, isNext, output: at };
     const norm = making.get(maker);
-    if (norm !== undefined || !isOnnx(maker, moves)) return { name: norm ?? maker.opType, weight: null, isNext, node: maker, output: at };
+    if (norm !== undefined || !isOnnx(maker, moves)) {
+      return { name: norm ?? maker.opType, weight: null, isNext, node: maker, output: at };
+    }
     isNext = false;
     at = maker.inputs[0] ?? '';
   }
@@ -115,12 +118,11 @@ function nameOf(key: string, node: OnnxNode): string {
   return path !== '' && !/[/:]/.test(key) ? path : node.name || node.opType;
 }
 
-const batchNorms: readonly NormKind[] = ['BatchNorm', 'BatchNorm1d', 'BatchNorm2d', 'BatchNorm3d'];
 const trailing: readonly NormKind[] = ['LayerNorm', 'RMSNorm'];
 
 function foldableOf(norm: Between, before: Layer | null, after: readonly Layer[], graph: Graph): InspectedNorm['foldable'] {
   const { input, output, kind, width, axes } = norm;
-  const isBatch = batchNorms.includes(kind);
+  const isBatch = isBatchNorm(kind);
   if (!isBatch && !trailing.includes(kind) && kind !== 'LayerNorm2d') return 'no';
   if (isBatch && before !== null && before.weight !== null && before.isNext) {
     const made = [input, before.node.outputs[0] ?? ''];
@@ -133,13 +135,15 @@ function foldableOf(norm: Between, before: Layer | null, after: readonly Layer[]
   if (after.every((layer) => layer.weight !== null && takesChannels(layer.node, kind))) {
     return after.every(({ isNext }) => isNext) ? 'after' : 'unknown';
   }
-  return after.every(({ weight, node }) => weight !== null || isOnnx(node, [...moves, 'Gather', 'Slice', 'Split'])) ? 'unknown' : 'no';
+  const passing = [...moves, 'Gather', 'Slice', 'Split'];
+  return after.every(({ weight, node }) => weight !== null || isOnnx(node, passing)) ? 'unknown' : 'no';
 }
 
 /** Whether a layer sums over the axis that the norm's scale belongs to: the last for LayerNorm, the second for others. */
 function takesChannels(node: OnnxNode, kind: NormKind): boolean {
   if (trailing.includes(kind)) return isOnnx(node, ['Gemm', 'MatMul']);
-  return batchNorms.includes(kind) && isOnnx(node, ['Gemm']) ? true : isOnnx(node, ['Conv', 'ConvTranspose']) && isUnpadded(node);
+  if (isBatchNorm(kind) && isOnnx(node, ['Gemm'])) return true;
+  return isOnnx(node, ['Conv', 'ConvTranspose']) && isUnpadded(node);
 }
 
 /** A shift cannot go through zeros at the border. */

@@ -62,7 +62,8 @@ export async function configFor(
   if (given === null) return null;
   if (given !== undefined) {
     if (isRecord(given)) return read(given, 'given');
-    throw new KeelError('argument', `config is what JSON.parse makes of a config.json, got ${showGiven(given)}`, { config: given });
+    const message = `config is what JSON.parse makes of a config.json, got ${showGiven(given)}`;
+    throw new KeelError('argument', message, { config: given });
   }
   const path = source === null ? null : besideOf(source);
   const text = path === null ? null : await textOf(path);
@@ -79,7 +80,10 @@ const fileNames = /\.(safetensors|pth?|ckpt|bin|onnx|json|np[yz])$/i;
 function besideOf(source: FileSource): string | URL | null {
   if (typeof source !== 'string' && !(source instanceof URL)) return null;
   const url = fileURL(source);
-  if (url !== null) return new URL(fileNames.test(url.pathname) ? 'config.json' : `${url.pathname.replace(/\/$/, '')}/config.json`, url);
+  if (url !== null) {
+    const folder = url.pathname.replace(/\/$/, '');
+    return new URL(fileNames.test(url.pathname) ? 'config.json' : `${folder}/config.json`, url);
+  }
   if (source instanceof URL || /^https?:/.test(source) || typeof process === 'undefined') return null;
   return fileNames.test(source) ? source.replace(/[^\\/]*$/, 'config.json') : `${source.replace(/[\\/]$/, '')}/config.json`;
 }

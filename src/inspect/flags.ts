@@ -1,8 +1,10 @@
-// What may be wrong with one norm, from its tensors' figures and shapes. May import nothing but its neighbours.
+// What may be wrong with one norm, from its tensors' figures and shapes. May import tensor.
 
-import { axisOf } from './weights.js';
+import { sameShape } from '../tensor.js';
+import { isBatchNorm } from './found.js';
 import type { Flag, InspectedNorm, InspectedTensor, TensorRole } from './inspection.js';
 import { NEAR_ZERO } from './summary.js';
+import { axisOf } from './weights.js';
 
 /** Which elements of a tensor break a rule: how many, and the first. */
 export interface Finding {
@@ -27,7 +29,7 @@ export const DEFAULT_EPS = 1e-5;
 export const EPS_MULTIPLE = 10;
 
 /** Kinds whose scale is about 1 where it acts: GRN's and layer scale's begin near 0. */
-const scaled = ['BatchNorm', 'BatchNorm1d', 'BatchNorm2d', 'BatchNorm3d', 'InstanceNorm', 'LayerNorm', 'LayerNorm2d', 'RMSNorm', 'GroupNorm', 'DyT'];
+const scaled = ['InstanceNorm', 'LayerNorm', 'LayerNorm2d', 'RMSNorm', 'GroupNorm', 'DyT'];
 
 export function flagsOf(swept: Swept): Flag[] {
   return [...gammaFlags(swept), ...varianceFlags(swept), ...updateFlags(swept.norm), ...shapeFlags(swept.norm)];
@@ -36,7 +38,7 @@ export function flagsOf(swept: Swept): Flag[] {
 function gammaFlags({ norm, gammaNearZero }: Swept): Flag[] {
   const gamma = tensorOf(norm, 'weight');
   const { count } = gammaNearZero;
-  if (gamma === null || count === 0 || !norm.candidates.every((kind) => scaled.includes(kind))) return [];
+  if (gamma === null || count === 0 || !norm.candidates.every((kind) => isBatchNorm(kind) || scaled.includes(kind))) return [];
   const effect = count === gamma.count ? 'the layer passes little but its shift on' : 'such a channel carries little but its shift';
   const message = `${some(gammaNearZero, gamma, 'element', `below ${NEAR_ZERO} in magnitude`)}: ${effect}; prune it, or look whether ` +
     'weight decay acts on norms';
@@ -56,12 +58,19 @@ function varianceFlags({ norm, varianceNearEps, varianceZero, varianceNegative }
       'eps of training, and look whether the layer before is nearly dead'],
   ] as const;
   return found.flatMap(([name, level, finding, what, effect]) =>
-    finding.count === 0 ? [] : [flag(name, level, norm, variance, finding, `${some(finding, variance, 'channel', what)}: ${effect}`)],
+    finding.count === 0
+      ? []
+      : [flag(name, level, norm, variance, finding, `${some(finding, variance, 'channel', what)}: ${effect}`)],
   );
 }
 
 /** `1 of 4 channels is zero, at [2]`, `3 of 4 elements are infinite, the first at [0]`, `all 4 channels are zero` */
-export function some({ count, first }: Finding, tensor: Pick<InspectedTensor, 'count' | 'shape'>, noun: string, what: string): string {
+export function some(
+  { count, first }: Finding,
+  tensor: Pick<InspectedTensor, 'count' | 'shape'>,
+  noun: string,
+  what: string,
+): string {
   if (count === tensor.count) return count === 1 ? `its one ${noun} is ${what}` : `all ${count} ${noun}s are ${what}`;
   const where = show(indexOf(first, tensor.shape));
   return `${count} of ${tensor.count} ${noun}s ${count === 1 ? 'is' : 'are'} ${what}, ${count === 1 ? '' : 'the first '}at ${where}`;
@@ -92,13 +101,14 @@ function shapeFlags(norm: InspectedNorm): Flag[] {
   }
   const others = norm.tensors.filter(({ role }) => ['weight', 'bias', 'running_mean', 'running_var'].includes(role));
   const [first, ...rest] = others;
-  const odd = rest.find(({ shape }) => shape.length !== first?.shape.length || shape.some((extent, i) => extent !== first.shape[i]));
+  const odd = first === undefined ? undefined : rest.find(({ shape }) => !sameShape(shape, first.shape));
   return first === undefined || odd === undefined ? [] : [mismatch(norm, first, odd)];
 }
 
 function mismatch(norm: InspectedNorm, a: InspectedTensor, b: InspectedTensor): Flag {
-  return flag('shape-mismatch', 'error', norm, null, null, `${a.key} has shape ${show(a.shape)} and ${b.key} ${show(b.shape)}, which do not fit ` +
-    'each other: one of the two is of another model');
+  const message = `${a.key} has shape ${show(a.shape)} and ${b.key} ${show(b.shape)}, which do not fit each other: one of the two ` +
+    'is of another model';
+  return flag('shape-mismatch', 'error', norm, null, null, message);
 }
 
 function tensorOf({ tensors }: InspectedNorm, role: TensorRole): InspectedTensor | null {

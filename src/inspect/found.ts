@@ -32,6 +32,16 @@ export interface FoundNorm {
   readonly parts: ReadonlyMap<TensorRole, FoundPart>;
 }
 
+/** By the axes of the input, or of the weight beside it: a linear layer's two, a convolution's three to five. */
+export function batchNormOf(rank: number | null): NormKind {
+  const kinds: Readonly<Record<number, NormKind>> = { 2: 'BatchNorm1d', 3: 'BatchNorm1d', 4: 'BatchNorm2d', 5: 'BatchNorm3d' };
+  return kinds[rank ?? 0] ?? 'BatchNorm';
+}
+
+export function isBatchNorm(kind: NormKind): boolean {
+  return kind.startsWith('BatchNorm');
+}
+
 /** The pattern of a kind with a weight of this shape; null where it depends on more. */
 export function patternOf(candidates: readonly NormKind[], shape: readonly number[]): string | null {
   const [kind, another] = candidates;
@@ -58,6 +68,7 @@ export function patternOf(candidates: readonly NormKind[], shape: readonly numbe
 
 /** Over as many last axes as the weight has. */
 function trailing(rank: number): string {
-  const names = rank <= 1 ? ['c'] : rank <= 3 ? ['c', 'h', 'w'].slice(3 - rank) : Array.from({ length: rank }, (_, i) => `a${i}`);
+  const usual = [['c'], ['c'], ['h', 'w'], ['c', 'h', 'w']];
+  const names = usual[rank] ?? Array.from({ length: rank }, (_, i) => `a${i}`);
   return `b... [${names.join(' ')}], ${names.join(' ')}`;
 }

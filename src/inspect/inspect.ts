@@ -120,11 +120,11 @@ async function inspectOpen(file: OpenFile, { name, config, graph }: Opened, sett
     const norms = graph?.norms ?? normsByKey(file, layout, config);
     const reading = new Reading(entries, settings);
     const modelType = config?.modelType ?? null;
-    const { layers, flags } = await measured(norms, modelType, reading);
+    const { layers, flags: own } = await measured(norms, modelType, reading);
     // In a graph layers may share constants, or have none.
-    if (graph === null) flags.push(...keyFlags(norms, modulesOf(entries)));
-    flags.push(...familyFlags(layers, familyOf(layout?.model ?? null, modelType)));
-    if (settings.scan === 'all') flags.push(...(await scanRest(file, norms, reading)));
+    const ofKeys = graph === null ? keyFlags(norms, modulesOf(entries)) : [];
+    const ofFamily = familyFlags(layers, familyOf(layout?.model ?? null, modelType));
+    const others = settings.scan === 'all' ? await scanRest(file, norms, reading) : [];
     return {
       file: name,
       kind,
@@ -135,7 +135,7 @@ async function inspectOpen(file: OpenFile, { name, config, graph }: Opened, sett
       config: config?.from ?? null,
       scan: settings.scan,
       layers,
-      flags,
+      flags: [own, ofKeys, ofFamily, others].flat(),
     };
   } finally {
     await graph?.close();
@@ -239,8 +239,9 @@ function familyFlags(layers: readonly InspectedNorm[], family: Family | null): F
   return [...byEps].flatMap(([eps, [first, ...rest]]) => {
     if (first === undefined) return [];
     const where = rest.length === 0 ? first.path : `${rest.length + 1} layers, the first ${first.path},`;
-    const message = `eps is ${showEps(eps)} in ${where} and ${showEps(family.eps)} in ${family.name} as published: outputs differ where variances ` +
-      'are small; set the eps that the weights were trained with';
-    return [{ name: 'eps-unlike-family', level: 'warning', path: first.path, tensor: null, count: rest.length + 1, index: null, message }];
+    const message = `eps is ${showEps(eps)} in ${where} and ${showEps(family.eps)} in ${family.name} as published: outputs differ ` +
+      'where variances are small; set the eps that the weights were trained with';
+    const count = rest.length + 1;
+    return [{ name: 'eps-unlike-family', level: 'warning', path: first.path, tensor: null, count, index: null, message }];
   });
 }

@@ -28,7 +28,8 @@ function doubles(norms: readonly FoundNorm[], modules: ReadonlyMap<string, KeyMo
     const other = bare.get(name);
     if (other === undefined) bare.set(name, path);
     else if (other !== path) {
-      const message = `'${path}' and '${other}' are one layer under two prefixes: keep the keys of one of them, the other is of a wrapper`;
+      const message = `'${path}' and '${other}' are one layer under two prefixes: keep the keys of one of them, the other is of a ` +
+        'wrapper';
       flags.push(flag('duplicate-keys', 'error', path, null, message));
     }
   }
@@ -90,8 +91,8 @@ function contradictions({ path, parts, follows, precedes }: FoundNorm, modules: 
   const own = parts.get('weight') ?? parts.get('running_mean');
   const width = own === undefined ? null : sizeOf(own.shape);
   const check = (beside: string | null, axis: 0 | 1): Flag[] => {
-    const other: Part | undefined = modules.get(beside ?? '')?.parts.get('weight');
-    if (beside === null || own === undefined || other === undefined || other.shape.length < 2 || other.shape[axis] === width) return [];
+    const other: Part | null = modules.get(beside ?? '')?.parts.get('weight') ?? null;
+    if (own === undefined || other === null || other.shape.length < 2 || other.shape[axis] === width) return [];
     const side = axis === 0 ? 'gives' : 'takes';
     const message = `${own.key} has shape ${show(own.shape)}, and ${other.key} of shape ${show(other.shape)} beside it ${side} ` +
       `${other.shape[axis]} channels: one of the two is of another model`;

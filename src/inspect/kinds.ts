@@ -1,9 +1,9 @@
 // Which kind of norm a module of a state dict is, by its keys and shapes, its name and what stands beside it. May import
 // tensor.
 
-import { sizeOf } from '../tensor.js';
+import { sameShape, sizeOf } from '../tensor.js';
 import type { NormConfig } from './config.js';
-import type { KeyNorm } from './found.js';
+import { batchNormOf, type KeyNorm } from './found.js';
 import type { NormKind, TensorRole } from './inspection.js';
 import type { LayoutRole } from './layoutroles.js';
 import { childOf, type KeyModule, type Part, splitPath } from './modules.js';
@@ -56,14 +56,11 @@ function runningNorm(module: KeyModule, around: Surroundings): KeyNorm | null {
     return { path, candidates: ['InstanceNorm'], evidence: 'running statistics, and its name', parts: own };
   }
   const rank = around.neighbourRank(path);
-  const kind = rank === null ? 'BatchNorm' : (batchNorms[rank] ?? 'BatchNorm');
+  const kind = batchNormOf(rank);
   const beside = kind === 'BatchNorm' ? '' : ` beside a weight of ${rank} axes`;
   const evidence = isBare && !hasRunning(module) ? 'the name of the other BatchNorms' : `running statistics${beside}`;
   return { path, candidates: [kind], evidence, parts: own };
 }
-
-/** By the axes of the weight beside it: a linear layer's two, a convolution's three to five. */
-const batchNorms: Readonly<Record<number, NormKind>> = { 2: 'BatchNorm1d', 3: 'BatchNorm1d', 4: 'BatchNorm2d', 5: 'BatchNorm3d' };
 
 /** DyT, GRN and layer scale. */
 function replacement({ path, parts }: KeyModule, around: Surroundings): KeyNorm | null {
@@ -109,8 +106,9 @@ type Verdict = Pick<KeyNorm, 'candidates' | 'evidence'>;
 /** A scale of several axes is LayerNorm's: the bias of a linear layer has one. */
 function byArray(path: string, scale: Part, shift: Part | undefined): Verdict | null {
   if (scale.shape.length < 2) return null;
-  const isSame = shift !== undefined && shift.shape.length === scale.shape.length && shift.shape.every((n, i) => n === scale.shape[i]);
-  if (isSame) return { candidates: ['LayerNorm'], evidence: `weight and bias of ${scale.shape.length} axes` };
+  if (shift !== undefined && sameShape(shift.shape, scale.shape)) {
+    return { candidates: ['LayerNorm'], evidence: `weight and bias of ${scale.shape.length} axes` };
+  }
   if (shift !== undefined || !/(^|[._])(layer_?norm|rms_?norm|norm|ln)\d*$/i.test(path)) return null;
   return { candidates: ['LayerNorm', 'RMSNorm'], evidence: `its name, and a weight of ${scale.shape.length} axes without bias` };
 }
@@ -129,7 +127,9 @@ function byVector(path: string, scale: Part, shift: Part | undefined, around: Su
   if (configured !== null && affineKinds.includes(configured)) {
     return { candidates: [configured], evidence: `${keys}, and the configuration` };
   }
-  if (named !== null && named !== 'norm' && named !== 'BatchNorm') return { candidates: [named], evidence: `${keys}, and its name` };
+  if (named !== null && named !== 'norm' && named !== 'BatchNorm') {
+    return { candidates: [named], evidence: `${keys}, and its name` };
+  }
   if (around.attention.has(path)) return { candidates: ['LayerNorm'], evidence: `${keys} beside attention` };
   if (named === null && role === null && width <= 1) return null;
   if (named === 'norm' && !around.channels.has(width)) {

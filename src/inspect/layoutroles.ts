@@ -82,7 +82,10 @@ export function isWhole({ model, layout, prefix }: KeyLayout, keys: ReadonlyMap<
 }
 
 /** Entries in the order of the layout's state dict, where files sort them by name. */
-export function inLayoutOrder<T>({ model, layout, prefix }: KeyLayout, entries: readonly (readonly [string, T])[]): (readonly [string, T])[] {
+export function inLayoutOrder<T>(
+  { model, layout, prefix }: KeyLayout,
+  entries: readonly (readonly [string, T])[],
+): (readonly [string, T])[] {
   const bare = entries.map(([key, entry]) => [key.slice(prefix.length), entry] as const);
   return inOrder(layoutTables[model], layout, bare).map(([key, entry]) => [prefix + key, entry]);
 }

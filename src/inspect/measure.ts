@@ -74,8 +74,8 @@ function inspected(found: FoundNorm, tensors: readonly InspectedTensor[], batche
 
 /** The candidates, but of many those alone that are such by default. */
 function kindOf(candidates: readonly NormKind[]): string {
-  const isUsual = candidates.length <= 3;
-  return isUsual ? candidates.join(' or ') : candidates.filter((kind) => kind === 'LayerNorm' || kind === 'GroupNorm').join(' or ');
+  const likeliest = candidates.filter((kind) => kind === 'LayerNorm' || kind === 'GroupNorm');
+  return (candidates.length > 3 ? likeliest : candidates).join(' or ');
 }
 
 function find(data: Data, breaks: (x: number) => boolean): Finding {

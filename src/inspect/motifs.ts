@@ -45,9 +45,9 @@ export async function rootedAt(root: OnnxNode, graph: Graph): Promise<Motif | nu
   const input = subtracted ?? graph.origin(centred);
   // All that take x to centre it, also in a second copy of the difference, or to square and to divide it.
   const own = [squares, last, minus, graph.maker(minus?.inputs[1]), graph.maker(last.inputs[0])];
-  const entries = own.filter((node) => node !== null).filter(({ inputs }) => inputs.some((value) => isSame(value, input, graph)));
+  const isEntry = ({ inputs }: OnnxNode) => inputs.some((value) => isSame(value, input, graph));
+  const entries = own.filter((node) => node !== null).filter(isEntry);
   const start = subtracted === null ? [] : ['ReduceMean', 'Sub'];
-  const end = [...(weight === null ? [] : ['Mul']), ...(bias === null ? [] : ['Add'])];
   return {
     kind: kindOf(subtracted !== null, axes, weight, graph.rank(input)),
     input,
@@ -57,7 +57,7 @@ export async function rootedAt(root: OnnxNode, graph: Graph): Promise<Motif | nu
     axes,
     weight,
     bias,
-    nodes: [...start, squares?.opType ?? 'Pow', 'ReduceMean', 'Add', root.opType, inverse === null ? 'Div' : 'Mul', ...end],
+    nodes: [...start, squares?.opType ?? 'Pow', 'ReduceMean', 'Add', root.opType, inverse === null ? 'Div' : 'Mul', ...affineNodes(weight, bias)],
     entries,
   };
 }
@@ -83,9 +83,13 @@ export async function groupedAt(node: OnnxNode, graph: Graph): Promise<Motif | n
     axes: [],
     weight,
     bias,
-    nodes: ['Reshape', 'InstanceNormalization', 'Reshape', ...(weight === null ? [] : ['Mul']), ...(bias === null ? [] : ['Add'])],
+    nodes: ['Reshape', 'InstanceNormalization', 'Reshape', ...affineNodes(weight, bias)],
     entries: [fold],
   };
+}
+
+function affineNodes(weight: Constant | null, bias: Constant | null): string[] {
+  return [...(weight === null ? [] : ['Mul']), ...(bias === null ? [] : ['Add'])];
 }
 
 /** Over the channels of each pixel where the scale is spread over the axes behind. */

@@ -7,7 +7,10 @@ export interface Neighbour {
   readonly path: string;
   /** Axes of its weight. */
   readonly rank: number;
-  /** Where its output has the norm's width and its input has not, or the other way round; null where both have, or no other pair tells. */
+  /**
+   * Before the norm, where its output has the norm's width and its input has not; after it, the other way round; null where
+   * both have, and no other pair tells.
+   */
   readonly side: 'before' | 'after' | null;
 }
 

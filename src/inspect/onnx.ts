@@ -4,7 +4,7 @@ import { formats } from '../io/elements.js';
 import type { OnnxNode, OpenOnnx } from '../io/onnx/model.js';
 import { sizeOf } from '../tensor.js';
 import { besideNode, type NormNodes } from './beside.js';
-import { type FoundNorm, type FoundPart, patternOf } from './found.js';
+import { batchNormOf, type FoundNorm, type FoundPart, patternOf } from './found.js';
 import { type Constant, Graph, isOnnx, numberOf } from './graph.js';
 import type { NormKind, TensorRole } from './inspection.js';
 import { splitKey } from './modules.js';
@@ -46,7 +46,7 @@ export async function normsByNode(model: OpenOnnx): Promise<FoundNorm[]> {
   const keys = new Set<string>();
   const queue = [new Graph(model.graph, (tensor) => model.read(tensor))];
   for (const graph of queue) {
-    queue.push(...graph.inner());
+    for (const inner of graph.inner()) queue.push(inner);
     const spots: Spot[] = [];
     for (const [index, node] of graph.nodes.entries()) {
       const spot = await spotAt(node, index, graph, model);
@@ -93,8 +93,9 @@ function normAt(spot: Spot, graph: Graph, norms: NormNodes): FoundNorm {
   const { path, evidence, eps, epsFrom, groups, parts, input, output, axes } = spot;
   const weight = parts.get('weight');
   const width = weight === undefined ? null : sizeOf(weight.shape);
-  const { follows, precedes, foldable, rank } = besideNode({ input, output, kind: spot.kind, width, axes: axes.length }, graph, norms);
-  const kind = spot.kind === 'BatchNorm' ? batchNorm(rank ?? graph.rank(input)) : spot.kind;
+  const between = { input, output, kind: spot.kind, width, axes: axes.length };
+  const { follows, precedes, foldable, rank } = besideNode(between, graph, norms);
+  const kind = spot.kind === 'BatchNorm' ? batchNormOf(rank ?? graph.rank(input)) : spot.kind;
   return {
     path,
     candidates: [kind],
@@ -122,10 +123,9 @@ async function spotAt(node: OnnxNode, index: number, graph: Graph, model: OpenOn
 }
 
 function ofOperator(node: OnnxNode, operator: Operator, name: string, graph: Graph, model: OpenOnnx): Spot {
-  const parts = partsOf(
-    Object.entries(operator.inputs).map(([role, at]) => [role as TensorRole, graph.constant(node.inputs[at])]), // its keys are roles
-    model,
-  );
+  // The keys of inputs are roles.
+  const roles = Object.entries(operator.inputs) as [TensorRole, number][];
+  const parts = partsOf(roles.map(([role, at]) => [role, graph.constant(node.inputs[at])]), model);
   const given = numberOf(node, 'epsilon');
   const eps = operator.eps === null ? null : shortest(given ?? operator.eps);
   return {
@@ -161,14 +161,11 @@ function ofMotif(motif: Motif, name: string, model: OpenOnnx): Spot {
   };
 }
 
-/** By the axes of the input, or of the weight of a convolution before. */
-function batchNorm(rank: number | null): NormKind {
-  const kinds: Readonly<Record<number, NormKind>> = { 2: 'BatchNorm1d', 3: 'BatchNorm1d', 4: 'BatchNorm2d', 5: 'BatchNorm3d' };
-  return kinds[rank ?? 0] ?? 'BatchNorm';
-}
-
 /** Constants of a type that is read. */
-function partsOf(constants: readonly (readonly [TensorRole, Constant | null])[], model: OpenOnnx): ReadonlyMap<TensorRole, FoundPart> {
+function partsOf(
+  constants: readonly (readonly [TensorRole, Constant | null])[],
+  model: OpenOnnx,
+): ReadonlyMap<TensorRole, FoundPart> {
   return new Map(
     constants.flatMap(([role, constant]): [TensorRole, FoundPart][] => {
       const format = constant?.tensor.format ?? null;

@@ -5,7 +5,7 @@ import type { KeyLayout } from '../nn/blocks/layouts.js';
 import { weightNormPattern } from '../nn/weightnorm.js';
 import type { Tensor } from '../tensor.js';
 import { epsIn, type NormConfig } from './config.js';
-import { type FoundNorm, type FoundPart, type KeyNorm, patternOf } from './found.js';
+import { type FoundNorm, type FoundPart, isBatchNorm, type KeyNorm, patternOf } from './found.js';
 import type { NormKind, TensorRole } from './inspection.js';
 import { hasRunning, normsOf, stemOf, type Surroundings } from './kinds.js';
 import { inLayoutOrder, isWhole, type LayoutRole, roleOf } from './layoutroles.js';
@@ -84,7 +84,9 @@ function found(norm: KeyNorm, { role, neighbours, modules, config, read }: Known
 
 /** transformers' ConvNeXt passes its layer_norm_eps to the last norm alone. */
 function epsOf({ path, candidates }: KeyNorm, config: NormConfig | null): number | null {
-  const isFixed = /^convnext(v2)?$/.test(config?.modelType ?? '') && stemOf(path) === 'layernorm' && splitPath(path)[0].includes('.');
+  const [parent] = splitPath(path);
+  const isConvNeXt = /^convnext(v2)?$/.test(config?.modelType ?? '');
+  const isFixed = isConvNeXt && stemOf(path) === 'layernorm' && parent.includes('.');
   return isFixed ? null : epsIn(config, candidates);
 }
 
@@ -114,7 +116,7 @@ function foldableOf(candidates: readonly NormKind[], place: FoundNorm['foldable'
   if (candidates.some((kind) => kind === 'weight_norm' || kind === 'spectral_norm')) return 'itself';
   if (candidates.every((kind) => ['GroupNorm', 'InstanceNorm', 'GRN', 'DyT'].includes(kind))) return 'no';
   // A norm that a linear or convolution comes before folds into it if its statistics are fixed: BatchNorm's.
-  const isFixed = candidates.every((kind) => kind.startsWith('BatchNorm') || kind === 'LayerScale');
+  const isFixed = candidates.every((kind) => isBatchNorm(kind) || kind === 'LayerScale');
   return place === 'before' && !isFixed ? 'unknown' : place;
 }
 
@@ -138,7 +140,8 @@ function widthsOf(modules: ReadonlyMap<string, KeyModule>): ReadonlyMap<string, 
 function channelsOf(modules: ReadonlyMap<string, KeyModule>): ReadonlySet<number> {
   const channels = new Set<number>();
   for (const { parts } of modules.values()) {
-    for (const { shape } of parts.values()) if (isConvolution(shape)) for (const extent of shape.slice(0, 2)) channels.add(extent);
+    const convolutions = [...parts.values()].filter(({ shape }) => isConvolution(shape));
+    for (const { shape } of convolutions) for (const extent of shape.slice(0, 2)) channels.add(extent);
   }
   return channels;
 }

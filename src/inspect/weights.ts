@@ -50,7 +50,8 @@ export function computedWeights({ path, parts }: KeyModule): KeyNorm[] {
 
 /** A magnitude without its direction is one for sure where its shape is: extents of 1 but for one axis. */
 function isMagnitude(weight: string, part: Part | undefined): boolean {
-  return weight === 'weight' && part !== undefined && part.shape.length > 1 && part.shape.filter((extent) => extent !== 1).length <= 1;
+  const { shape = [] } = part ?? {};
+  return weight === 'weight' && shape.length > 1 && shape.filter((extent) => extent !== 1).length <= 1;
 }
 
 /** The axis that keeps a length of its own; null for one length of all; undefined where the shapes contradict each other. */

@@ -4,10 +4,12 @@ import type { Histogram, InspectedTensor } from 'evenkeel/inspect';
 
 const blocks = '▁▂▃▄▅▆▇█';
 
-/** A block for each bin or so many of them, as high as its count beside the greatest; a bin that has any is above the ground. */
+/** A block for each bin, or so many of them, as high as its count beside the greatest; one that has any is above the ground. */
 export function histogramOf({ counts }: Histogram, width: number): string {
   const step = counts.length / width;
-  const sums = Array.from({ length: width }, (_, i) => counts.slice(i * step, (i + 1) * step).reduce((sum, count) => sum + count, 0));
+  const sums = Array.from({ length: width }, (_, i) =>
+    counts.slice(i * step, (i + 1) * step).reduce((sum, count) => sum + count, 0),
+  );
   const most = Math.max(...sums);
   return sums.map((sum) => blocks[sum === 0 ? 0 : Math.max(1, Math.round((7 * sum) / most))] ?? '').join('');
 }
@@ -16,7 +18,8 @@ export function histogramOf({ counts }: Histogram, width: number): string {
 export function cellOf(tensor: InspectedTensor | undefined, width: number): string {
   if (tensor === undefined) return '';
   const { histogram, min, max, nans, infinities } = tensor;
-  if (histogram === null || min === null || max === null) return tensor.count === 0 ? 'empty' : nans >= infinities ? 'NaN' : 'infinite';
+  if (tensor.count === 0) return 'empty';
+  if (histogram === null || min === null || max === null) return nans >= infinities ? 'NaN' : 'infinite';
   return min === max ? short(min) : `${histogramOf(histogram, width)} ${short(min)}…${short(max)}`;
 }
 
