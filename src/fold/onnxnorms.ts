@@ -2,7 +2,7 @@
 // May import fold's graph and layers.
 
 import type { FoldKind } from './arithmetic.js';
-import { innerGraphs, type Constant, type FoldGraph, type FoldNode } from './onnxgraph.js';
+import { innerNodes, type Constant, type FoldGraph, type FoldNode } from './onnxgraph.js';
 import { isLayer, isOnnx, layerAt, layerBefore, nodeName, type NoLayer, type OnnxLayer } from './onnxlayers.js';
 import { numberOf, rankOf } from './onnxrank.js';
 
@@ -41,8 +41,9 @@ export function candidateOf(graph: FoldGraph, ranks: Ranks, node: FoldNode): Onn
 
 /** Norms in graphs inside nodes, which are left alone. */
 export function innerNorms(node: FoldNode): string[] {
-  const inner = innerGraphs(node.attributes).flatMap(({ nodes }) => nodes);
-  return inner.filter(({ opType }) => opType.endsWith('Normalization')).map(({ name, outputs, opType }) => name || outputs[0] || opType);
+  return innerNodes(node.attributes)
+    .filter(({ opType }) => opType.endsWith('Normalization'))
+    .map(({ name, outputs, opType }) => name || outputs[0] || opType);
 }
 
 function batchNorm(graph: FoldGraph, ranks: Ranks, node: FoldNode): OnnxCandidate | NoLayer {
