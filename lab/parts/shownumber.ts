@@ -7,7 +7,7 @@ export function shown(value: number, digits = 5): string {
   const size = Math.abs(value);
   // A large mean keeps its fraction: the digits before the point do not count.
   const wanted = Math.max(digits, size < 1 || size >= 1e15 ? digits : Math.ceil(Math.log10(size)) + 2);
-  const text = size !== 0 && size < 1e-4 ? value.toExponential(Math.min(2, digits - 1)) : String(Number(value.toPrecision(Math.min(17, wanted))));
+  const text = size !== 0 && size < 1e-4 ? value.toExponential(Math.min(2, digits - 1)).replace(/\.?0+e/, 'e') : String(Number(value.toPrecision(Math.min(17, wanted))));
   return text.replace(/^-/, '−');
 }
 

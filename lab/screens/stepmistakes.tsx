@@ -21,7 +21,7 @@ export function Mistakes({ rows, chosen, element }: { readonly rows: readonly Mi
                 <tr>
                   <th scope="col">{t.way}</th>
                   <th scope="col" class="number">{t.variance}</th>
-                  <th scope="col" class="number">y of {element}</th>
+                  <th scope="col" class="number">{t.yOf(element)}</th>
                   <th scope="col" class="number">{t.largestError}</th>
                   <th scope="col"><span class="visually-hidden">{t.show}</span></th>
                 </tr>

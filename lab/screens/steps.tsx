@@ -112,7 +112,12 @@ function Shown({ answer, failure }: { readonly answer: StepsAnswer; readonly fai
   const { data, sets, steps, sentence } = answer;
   const columns = data.shape.at(-1) ?? 1;
   const labels = useComputed(() => (element: number) => namedLabel(element, columns));
-  const element = `x[${steps.indices[steps.at]?.join(', ') ?? ''}]`;
+  const index = steps.indices[steps.at] ?? [];
+  const element = `x[${index.join(', ')}]`;
+  // The set is lifted in the field from the start.
+  useEffect(() => {
+    selected.value ??= index.reduce((outer, i, axis) => outer * (data.shape[axis] ?? 1) + i, 0);
+  }, [answer]);
   return (
     <>
       <div class="chooser">

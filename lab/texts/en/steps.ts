@@ -47,6 +47,7 @@ export const steps = {
     difference: 'E[x²] − E[x]², float32',
   },
   variance: 'variance',
+  yOf: (element: string) => `y of ${element}`,
   largestError: 'largest error in y',
   show: 'Show',
   otherStatistics: 'These mistakes are about mean and variance; this layer has none.',

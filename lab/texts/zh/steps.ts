@@ -49,6 +49,7 @@ export const steps: typeof en = {
     difference: 'E[x²] − E[x]²，float32',
   },
   variance: '方差',
+  yOf: (element: string) => `${element} 的 y`,
   largestError: 'y 的最大误差',
   show: '显示',
   otherStatistics: '这些错误只涉及均值和方差；这一层不用它们。',

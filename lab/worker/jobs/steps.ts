@@ -61,6 +61,8 @@ export interface Checks {
 }
 
 const MOST_DRAWN = 10_000;
+/** Elements of a set that are stepped through. */
+const MOST_STEPPED = 10_000;
 /** Finite differences take two passes over the tensor for each element of the set. */
 const MOST_CHECKED = 4096;
 
@@ -76,6 +78,10 @@ export function steps(ask: StepsAsk): StepsAnswer {
     const { shape, values, times, plus, index, mistake, gradient } = ask;
     const of = subjectOf(ask.subject);
     const { data, describe, setNumbers } = of.explain(shape);
+    if (data.elements > MOST_STEPPED) {
+      const message = `a set of ${data.elements} elements, ${MOST_STEPPED} at most here: choose a layer with smaller sets, or a smaller input`;
+      throw new KeelError('size', message, { elements: data.elements });
+    }
     const x = tensor(values, [...shape]).mul(times).add(plus);
     const parameters = load(of, data, ask);
     const at = place(index, shape);
