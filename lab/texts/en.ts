@@ -1,5 +1,6 @@
 // All texts of the lab in English. Imports its sections.
 
+import { names } from './en/names.js';
 import { running } from './en/running.js';
 import { steps } from './en/steps.js';
 
@@ -67,6 +68,7 @@ export const en = {
     none: 'none',
     takeaway: 'A normalization layer is a choice of which elements share a mean; the name alone does not say which.',
   },
+  names,
   steps,
   running,
 };

@@ -1,6 +1,7 @@
 // All texts of the lab in Chinese. Imports its sections and the type of the texts.
 
 import type { Texts } from './en.js';
+import { names } from './zh/names.js';
 import { running } from './zh/running.js';
 import { steps } from './zh/steps.js';
 
@@ -67,6 +68,7 @@ export const zh: Texts = {
     none: '无',
     takeaway: '归一化层的区别在于哪些元素共用一个均值；单看名字看不出来。',
   },
+  names,
   steps,
   running,
 };

@@ -1,12 +1,13 @@
 // What page and worker say to each other. Types only.
 
 import type { DataJobs } from './jobs/data.js';
+import type { NamesJobs } from './jobs/names.js';
 import type { RunningJobs } from './jobs/running.js';
 import type { SetsJobs } from './jobs/sets.js';
 import type { StepsJobs } from './jobs/steps.js';
 
 /** Every job: what is asked, what is answered, and what comes in between. */
-export type Jobs = SetsJobs & DataJobs & StepsJobs & RunningJobs;
+export type Jobs = SetsJobs & DataJobs & NamesJobs & StepsJobs & RunningJobs;
 
 export type JobName = keyof Jobs;
 

@@ -11,6 +11,9 @@ const loaders: Readonly<Record<JobName, () => Promise<Job>>> = {
   data: async () => (await import('./jobs/data.js')).data,
   sets: async () => (await import('./jobs/sets.js')).sets,
   sentence: async () => (await import('./jobs/sets.js')).sentence,
+  names: async () => (await import('./jobs/names.js')).names,
+  verdict: async () => (await import('./jobs/names.js')).verdict,
+  worked: async () => (await import('./jobs/names.js')).worked,
   steps: async () => (await import('./jobs/steps.js')).steps,
   running: async () => (await import('./jobs/running.js')).running,
 };

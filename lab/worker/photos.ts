@@ -1,0 +1,24 @@
+// The three photographs, as small as a screen draws them. May import evenkeel.
+
+import { KeelError, scope, type Tensor } from 'evenkeel';
+import { load } from 'evenkeel/io';
+import photosURL from '../../data/photos_nchw.npy?url';
+
+/** Their own height and width. */
+const EXTENT = 224;
+
+let whole: Promise<Tensor> | null = null;
+
+/** 3 × 3 × extent × extent, channels first, from 0 to 1: the means of squares of pixels. `extent` divides 224. */
+export async function photos(extent: number): Promise<Tensor> {
+  whole ??= read();
+  const x = await whole;
+  const square = EXTENT / extent;
+  return scope(() => x.reshape([3, 3, extent, square, extent, square]).mean([3, 5]));
+}
+
+async function read(): Promise<Tensor> {
+  const array = (await load(new URL(photosURL, self.location.href))).get('array');
+  if (array === undefined) throw new KeelError('file', `'${photosURL}' holds no array`, { url: photosURL });
+  return scope(() => array.to('float32').div(255));
+}
