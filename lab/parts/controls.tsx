@@ -72,6 +72,26 @@ export function Switch({ label, isOn, change }: SwitchProps) {
   );
 }
 
+interface SliderProps {
+  readonly label: string;
+  readonly value: number;
+  readonly least: number;
+  readonly most: number;
+  readonly change: (value: string) => void;
+}
+
+/** A whole number from `least` to `most`. */
+export function Slider({ label, value, least, most, change }: SliderProps) {
+  const id = useId();
+  return (
+    <div class="slider">
+      <label for={id}>{label}</label>
+      <input id={id} type="range" min={least} max={most} value={value} onInput={({ currentTarget }) => change(currentTarget.value)} />
+      <output for={id}>{value}</output>
+    </div>
+  );
+}
+
 /** An error as the library says it: carets stand under their place. */
 export function ErrorText({ failure, id }: { readonly failure: Failure; readonly id?: string }) {
   return <pre class="error" role="alert" id={id}>{failure.message}</pre>;

@@ -3,6 +3,7 @@
 import { useRef } from 'preact/hooks';
 import { useWidth } from '../field/width.js';
 import { shown } from './shownumber.js';
+import './plot.css';
 
 /** How a line is drawn: the truth, single values, and two kinds of curves. */
 export type Stroke = 'truth' | 'points' | 'first' | 'second';
@@ -22,16 +23,19 @@ interface PlotProps {
   readonly last: number;
   /** A step that is marked, and what it is called. */
   readonly mark?: { readonly at: number; readonly name: string } | null;
+  /** Whether equal ratios are equally far apart. */
+  readonly isLog?: boolean;
 }
 
 const HEIGHT = 230;
 const [LEFT, RIGHT, TOP, BOTTOM] = [46, 12, 10, 26];
 
-export function Plot({ title, lines, last, mark = null }: PlotProps) {
+export function Plot({ title, lines, last, mark = null, isLog = false }: PlotProps) {
   const host = useRef<HTMLDivElement>(null);
   const width = Math.max(240, useWidth(host));
-  const all = lines.flatMap(({ values }) => values).filter(Number.isFinite);
-  const ticks = ticksBetween(Math.min(...all), Math.max(...all), 5);
+  const scaled = isLog ? Math.log10 : (value: number): number => value;
+  const all = lines.flatMap(({ values }) => values.map(scaled)).filter(Number.isFinite);
+  const ticks = isLog ? powersBetween(Math.min(...all), Math.max(...all), 6) : ticksBetween(Math.min(...all), Math.max(...all), 5);
   const [low = 0, high = 1] = [ticks[0], ticks.at(-1)];
   const x = (step: number): number => LEFT + (step / Math.max(1, last)) * (width - LEFT - RIGHT);
   const y = (value: number): number => TOP + (1 - (value - low) / (high - low || 1)) * (HEIGHT - TOP - BOTTOM);
@@ -42,7 +46,7 @@ export function Plot({ title, lines, last, mark = null }: PlotProps) {
         {ticks.map((tick) => (
           <g key={tick}>
             <line class="rule" x1={LEFT} x2={width - RIGHT} y1={y(tick)} y2={y(tick)} />
-            <text x={LEFT - 7} y={y(tick) + 4} text-anchor="end">{shown(tick)}</text>
+            <text x={LEFT - 7} y={y(tick) + 4} text-anchor="end">{isLog ? shownPower(tick) : shown(tick)}</text>
           </g>
         ))}
         {ticksBetween(0, last, width < 420 ? 4 : 8).filter((step) => step <= last).map((step) => (
@@ -54,7 +58,7 @@ export function Plot({ title, lines, last, mark = null }: PlotProps) {
             <text x={x(mark.at) + (x(mark.at) > width * 0.7 ? -5 : 5)} y={TOP + 10} text-anchor={x(mark.at) > width * 0.7 ? 'end' : 'start'}>{mark.name}</text>
           </g>
         )}
-        {lines.map((line) => <Line key={line.name} line={line} x={x} y={y} />)}
+        {lines.map((line) => <Line key={line.name} line={line} x={x} y={(value) => y(scaled(value))} />)}
       </svg>
     </div>
   );
@@ -93,4 +97,17 @@ export function ticksBetween(low: number, high: number, about: number): number[]
   const first = Math.floor(low / step);
   const count = Math.ceil(high / step) - first;
   return Array.from({ length: Math.max(1, count) + 1 }, (_, i) => Number(((first + i) * step).toPrecision(12)));
+}
+
+/** Whole powers of ten from at most 10^`low` to at least 10^`high`. */
+function powersBetween(low: number, high: number, most: number): number[] {
+  if (!Number.isFinite(low) || !Number.isFinite(high)) return [0, 1];
+  const first = Math.floor(low);
+  const span = Math.max(1, Math.ceil(high) - first);
+  const step = Math.ceil(span / most);
+  return Array.from({ length: Math.ceil(span / step) + 1 }, (_, i) => first + i * step);
+}
+
+function shownPower(power: number): string {
+  return Math.abs(power) < 4 ? shown(10 ** power) : `1e${shown(power)}`;
 }

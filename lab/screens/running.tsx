@@ -1,9 +1,8 @@
 // 5. Training and inference: what BatchNorm keeps of a drifting stream, momentum's two dialects, N and N − 1, eval, a batch of one.
 
 import { computed } from '@preact/signals';
-import { useId } from 'preact/hooks';
 import { useJob } from '../client.js';
-import { Choice, ErrorText, Takeaway, TextField } from '../parts/controls.js';
+import { Choice, ErrorText, Slider, Takeaway, TextField } from '../parts/controls.js';
 import { Legend, Plot, type PlotLine } from '../parts/plot.js';
 import { error, shown } from '../parts/shownumber.js';
 import { param, set } from '../route.js';
@@ -60,7 +59,7 @@ function Stream({ answer }: { readonly answer: RunningAnswer }) {
   return (
     <>
       <Plots answer={answer} last={last} />
-      <StopSlider last={last} />
+      <Slider label={texts.value.running.stop} value={Math.min(stop.value, last)} least={1} most={last} change={(n) => set({ stop: n })} />
       <Numbers answer={answer} at={Math.min(stop.value, last)} />
       <div class="pair">
         <Counts answer={answer} at={Math.min(stop.value, last)} />
@@ -92,18 +91,6 @@ function Plots({ answer, last }: { readonly answer: RunningAnswer; readonly last
         })}
       </div>
     </>
-  );
-}
-
-function StopSlider({ last }: { readonly last: number }) {
-  const t = texts.value.running;
-  const id = useId();
-  return (
-    <div class="slider">
-      <label for={id}>{t.stop}</label>
-      <input id={id} type="range" min={1} max={last} value={stop.value} onInput={({ currentTarget }) => set({ stop: currentTarget.value })} />
-      <output for={id}>{Math.min(stop.value, last)}</output>
-    </div>
   );
 }
 
