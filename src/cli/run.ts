@@ -7,7 +7,7 @@ import { commandHelp, overview, usageOf } from './help.js';
 import { documentOf, errorFields } from './json.js';
 import { parse, usageError } from './parse.js';
 import { didYouMean } from './suggest.js';
-import { clean, columnsOf, hasColoursOn, terminalOf, type Surroundings } from './terminal.js';
+import { clean, columnsOf, hasColoursOn, plain, terminalOf, type Surroundings } from './terminal.js';
 import { styleText } from 'node:util';
 
 /** What a process gives. */
@@ -78,7 +78,7 @@ async function dispatch(
 function complain(error: unknown, name: string | null, commands: readonly Command[], { stderr, env }: Process): void {
   const label = error instanceof KeelError ? `error [${error.code}]` : 'error';
   const painted = hasColoursOn(stderr, env) ? styleText('red', label, { validateStream: false }) : label;
-  const lines = error instanceof KeelError ? [`${painted}: ${error.message}`] : defect(error, painted);
+  const lines = error instanceof KeelError ? [`${painted}: ${plain(error.message)}`] : defect(error, painted);
   if (error instanceof KeelError && error.data['usage'] === true) {
     const spec = commands.map((each) => each.spec).find((each) => each.name === name);
     lines.push(spec === undefined ? "usage: evenkeel COMMAND ...; 'evenkeel --help' lists the commands" : `usage: ${usageOf(spec)}; 'evenkeel ${spec.name} --help' shows all`);

@@ -109,6 +109,11 @@ export function clean(line: string): string {
   return line.replace(/\p{Cc}\[(?:[12]|22|3[1-69])m|[^\P{Cc}\n\t]/gu, (found) => (found.startsWith('\u001b[') ? found : '\ufffd'));
 }
 
+/** The text without any control characters but line breaks and tabs: of a message, which has no paint of its own. */
+export function plain(text: string): string {
+  return text.replace(/[^\P{Cc}\n\t]/gu, '\ufffd');
+}
+
 /** Until the bytes are with the system, so that no more than one chunk waits in memory. */
 function written(stdout: Writable, chunk: Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -39,6 +39,9 @@ export async function replaceFile(
 async function write(path: string | URL, chunks: AsyncIterable<Uint8Array>, signal: AbortSignal | undefined): Promise<void> {
   const fs = fileSystem();
   const target = await fs.realpath(path).catch(() => path);
+  const link = target === path ? await fs.readlink(path).catch(() => null) : null;
+  // Renaming onto it would put a file in the place of the link.
+  if (link !== null) throw fileError(`it is a link to '${link}', which is not there: make that file first, or remove the link`, { link }, 'missing');
   const old = await fs.stat(target, { bigint: true }).catch(() => null);
   if (old !== null && !old.isFile()) {
     const what = old.isDirectory() ? 'it is a folder' : 'it is a device or a pipe, which no file takes the place of';

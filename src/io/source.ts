@@ -4,6 +4,7 @@
 import { KeelError, showGiven } from '../errors.js';
 import { type ByteSource, inMemory, readAhead } from './bytesource.js';
 import { fileError, unsupported } from './elements.js';
+import { HEAD_BYTES, kindOf } from './kinds.js';
 import { refusal, remoteSource } from './remote.js';
 
 /** Where {@link load} and `open` find a file. */
@@ -77,7 +78,7 @@ async function ofFile(path: string | URL): Promise<ByteSource> {
   if (!facts.isFile()) {
     // A pipe has no size and no ranges; a directory says so when it is read.
     try {
-      return inMemory(await file.readFile());
+      return inMemory(await drained(file, String(path)));
     } finally {
       await file.close();
     }
@@ -101,6 +102,32 @@ async function ofFile(path: string | URL): Promise<ByteSource> {
   };
 }
 
+/** Bytes that come from what has no ranges. */
+const MOST_DRAINED = 2 ** 30;
+
+/** What comes out of a pipe or a device. It may never end: what is no file of tensors is refused by its first bytes. */
+async function drained(file: OpenedFile, name: string): Promise<Uint8Array> {
+  let bytes = new Uint8Array(2 ** 16);
+  let filled = 0;
+  for (let isKnown = false; ; ) {
+    const { bytesRead } = await file.read(bytes, filled, bytes.length - filled, null);
+    if (bytesRead === 0) return bytes.subarray(0, filled);
+    filled += bytesRead;
+    if (!isKnown && filled >= HEAD_BYTES) {
+      kindOf(bytes.subarray(0, HEAD_BYTES), name);
+      isKnown = true;
+    }
+    if (filled > MOST_DRAINED) {
+      const message = `what has no size is held in memory, ${MOST_DRAINED} bytes at most, and more comes: write it to a file first`;
+      throw fileError(message, { limit: MOST_DRAINED }, 'access');
+    }
+    if (filled < bytes.length) continue;
+    const longer = new Uint8Array(2 * bytes.length);
+    longer.set(bytes);
+    bytes = longer;
+  }
+}
+
 /** A `file:` URL, given as such or as text; null for anything else. */
 export function fileURL(source: string | URL): URL | null {
   const text = String(source);
@@ -122,6 +149,7 @@ interface FileSystem {
   open(path: string | URL, flags?: string, mode?: number): Promise<OpenedFile>;
   readdir(path: string | URL): Promise<string[]>;
   realpath(path: string | URL): Promise<string>;
+  readlink(path: string | URL): Promise<string>;
   stat(path: string | URL, options: { readonly bigint: true }): Promise<FileFacts>;
   rename(from: string | URL, to: string | URL): Promise<void>;
   rm(path: string | URL, options: { readonly force: boolean }): Promise<void>;
@@ -137,8 +165,7 @@ interface FileFacts {
 
 interface OpenedFile {
   stat(options: { readonly bigint: true }): Promise<FileFacts>;
-  read(into: Uint8Array, offset: number, length: number, position: number): Promise<{ readonly bytesRead: number }>;
-  readFile(): Promise<Uint8Array>;
+  read(into: Uint8Array, offset: number, length: number, position: number | null): Promise<{ readonly bytesRead: number }>;
   writeFile(bytes: Uint8Array): Promise<void>;
   sync(): Promise<void>;
   close(): Promise<void>;

@@ -27,7 +27,9 @@ export async function withStandardInput<T>(
 ): Promise<T> {
   // Ctrl-C while nothing comes.
   const bytes = new Replay(addAbortSignal(terminal.signal, terminal.stdin));
-  if (await bytes.beginsWith(MAGIC)) {
+  const head = await bytes.head(HEAD_BYTES);
+  await refuseForeign(head);
+  if (MAGIC.every((byte, i) => head[i] === byte)) {
     const stream = await openNpyStream(bytes.chunks()).catch(rethrow);
     if (isOnce(stream.entry)) {
       bytes.forget();
@@ -35,6 +37,19 @@ export async function withStandardInput<T>(
     }
   }
   return withTemporary(terminal, bytes, f);
+}
+
+/** How many of the first bytes tell what a file is. */
+const HEAD_BYTES = 512;
+
+/** Refuses what is of no kind that is read, before any of it is kept: it may never end. */
+async function refuseForeign(head: Uint8Array): Promise<void> {
+  try {
+    await (await open(head)).close();
+  } catch (error) {
+    // All but the kind is seen once all of it is there.
+    if (error instanceof KeelError && error.data['problem'] === 'unsupported') rethrow(error);
+  }
 }
 
 const MAGIC = [0x93, ...new TextEncoder().encode('NUMPY')];
@@ -48,13 +63,16 @@ class Replay {
     this.#iterator = stream[Symbol.asyncIterator]();
   }
 
-  async beginsWith(magic: readonly number[]): Promise<boolean> {
-    const first: number[] = [];
+  /** The first bytes, fewer only where there are no more. */
+  async head(count: number): Promise<Uint8Array> {
+    const chunks: Uint8Array[] = [];
+    let length = 0;
     for await (const chunk of this.chunks()) {
-      first.push(...chunk.subarray(0, magic.length));
-      if (first.length >= magic.length) break;
+      chunks.push(chunk);
+      length += chunk.length;
+      if (length >= count) break;
     }
-    return magic.every((byte, i) => first[i] === byte);
+    return new Uint8Array(Buffer.concat(chunks).subarray(0, count));
   }
 
   forget(): void {
