@@ -2,7 +2,7 @@
 // evenkeel.
 
 import { isDeepStrictEqual } from 'node:util';
-import { foldState } from 'evenkeel/fold';
+import { foldOnnx, foldState } from 'evenkeel/fold';
 import { inspect } from 'evenkeel/inspect';
 import { load, openOnnx, type OnnxAttribute, type OnnxGraph, type OpenOnnx } from 'evenkeel/io';
 import { deflatedMost, mutateHeader, plainMost } from './arrays.js';
@@ -90,6 +90,25 @@ export const folding: Target = {
     }
   },
   most: deflatedMost,
+};
+
+/** Models of which a field is another: what is folded computes the same, which foldOnnx proves, and is a model still. */
+export const foldingOnnx: Target = {
+  name: 'fold-onnx',
+  make: mutateOnnx,
+  check: async (input) => {
+    const given = input.slice();
+    const folded = await unlessRefused(() => foldOnnx(input));
+    claim(Buffer.compare(given, input) === 0, () => 'folding changed the bytes that it was given');
+    if (folded === null) return;
+    const model = await openOnnx(folded.bytes);
+    await checkGraph(model, model.graph);
+    await model.close();
+    const again = await foldOnnx(folded.bytes);
+    const isDone = again.pairs.every(({ norm, into }) => !folded.pairs.some((pair) => pair.norm === norm && pair.into === into));
+    claim(isDone, () => 'what is folded is folded again');
+  },
+  most: plainMost,
 };
 
 async function checkGraph(model: OpenOnnx, first: OnnxGraph): Promise<void> {

@@ -5,14 +5,14 @@ import './allocation.js';
 import { commandLines } from './arguments.js';
 import { npy, npz, safetensorsTarget } from './arrays.js';
 import { external, shards } from './folders.js';
-import { folding, inspection, onnx, pth } from './models.js';
+import { folding, foldingOnnx, inspection, onnx, pth } from './models.js';
 import { patterns } from './patterns.js';
 import { shapes } from './shapes.js';
 import type { Target } from './target.js';
 import { errorText, layerText } from './text.js';
 
 export const targets: ReadonlyMap<string, Target> = new Map(
-  [patterns, shapes, npy, npz, safetensorsTarget, shards, onnx, external, pth, layerText, errorText, inspection, folding, commandLines].map(
+  [patterns, shapes, npy, npz, safetensorsTarget, shards, onnx, external, pth, layerText, errorText, inspection, folding, foldingOnnx, commandLines].map(
     (target) => [target.name, target],
   ),
 );
