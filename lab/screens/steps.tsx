@@ -97,7 +97,7 @@ function Stepping() {
         {isMade && <TextField label={t.who.shape} value={shapeText.value} change={(next) => set({ shape: next })} failure={shapeFailure ?? values.value.failure} width={9} />}
         <DataPicker failure={values.value.failure} />
       </div>
-      {answer !== null && <Shown answer={answer} failure={failure} />}
+      {answer === null ? failure !== null && <Operands data={null} failure={failure} /> : <Shown answer={answer} failure={failure} />}
     </section>
   );
 }
@@ -140,9 +140,10 @@ function Shown({ answer, failure }: { readonly answer: StepsAnswer; readonly fai
 }
 
 /** What is done to x first, and the parameters. */
-function Operands({ data, failure }: { readonly data: ExplainData; readonly failure: Failure | null }) {
+function Operands({ data, failure }: { readonly data: ExplainData | null; readonly failure: Failure | null }) {
   const t = texts.value.steps;
-  const { weight, bias } = data.parameters;
+  // Without an answer both stand there: a wrong one can be mended.
+  const { weight, bias } = data?.parameters ?? { weight: [], bias: [] };
   return (
     <div class="controls">
       <Choice label={t.times} value={timesText.value} options={factors.map((n) => [n, `× ${n}`])} choose={(times) => set({ times: times === '1' ? null : times })} />

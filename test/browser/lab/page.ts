@@ -60,7 +60,8 @@ export async function openLab(hash: string, how: How = {}): Promise<Lab> {
   const page = await context.newPage();
   const [complaints, strangers]: [string[], string[]] = [[], []];
   page.on('console', (message) => {
-    if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
+    // The context blocks service workers, which is no fault of the page.
+    if (['error', 'warning'].includes(message.type()) && !message.text().startsWith('Service Worker registration blocked')) complaints.push(message.text());
   });
   page.on('pageerror', (error) => complaints.push(String(error)));
   page.on('request', (request) => {
