@@ -65,6 +65,11 @@ describe("PyTorch's errors", () => {
   });
 });
 
+test('a shape whose comma was lost', () => {
+  const { text } = explainError('Given normalized_shape=[8], expected input with shape [*, 8], but got input of size[100 96, 8, 7]');
+  expect(text).toContain('this input of 100 × 96 × 8 × 7 ends in 7');
+});
+
 test('bias= of a release that has none', () => {
   const { meaning } = explainError("TypeError: BatchNorm2d.__init__() got an unexpected keyword argument 'bias'");
   expect(meaning).toEqual(['This release of PyTorch has no bias= for BatchNorm2d; 2.13 has.']);

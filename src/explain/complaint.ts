@@ -16,7 +16,7 @@ export interface Complaint {
   readonly find: (groups: readonly string[], origin: Origin) => Finding;
 }
 
-/** `2, 3` as a shape. */
+/** `2, 3` as a shape; a comma may be lost. */
 export function sizesIn(list: string): number[] {
-  return list.split(',').filter((size) => size.trim() !== '').map(Number);
+  return (list.match(/\d+/g) ?? []).map(Number);
 }
