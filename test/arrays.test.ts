@@ -180,6 +180,16 @@ describe('ranges', () => {
     await file.close();
     await expect(file.readRange('array', 0, 1)).rejects.toMatchObject({ code: 'disposed' });
   });
+
+  test('asked for at once are as asked for one by one', async () => {
+    const file = await open('data/digits_images.npy');
+    const [first, second, third] = await Promise.all([0, 100, 64 * 1000].map((begin) => file.readRange('array', begin, begin + 64)));
+    const whole = await file.read('array');
+    for (const [begin, range] of [[0, first], [100, second], [64 * 1000, third]] as const) {
+      expect(elements(range)).toEqual(elements(whole).slice(begin, begin + 64));
+    }
+    await file.close();
+  });
 });
 
 function elements(x: Tensor | undefined): unknown[] {

@@ -6,7 +6,14 @@ export interface ByteSource {
   readonly bytes: number;
   /** The bytes from `begin` up to, not including, `end`, which the caller has compared with `bytes`. */
   read(begin: number, end: number): Promise<Uint8Array>;
+  /** The same bytes handed to `use`, which must not keep them: their memory is used again. */
+  lend?<T>(begin: number, end: number, use: (bytes: Uint8Array) => T): Promise<T>;
   close(): Promise<void>;
+}
+
+/** Bytes for somebody who copies them at once, from memory that is used again where the source does that. */
+export async function lent<T>(source: ByteSource, begin: number, end: number, use: (bytes: Uint8Array) => T): Promise<T> {
+  return source.lend === undefined ? use(await source.read(begin, end)) : source.lend(begin, end, use);
 }
 
 /** Bytes in memory: ranges of them are views. */

@@ -2,7 +2,7 @@
 
 import type { Tensor } from '../tensor.js';
 import { reversed, rowMajor } from './byteorder.js';
-import type { ByteSource } from './bytesource.js';
+import { type ByteSource, lent } from './bytesource.js';
 import type { Contents, TensorEntry } from './contents.js';
 import { bytesOf, decode, type Elements, formats, ownFormats } from './elements.js';
 import { npyHead, type NpyHeader, parseNpyHeader, PREFIX_BYTES, startOfElements } from './npyheader.js';
@@ -61,10 +61,10 @@ export async function openArray(source: ByteSource, label: string): Promise<NpyA
     entry: { shape, dtype, format, order },
     decode: (bytes) => wholeArray(header, bytes.subarray(start), label),
     read: async () => wholeArray(header, await source.read(start, source.bytes), label),
-    readRange: async (begin, end) => {
-      const bytes = await source.read(start + begin * width, start + end * width);
-      return decode(format, isBigEndian ? reversed(bytes, width) : bytes, [end - begin], label);
-    },
+    readRange: (begin, end) =>
+      lent(source, start + begin * width, start + end * width, (bytes) =>
+        decode(format, isBigEndian ? reversed(bytes, width) : bytes, [end - begin], label),
+      ),
   };
 }
 

@@ -3,7 +3,7 @@
 
 import type { KeelError } from '../errors.js';
 import { scope, type Tensor } from '../tensor.js';
-import type { ByteSource } from './bytesource.js';
+import { type ByteSource, lent } from './bytesource.js';
 import type { Contents } from './contents.js';
 import { decode, fileError, type Format, formats, unsupported } from './elements.js';
 import { isRecord, MOST_HEADER_BYTES, parseHeader, showJson } from './headerjson.js';
@@ -51,8 +51,9 @@ export async function openSafetensors(source: ByteSource): Promise<Contents> {
     readRange: async (name, first, last) => {
       const { format, begin } = described(entries, name);
       const { width } = formats[format];
-      const bytes = await source.read(start + begin + first * width, start + begin + last * width);
-      return decode(format, bytes, [last - first], `'${name}'`);
+      return lent(source, start + begin + first * width, start + begin + last * width, (bytes) =>
+        decode(format, bytes, [last - first], `'${name}'`),
+      );
     },
   };
 }

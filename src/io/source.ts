@@ -84,23 +84,35 @@ async function ofFile(path: string | URL): Promise<ByteSource> {
     }
   }
   const changed = () => fileError('the file changed while it was read: read it again', { bytes: Number(facts.size) });
+  const fill = async (bytes: Uint8Array, begin: number): Promise<Uint8Array> => {
+    for (let filled = 0; filled < bytes.length; ) {
+      const length = Math.min(bytes.length - filled, MOST_AT_ONCE);
+      const { bytesRead } = await file.read(bytes, filled, length, begin + filled);
+      if (bytesRead === 0) throw changed();
+      filled += bytesRead;
+    }
+    const { size, mtimeNs } = await file.stat({ bigint: true });
+    if (size !== facts.size || mtimeNs !== facts.mtimeNs) throw changed();
+    return bytes;
+  };
+  /** Of the last range that was lent; nobody has it. */
+  let spare: Uint8Array | null = null;
   return {
     bytes: Number(facts.size),
-    read: async (begin, end) => {
-      const bytes = new Uint8Array(end - begin);
-      for (let filled = 0; filled < bytes.length; ) {
-        const length = Math.min(bytes.length - filled, MOST_AT_ONCE);
-        const { bytesRead } = await file.read(bytes, filled, length, begin + filled);
-        if (bytesRead === 0) throw changed();
-        filled += bytesRead;
-      }
-      const { size, mtimeNs } = await file.stat({ bigint: true });
-      if (size !== facts.size || mtimeNs !== facts.mtimeNs) throw changed();
-      return bytes;
+    read: (begin, end) => fill(new Uint8Array(end - begin), begin),
+    lend: async (begin, end, use) => {
+      const memory: Uint8Array = spare !== null && spare.length >= end - begin ? spare : new Uint8Array(end - begin);
+      spare = null;
+      const lent = use(await fill(memory.subarray(0, end - begin), begin));
+      if (memory.length <= MOST_SPARE) spare = memory;
+      return lent;
     },
     close: () => file.close(),
   };
 }
+
+/** Bytes that are kept for the next range. */
+const MOST_SPARE = 2 ** 24;
 
 /** Bytes that come from what has no ranges. */
 const MOST_DRAINED = 2 ** 30;
