@@ -169,6 +169,7 @@ test.each<[string, (layers: { bn: BatchNorm1d; bn2: BatchNorm2d; in1: InstanceNo
   ['LayerNorm2d of another rank', () => new LayerNorm2d(4).forward(of([2, 4, 3])), 'rank', 'LayerNorm2d only supports inputs with shape (N, C, H, W), but got tensor with shape [2, 4, 3]'],
   ['LayerNorm2d of other channels', () => new LayerNorm2d(4, { elementwiseAffine: false }).forward(of([2, 5, 3, 3])), 'shape', 'Given normalized_shape=[4]'],
   ['local response of a matrix', () => new LocalResponseNorm(3).forward(of([2, 3])), 'rank', 'Expected 3D or higher dimensionality input (got 2 dimensions)'],
+  ['local response of too many channels', () => new LocalResponseNorm(2 ** 53), 'size', 'size must be a whole number from 1, got 9007199254740992'],
   ['local response of no channels', () => new LocalResponseNorm(0), 'size', 'size must be a whole number from 1, got 0'],
   ['dim of normalize', () => normalize(of([3])), 'dimension', 'Dimension out of range (expected to be in range of [-1, 0], but got 1)'],
 ])('%s is refused and nothing moves', (_, run, code, message) => {
@@ -196,6 +197,12 @@ test.each<[string, () => Tensor, readonly number[]]>([
   ['local response of nothing', () => new LocalResponseNorm(3).forward(of([0, 3, 4])), [0, 3, 4]],
 ])('%s is allowed', (_, run, shape) => {
   expect(run().shape).toEqual(shape);
+});
+
+test('a window of LocalResponseNorm wider than all channels is as wide as they are', () => {
+  const x = tensor(Array.from({ length: 24 }, Math.sin), [2, 3, 4]);
+  const wide = new LocalResponseNorm(2 ** 40, { alpha: 2 ** 40 }).forward(x);
+  expect(wide.toArray()).toEqual(new LocalResponseNorm(8, { alpha: 8 }).forward(x).toArray());
 });
 
 describe('state dicts', () => {

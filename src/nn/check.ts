@@ -11,7 +11,7 @@ function list(shape: readonly number[]): string {
 
 /** A count of features, channels or groups: a whole number from `least`. */
 export function checkCount(name: string, value: number, least: number): void {
-  if (Number.isInteger(value) && value >= least) return;
+  if (Number.isSafeInteger(value) && value >= least) return;
   throw new KeelError('size', `${name} must be a whole number from ${least}, got ${showValue(value)}`, { [name]: value, least });
 }
 

@@ -258,13 +258,15 @@ export function localResponseNorm(
   return scope(() => {
     const dtype = hasSafeSquares(x) ? x.dtype : 'float64';
     const wide = reshape(to(x, dtype), [batch, 1, channels, sizeOf(x.shape.slice(2))]);
-    const below = Math.floor(size / 2);
-    const padded = put(mul(wide, wide), [batch, 1, channels + size - 1, wide.shape[3] ?? 1], {
+    // Further than all channels reaches no window.
+    const below = Math.min(Math.floor(size / 2), channels - 1);
+    const window = below + 1 + Math.min(Math.floor((size - 1) / 2), channels - 1);
+    const padded = put(mul(wide, wide), [batch, 1, channels + window - 1, wide.shape[3] ?? 1], {
       start: [0, 0, below, 0],
       step: [1, 1, 1, 1],
       shape: wide.shape,
     });
-    const squares = conv2d(padded, toBackend(ones([1, 1, size, 1], { dtype }), dtype, wide));
+    const squares = conv2d(padded, toBackend(ones([1, 1, window, 1], { dtype }), dtype, wide));
     const y = mul(wide, pow(add(mul(squares, alpha / size), k), -beta));
     return to(reshape(y, x.shape), x.dtype === 'float64' ? 'float64' : 'float32');
   });
