@@ -36,7 +36,7 @@ export function Cells({ values, at = null, captions = null, choose = null, label
           <li key={place} class={place === at ? 'number chosen' : 'number'} style={{ background: tint(value, largest) }}>
             {choose === null
               ? content
-              : <button type="button" aria-pressed={place === at} aria-label={texts.value.steps.choose(captions?.(place) ?? String(place))} onClick={() => choose(place)}>{content}</button>}
+              : <button type="button" aria-pressed={place === at} onClick={() => choose(place)}>{content}</button>}
           </li>,
         ];
       })}
@@ -50,7 +50,7 @@ function visible(count: number, at: number | null): number[] {
 }
 
 /** Above zero warm, below cold; the sign stands in the text too. */
-function tint(value: number, largest: number): string {
+export function tint(value: number, largest: number): string {
   if (!Number.isFinite(value)) return 'var(--bad-paper)';
   const share = largest === 0 ? 0 : Math.round((Math.abs(value) / largest) * 34);
   return `color-mix(in oklab, var(--panel), ${value < 0 ? 'var(--below)' : 'var(--above)'} ${share}%)`;
