@@ -70,6 +70,13 @@ test('a shape whose comma was lost', () => {
   expect(text).toContain('this input of 100 × 96 × 8 × 7 ends in 7');
 });
 
+test.each([
+  ["\"LayerNormKernelImpl\" not implemented for 'Half'", /does not compute LayerNormKernelImpl of Half on this device/],
+  ['Error(s) in loading state_dict for LayerNorm:', /paste all of it/],
+])('%s, as other releases have it', (text, meaning) => {
+  expect(explainError(text).meaning.join(' ')).toMatch(meaning);
+});
+
 test('bias= of a release that has none', () => {
   const { meaning } = explainError("TypeError: BatchNorm2d.__init__() got an unexpected keyword argument 'bias'");
   expect(meaning).toEqual(['This release of PyTorch has no bias= for BatchNorm2d; 2.13 has.']);
@@ -100,6 +107,18 @@ describe('what is said', () => {
     ["BatchNorm2d, another's argument", 'argument', 'BatchNorm2d', /did you mean affine/, ['nn.BatchNorm2d(..., affine=...)', null]],
     ['GroupNorm, a misspelled argument', 'argument', 'GroupNorm', /no argument epss \(did you mean eps\?\)/, [null]],
     ['LayerNorm, no argument', 'argument', 'LayerNorm', /cannot do without normalized_shape: the sizes of the trailing axes/, ['nn.LayerNorm(normalized_shape)']],
+    ['GroupNorm, one argument', 'argument', 'GroupNorm', /without num_channels: the number of channels/, ['nn.GroupNorm(num_groups, num_channels)']],
+    ['GroupNorm, too many arguments', 'argument', 'GroupNorm', /takes 6 arguments by their place: num_groups, num_channels, eps, affine, device, dtype\./, ['nn.GroupNorm(..., bias=...)', null]],
+    ['layer_norm, a number', 'argument', 'F.layer_norm', /as a list of whole numbers, also where it is one; it was given a value of type int/, ['F.layer_norm(x, x.shape[-1:])']],
+    ['rms_norm, a fraction', 'argument', 'F.rms_norm', /its element 0 is of type float/, ['F.rms_norm(x, x.shape[-1:])']],
+    ['LayerNorm, complex', 'dtype', null, /ComplexFloat is complex/, ['torch.view_as_real(x)']],
+    ['LayerNorm, eight bits', 'dtype', null, /does not compute LayerNormKernelImpl of Float8_e4m3fn on this device/, ['norm.float()(x.float()).to(x.dtype)']],
+    ['RMSNorm, integers', 'dtype', null, /Byte has no fractions/, ['x.float()']],
+    ['RMSNorm, weight', 'parameter_shape', 'RMSNorm([3, 4])', /a weight for each of these elements; here the weight has 3\.$/, ['weight.reshape(3, 1).expand(3, 4)', 'nn.RMSNorm([3, 4])']],
+    ['RMSNorm, nothing', 'normalized_shape', null, /it is empty/, ['nn.RMSNorm(x.shape[-1])', 'nn.RMSNorm(x.shape[1:])']],
+    ['instance_norm, weight', 'channels', 'InstanceNorm', /each channel of each sample for a channel of its own: the input has 6/, ['x.permute(0, 3, 1, 2)', null]],
+    ['batch_norm without variances', 'running', 'BatchNorm', /mean and variance, and there are not both/, ['F.batch_norm(x, None, None, training=True)']],
+    ['spectral_norm, dim', 'argument', null, /or spectral_norm raises it/, ['parametrizations.weight_norm(layer, dim=0)', 'parametrizations.weight_norm(layer, dim=None)']],
     ['GroupNorm, no arguments', 'argument', 'GroupNorm', /without num_groups and num_channels/, ['nn.GroupNorm(num_groups, num_channels)']],
     ['load, gamma and beta', 'state_dict', 'LayerNorm', /gamma and beta are other names/, ["state = {re.sub(r'gamma$', 'weight', re.sub(r'beta$', 'bias', key)): value for key, value in state.items()}"]],
     ['load, DataParallel', 'state_dict', 'Sequential', /begin with module\., as DataParallel writes them/, ["state = {key.removeprefix('module.'): value for key, value in state.items()}"]],
@@ -111,7 +130,13 @@ describe('what is said', () => {
     ['load, running statistics', 'state_dict', 'GroupNorm', /that of a BatchNorm/, ['nn.BatchNorm2d(num_features)', "state = {key: value for key, value in state.items() if not re.search(r'running_|num_batches', key)}"]],
     ['load, running statistics of an old InstanceNorm', 'state_dict', 'InstanceNorm2d', /tracks none unless it is asked to/, ['nn.InstanceNorm2d(num_features, track_running_stats=True)', "state = {key: value for key, value in state.items() if not re.search(r'running_|num_batches', key)}"]],
     ['load, parametrized into old', 'state_dict', 'Sequential', /keys of weight norm by parametrizations, the model those of the old/, ['torch.nn.utils.parametrizations.weight_norm(layer)']],
-    ['load, plain into weight norm', 'state_dict', 'Sequential', /keys of a plain weight/, ['model.load_state_dict(state); parametrizations.weight_norm(layer)']],
+    ['load, plain into weight norm', 'state_dict', 'Sequential', /keys of a plain weight/, ['model.load_state_dict(state); torch.nn.utils.parametrizations.weight_norm(layer)']],
+    ['load, plain into old weight norm', 'state_dict', 'Sequential', /the model those of the old weight norm/, ['model.load_state_dict(state); torch.nn.utils.weight_norm(layer)']],
+    ['load, spectral norm into plain', 'state_dict', 'Sequential', /keys of spectral norm by parametrizations, the model those of a plain weight/, ['torch.nn.utils.parametrizations.spectral_norm(layer)']],
+    ['load, old spectral norm into parametrized', 'state_dict', 'Sequential', /keys of the old spectral norm, the model those of spectral norm by/, ['torch.nn.utils.spectral_norm(layer)']],
+    ['load, plain into spectral norm', 'state_dict', 'Sequential', /the model those of the old spectral norm/, ['model.load_state_dict(state); torch.nn.utils.spectral_norm(layer)']],
+    ['load, weight norm into spectral norm', 'state_dict', 'Sequential', /keys of weight norm by parametrizations, the model those of spectral/, ['torch.nn.utils.parametrizations.weight_norm(layer)']],
+    ['load, no tensor', 'state_dict', 'LayerNorm', /^bias is no tensor in the checkpoint but a <class 'list'>/, ["state['bias'] = torch.as_tensor(state['bias'])"]],
   ])('%s', (name, kind, layer, meaning, lines) => {
     const found = explainError(texts.get(name) ?? '');
     expect([found.kind, found.layer]).toEqual([kind, layer]);

@@ -43,18 +43,18 @@ export const channelComplaints: readonly Complaint[] = [
   },
 ];
 
-/** `BatchNorm2d` where the traceback tells no other family. */
-function family({ module }: Origin): 'BatchNorm' | 'InstanceNorm' {
-  return module === 'instancenorm' ? 'InstanceNorm' : 'BatchNorm';
+/** Null where the traceback does not tell. */
+function familyOf({ module, op }: Origin): 'BatchNorm' | 'InstanceNorm' | null {
+  if (module === 'instancenorm' || op === 'instance_norm') return 'InstanceNorm';
+  return module === null && op !== 'batch_norm' ? null : 'BatchNorm';
 }
 
 function vectorLength(vector: string, channels: number, length: number, origin: Origin): Finding {
-  const isInstance = family(origin) === 'InstanceNorm';
-  const name = `${family(origin)}2d`;
-  const option = isInstance ? ', track_running_stats=True' : '';
+  const layer = familyOf(origin);
+  const isInstance = layer === 'InstanceNorm';
   return {
     kind: 'channels',
-    layer: origin.module === null ? null : family(origin),
+    layer,
     facts: { vector, channels, length },
     meaning: isInstance
       ? [`InstanceNorm takes each channel of each sample for a channel of its own: the input has ${channels} of them, ${vector} has ${length}, and they do not divide.`]
@@ -63,7 +63,7 @@ function vectorLength(vector: string, channels: number, length: number, origin: 
       ],
     fixes: [
       ...(isInstance ? [] : [
-        layerFix('make the layer for the channels that the input has (1d for (N, C) and (N, C, L), 3d for volumes)', `${name}(${channels}${option})`),
+        layerFix('make the layer for the channels that the input has (1d for (N, C) and (N, C, L), 3d for volumes)', `BatchNorm2d(${channels})`),
       ]),
       codeFix('if the channels are the last axis of images, move them to axis 1', 'x.permute(0, 3, 1, 2)', 'x.permute([0, 3, 1, 2])'),
       codeFix(`if the input is wrong: the layer before this one must give ${isInstance ? 'the channels that this one has' : count(length, 'channel')}`, null, null),

@@ -6,6 +6,8 @@ import type { Finding } from './finding.js';
 export interface Origin {
   /** The file of torch.nn.modules that raised it: `batchnorm`, `instancenorm`, `normalization`. */
   readonly module: string | null;
+  /** The function of torch.nn.functional that did, also where it was called without a layer: `instance_norm`. */
+  readonly op: string | null;
 }
 
 /** A sentence that is recognized, and what it means. */

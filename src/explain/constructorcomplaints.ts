@@ -16,9 +16,22 @@ export const constructorComplaints: readonly Complaint[] = [
     find: ([owner = '', count = '', first = '', second = '']) => {
       const type = typeOf(owner);
       const missing = [first, second].filter((name) => name !== '');
-      const example = missing.join(', ');
+      const example = argumentsOf(type).filter((name) => whatIs(name) !== '').join(', ') || missing.join(', ');
       return finding(type, { missing, count: Number(count) }, [`${type} cannot do without ${missing.join(' and ')}${whatIs(first)}.`], [
         codeFix('give it', `nn.${type}(${example})`, `new ${type}(${example.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())})`),
+      ]);
+    },
+  },
+  {
+    sentence: /(\w{0,40}Norm\w{0,10})\.__init__\(\) takes (?:from (\d{1,3}) to )?(\d{1,3}) positional arguments but (\d{1,3})(?: positional arguments \(and (\d{1,3}) keyword-only arguments?\))? were given/g,
+    find: ([owner = '', least = '', most = '', given = '', named = '']) => {
+      const type = typeOf(owner);
+      const [names, [other]] = [argumentsOf(type).slice(0, Number(most) - 1), argumentsOf(type).slice(Number(most) - 1)];
+      const known = names.length === 0 ? '' : `: ${names.join(', ')}`;
+      const facts = { least: Number(least || most), most: Number(most), given: Number(given), named: Number(named), arguments: names };
+      return finding(type, facts, [`${type} takes ${Number(most) - 1} arguments by their place${known}. Python counts self with them.`], [
+        ...(other === undefined ? [] : [codeFix('what has no place goes by its name', `nn.${type}(..., ${other}=...)`, null)]),
+        codeFix('leave out what is too many', null, null),
       ]);
     },
   },

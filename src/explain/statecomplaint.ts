@@ -25,7 +25,7 @@ export function stateFinding(flat: string): Finding {
   const prefix = prefixed(state);
   // Keys that are the model's but for a prefix have nothing else to say.
   const parts = prefix === null
-    ? [renamed(state), withoutRunning(state), withRunning(state, module), weightNormed(state), sized(state)]
+    ? [renamed(state), withoutRunning(state), withRunning(state, module), computed(state), noTensor(flat), sized(state)]
     : [prefix, sized(state)];
   const found = parts.filter((part) => part !== null);
   const rest = found.length === 0 ? [unnamed(state)] : found;
@@ -203,21 +203,33 @@ function withRunning({ unexpected, buffers }: State, module: string | null): Par
   };
 }
 
-/** Weight norm of the old kind and of the parametrized one have keys of their own. */
-function weightNormed({ missing, unexpected }: State): Part | null {
-  const old = /(^|\.)\w+_[gv]$/;
-  const parametrized = /parametrizations\.\w+\.original\d?$/;
-  const [wants, has] = [missing, unexpected].map((keys) => (keys.some((key) => parametrized.test(key)) ? 'parametrized' : keys.some((key) => old.test(key)) ? 'old' : 'plain'));
-  if (has === wants || (has === 'plain' && unexpected.length === 0)) return null;
-  const kinds = { parametrized: 'weight norm by parametrizations', old: 'the old weight norm', plain: 'a plain weight' };
+/** The ways to keep a weight: by a key that only they have, the call that makes them, and evenkeel's. */
+const weights = [
+  { key: /parametrizations\.\w+\.original\d$/, what: 'weight norm by parametrizations', call: 'torch.nn.utils.parametrizations.weight_norm(layer)', own: 'weightNorm(layer)' },
+  { key: /(^|\.)\w+_g$/, what: 'the old weight norm', call: 'torch.nn.utils.weight_norm(layer)', own: "weightNorm(layer, { keys: 'old' })" },
+  { key: /parametrizations\.\w+\.0\._u$/, what: 'spectral norm by parametrizations', call: 'torch.nn.utils.parametrizations.spectral_norm(layer)', own: 'spectralNorm(layer)' },
+  { key: /(^|\.)\w+_u$/, what: 'the old spectral norm', call: 'torch.nn.utils.spectral_norm(layer)', own: "spectralNorm(layer, { keys: 'old' })" },
+] as const;
+
+/** Weight norm and spectral norm, of the old kind and the parametrized one, have keys of their own. */
+function computed({ missing, unexpected }: State): Part | null {
+  const [wants, has] = [missing, unexpected].map((keys) => weights.find(({ key }) => keys.some((name) => key.test(name))));
+  if (has === wants || (has === undefined && unexpected.length === 0)) return null;
   return {
-    meaning: [`The checkpoint has the keys of ${kinds[has ?? 'plain']}, the model those of ${kinds[wants ?? 'plain']}.`],
-    fixes: [has === 'plain'
-      ? codeFix('load before the weight is normalized', 'model.load_state_dict(state); parametrizations.weight_norm(layer)', 'model.loadStateDict(state); weightNorm(layer)')
-      : codeFix(
-        'normalize the weight as the checkpoint does, then load', has === 'old' ? 'torch.nn.utils.weight_norm(layer)' : 'torch.nn.utils.parametrizations.weight_norm(layer)',
-        `weightNorm(layer, { keys: '${has ?? 'old'}' })`,
-      )],
+    meaning: [`The checkpoint has the keys of ${has?.what ?? 'a plain weight'}, the model those of ${wants?.what ?? 'a plain weight'}.`],
+    fixes: [has === undefined
+      ? codeFix('load before the weight is normalized', `model.load_state_dict(state); ${wants?.call ?? ''}`, `model.loadStateDict(state); ${wants?.own ?? ''}`)
+      : codeFix('normalize the weight as the checkpoint does, then load', has.call, has.own)],
+  };
+}
+
+/** What stands under a key of the checkpoint is no tensor. */
+function noTensor(flat: string): Part | null {
+  const [, key, type = ''] = /While copying the parameter named "([^"]{1,300})", expected torch\.Tensor or Tensor-like object from checkpoint but received (<class '[\w.]{1,80}'>)/.exec(flat) ?? [];
+  if (key === undefined) return null;
+  return {
+    meaning: [`${key} is no tensor in the checkpoint but a ${type}: the dict is not the state dict alone, or was saved as lists or arrays.`],
+    fixes: [codeFix('make a tensor of it', `state['${key}'] = torch.as_tensor(state['${key}'])`, null)],
   };
 }
 
@@ -227,7 +239,9 @@ function unnamed({ missing, unexpected }: State): Part {
     meaning: [
       ...(missing.length === 0 ? [] : [`The model has ${count(missing.length, 'key')} that the checkpoint lacks: ${list(missing)}.`]),
       ...(unexpected.length === 0 ? [] : [`The checkpoint has ${count(unexpected.length, 'key')} that the model lacks: ${list(unexpected)}.`]),
-      'They are those of another model, or of another layout of it.',
+      missing.length + unexpected.length === 0
+        ? 'Which keys it is about is not in this text: paste all of it.'
+        : 'They are those of another model, or of another layout of it.',
     ],
     fixes: [codeFix('compare the two lists of keys', "sorted(state), sorted(model.state_dict())", '[...state.keys()], [...model.stateDict().keys()]')],
   };

@@ -86,10 +86,11 @@ function stateOf(flat: string): Recognized[] {
   return [{ at, message: shown, find: () => stateFinding(message) }];
 }
 
-/** The last file of torch.nn.modules in the traceback that has layers of normalization. */
+/** The last file of torch.nn.modules in the traceback that has layers of normalization, and the last function of its own. */
 function originOf(before: string): Origin {
   const files = [...before.matchAll(/modules[/\\](batchnorm|instancenorm|normalization)\.py/g)];
-  return { module: files.at(-1)?.[1] ?? null };
+  const ops = [...before.matchAll(/functional\.py", line \d{1,6}, in (\w{1,40})/g)];
+  return { module: files.at(-1)?.[1] ?? null, op: ops.at(-1)?.[1] ?? null };
 }
 
 function textOf(message: string, { meaning, fixes, explanation }: Finding): string {

@@ -1,7 +1,7 @@
 // Complaints of LayerNorm and RMSNorm: an input that does not end in normalized_shape, parameters of another shape.
 // May import complaint and finding.
 
-import { sizesIn, type Complaint } from './complaint.js';
+import { sizesIn, type Complaint, type Origin } from './complaint.js';
 import { codeFix, count, explanationOf, extent, layerFix, movedLast, times, type ErrorFix, type Finding } from './finding.js';
 
 /** The complaints of layers that normalize trailing axes. */
@@ -15,19 +15,35 @@ export const trailingComplaints: readonly Complaint[] = [
   },
   {
     sentence: /Expected (\w{1,40}) to be of same shape as normalized_shape, but got \w{1,40} of shape \[([\d, ]*)\] and normalized_shape = \[([\d, ]*)\]/g,
-    find: ([parameter = '', got = '', normalized = '']) => parameterShape(parameter, sizesIn(got), sizesIn(normalized)),
+    find: ([parameter = '', got = '', normalized = ''], origin) =>
+      parameterShape(layerOf(origin), parameter, sizesIn(got), sizesIn(normalized)),
   },
   {
     sentence: /Expected normalized_shape to be at least 1-dimensional, i\.e\., containing at least one element, but got normalized_shape = \[\]/g,
-    find: () => ({
+    find: (_, origin) => ({
       kind: 'normalized_shape',
       layer: null,
       facts: { normalizedShape: [] },
       meaning: ['normalized_shape names the trailing axes that share a mean; it is empty, so that there are none.'],
       fixes: [
-        codeFix('name the size of the last axis', 'nn.LayerNorm(x.shape[-1])', 'new LayerNorm(x.shape.at(-1) ?? 1)'),
-        codeFix('or all axes but the first', 'nn.LayerNorm(x.shape[1:])', 'new LayerNorm(x.shape.slice(1))'),
+        codeFix('name the size of the last axis', `nn.${layerOf(origin)}(x.shape[-1])`, `new ${layerOf(origin)}(x.shape.at(-1) ?? 1)`),
+        codeFix('or all axes but the first', `nn.${layerOf(origin)}(x.shape[1:])`, `new ${layerOf(origin)}(x.shape.slice(1))`),
       ],
+      explanation: null,
+    }),
+  },
+  {
+    sentence: /(layer|rms)_norm\(\): argument 'normalized_shape' \(position (\d)\) must be tuple of ints, (?:not|but found element of type) (\w{1,40})(?: at pos (\d{1,3}))?/g,
+    find: ([op = '', position = '', type = '', at = '']) => ({
+      kind: 'argument',
+      layer: `F.${op}_norm`,
+      facts: { position: Number(position), type, ...(at === '' ? {} : { at: Number(at) }) },
+      meaning: [
+        at === ''
+          ? `The function takes normalized_shape as a list of whole numbers, also where it is one; it was given a value of type ${type}. The layer takes a number too.`
+          : `normalized_shape is a list of whole numbers; its element ${at} is of type ${type}. In Python / gives a float, and // a whole number.`,
+      ],
+      fixes: [codeFix('name the size of the last axis', `F.${op}_norm(x, x.shape[-1:])`, `${op === 'rms' ? 'rmsNorm' : 'layerNorm'}(x, x.shape.slice(-1))`)],
       explanation: null,
     }),
   },
@@ -127,9 +143,18 @@ function pixelChannels(normalizedShape: readonly number[], input: readonly numbe
   };
 }
 
-function parameterShape(parameter: string, got: readonly number[], normalizedShape: readonly number[]): Finding {
+/** Both say the same of their parameters; LayerNorm where the traceback does not tell. */
+function layerOf({ op }: Origin): 'LayerNorm' | 'RMSNorm' {
+  return op === 'rms_norm' ? 'RMSNorm' : 'LayerNorm';
+}
+
+function parameterShape(
+  layer: 'LayerNorm' | 'RMSNorm', parameter: string, got: readonly number[], normalizedShape: readonly number[],
+): Finding {
   const [channels = 0] = normalizedShape;
   const isByChannel = normalizedShape.length > 1 && got.length === 1 && got[0] === channels;
+  // GroupNorm has no root mean square.
+  const isGrouped = isByChannel && layer === 'LayerNorm';
   const isTail = got.length > 0 && got.length < normalizedShape.length && got.join() === normalizedShape.slice(-got.length).join();
   const ones = [channels, ...normalizedShape.slice(1).map(() => 1)];
   const calls = `.reshape(${ones.join(', ')}).expand(${normalizedShape.join(', ')})`;
@@ -137,20 +162,20 @@ function parameterShape(parameter: string, got: readonly number[], normalizedSha
   const sample = [1, ...normalizedShape];
   return {
     kind: 'parameter_shape',
-    layer: `LayerNorm(${extent(normalizedShape)})`,
+    layer: `${layer}(${extent(normalizedShape)})`,
     facts: { parameter, got, normalizedShape },
     meaning: [
       `A layer over ${times(normalizedShape)} has a ${parameter} for each of these elements; here the ${parameter} has ${times(got)}.`,
-      ...(isByChannel ? [`One value for each of ${channels} channels is what GroupNorm has; on (N, ${normalizedShape.join(', ')}) GroupNorm(1, ${channels}) takes the same means.`] : []),
+      ...(isGrouped ? [`One value for each of ${channels} channels is what GroupNorm has; on (N, ${normalizedShape.join(', ')}) GroupNorm(1, ${channels}) takes the same means.`] : []),
     ],
     fixes: [
+      ...(isGrouped ? [layerFix(`GroupNorm takes this ${parameter} as it is`, `GroupNorm(1, ${channels})`, sample)] : []),
       ...(isByChannel ? [
-        layerFix(`GroupNorm takes this ${parameter} as it is`, `GroupNorm(1, ${channels})`, sample),
         codeFix(`repeat each channel's value for its positions`, `${parameter}${calls}`, `${parameter}${listed}`),
       ] : []),
-      ...(isTail ? [layerFix(`if ${times(got)} is what is normalized`, `LayerNorm(${extent(got)})`, sample)] : []),
-      layerFix(`keep the layer, and give a ${parameter} of ${times(normalizedShape)}`, `LayerNorm(${extent(normalizedShape)})`, sample),
+      ...(isTail ? [layerFix(`if ${times(got)} is what is normalized`, `${layer}(${extent(got)})`, sample)] : []),
+      layerFix(`keep the layer, and give a ${parameter} of ${times(normalizedShape)}`, `${layer}(${extent(normalizedShape)})`, sample),
     ],
-    explanation: explanationOf(`nn.LayerNorm(${extent(normalizedShape)})`, sample),
+    explanation: explanationOf(`nn.${layer}(${extent(normalizedShape)})`, sample),
   };
 }

@@ -41,9 +41,9 @@ export const valueComplaints: readonly Complaint[] = [
     ], [codeFix('one group: each sample as a whole', 'nn.GroupNorm(1, num_channels)', 'new GroupNorm(1, numChannels)')]),
   },
   {
-    sentence: /running_mean must be defined in evaluation mode/g,
+    sentence: /running_(?:mean|var) must be defined in evaluation mode/g,
     find: () => simple('running', 'BatchNorm', {}, [
-      'In evaluation BatchNorm normalizes by its running statistics, and there are none.',
+      'In evaluation BatchNorm normalizes by its running statistics, mean and variance, and there are not both.',
     ], [
       codeFix("use the input's own statistics", 'F.batch_norm(x, None, None, training=True)', 'batchNorm(x, null, null, { training: true })'),
     ]),
@@ -65,15 +65,13 @@ export const valueComplaints: readonly Complaint[] = [
   },
   {
     sentence: /"(batch_norm|group_norm|rms_norm|layer_norm|LayerNormKernelImpl|RmsNormKernelImpl|GroupNormKernelImpl)" not implemented for '(\w{1,40})'/g,
-    find: ([op = '', dtype = '']) => simple('dtype', null, { op, dtype }, [
-      `${dtype} has no fractions: normalized values are floating-point numbers, so that the input must be.`,
-    ], [codeFix('convert the input', 'x.float()', "x.to('float32')")]),
+    find: ([op = '', dtype = '']) => otherDtype(op, dtype),
   },
   {
-    sentence: /Dimension out of range \(expected to be in range of \[(-?\d+), (-?\d+)\], but got (-?\d+)\)/g,
+    sentence: /Dimension out of range \(expected to be in range of \[(-?\d+), (-?\d+)\],? but got (-?\d+)\)/g,
     find: ([first = '', last = '', got = '']) => simple('argument', null, { first: Number(first), last: Number(last), dim: Number(got) }, [
       `The tensor has ${count(Number(last) + 1, 'axis', 'axes')}: 0 to ${last}, or ${first} to -1 from the end; ${got} is none of them.`,
-      "Where weight_norm raises it, dim is an axis of the layer's weight: 0 is the outputs of Linear and Conv.",
+      "Where weight_norm or spectral_norm raises it, dim is an axis of the layer's weight: 0 is the outputs of Linear and Conv.",
     ], [
       codeFix('one length for each output', "parametrizations.weight_norm(layer, dim=0)", 'weightNorm(layer, { dim: 0 })'),
       codeFix('one length for all of the weight', "parametrizations.weight_norm(layer, dim=None)", 'weightNorm(layer, { dim: null })'),
@@ -91,6 +89,23 @@ function simple(
   kind: ErrorKind, layer: string | null, facts: Readonly<Record<string, Fact>>, meaning: readonly string[], fixes: readonly ErrorFix[],
 ): Finding {
   return { kind, layer, facts, meaning, fixes, explanation: null };
+}
+
+/** A dtype that PyTorch has no kernel for. */
+function otherDtype(op: string, dtype: string): Finding {
+  if (/^(Byte|Char|Short|Int|Long|Bool|UInt\d+)$/.test(dtype)) {
+    return simple('dtype', null, { op, dtype }, [
+      `${dtype} has no fractions: normalized values are floating-point numbers, so that the input must be.`,
+    ], [codeFix('convert the input', 'x.float()', "x.to('float32')")]);
+  }
+  if (dtype.startsWith('Complex')) {
+    return simple('dtype', null, { op, dtype }, [`${dtype} is complex, and PyTorch normalizes real numbers alone.`], [
+      codeFix('if real and imaginary parts are channels of their own', 'torch.view_as_real(x)', null),
+    ]);
+  }
+  return simple('dtype', null, { op, dtype }, [
+    `This release of PyTorch does not compute ${op} of ${dtype} on this device; a GPU or a newer release may.`,
+  ], [codeFix('compute it in float32, and round the result', 'norm.float()(x.float()).to(x.dtype)', null)]);
 }
 
 const useEval = (text: string): ErrorFix => codeFix(text, 'model.eval()', 'model.eval()');

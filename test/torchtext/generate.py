@@ -118,11 +118,17 @@ ERRORS = {
     "LayerNorm, weight": lambda: F.layer_norm(zeros(2, 96, 8, 8), (96, 8, 8), zeros(96)),
     "LayerNorm, weight of the tail": lambda: F.layer_norm(zeros(2, 3, 4), (3, 4), zeros(4)),
     "LayerNorm, bias": lambda: F.layer_norm(zeros(2, 4), (4,), zeros(4), zeros(3)),
+    "LayerNorm, complex": lambda: F.layer_norm(zeros(2, 4, dtype=torch.cfloat), (4,)),
+    "LayerNorm, eight bits": lambda: F.layer_norm(zeros(2, 4, dtype=torch.float8_e4m3fn), (4,)),
     "LayerNorm, dtype": lambda: nn.LayerNorm(4)(zeros(2, 4, dtype=torch.float64)),
     "RMSNorm": lambda: nn.RMSNorm(4)(zeros(2, 5)),
     "RMSNorm, channels": lambda: nn.RMSNorm(4)(zeros(2, 4, 5)),
     "RMSNorm, two axes": lambda: nn.RMSNorm([3, 4])(zeros(2, 4, 3)),
     "RMSNorm, too short": lambda: nn.RMSNorm([3, 4])(zeros(4)),
+    "RMSNorm, weight": lambda: F.rms_norm(zeros(2, 3, 4), (3, 4), zeros(3)),
+    "RMSNorm, nothing": lambda: nn.RMSNorm([])(zeros(2, 3)),
+    "layer_norm, a number": lambda: F.layer_norm(zeros(2, 3), 3),
+    "rms_norm, a fraction": lambda: F.rms_norm(zeros(2, 3), [3.0]),
     "RMSNorm, integers": lambda: nn.RMSNorm(4)(zeros(2, 4, dtype=torch.uint8)),
     "GroupNorm, constructor": lambda: nn.GroupNorm(4, 6),
     "GroupNorm, function": lambda: F.group_norm(zeros(2, 5, 4), 2),
@@ -145,6 +151,7 @@ ERRORS = {
     "BatchNorm2d, eps": lambda: nn.BatchNorm2d(3, eps=0)(zeros(2, 3, 4, 4)),
     "BatchNorm2d, eps in eval": lambda: nn.BatchNorm2d(3, eps=-1e-5).eval()(zeros(2, 3, 4, 4)),
     "batch_norm without statistics": lambda: F.batch_norm(zeros(2, 3), None, None),
+    "batch_norm without variances": lambda: F.batch_norm(zeros(2, 3), zeros(3), None),
     "SyncBatchNorm, a vector": lambda: nn.SyncBatchNorm(3)(zeros(3)),
     "InstanceNorm1d, an image": lambda: nn.InstanceNorm1d(3)(zeros(2, 3, 4, 5)),
     "InstanceNorm2d, features": lambda: nn.InstanceNorm2d(3)(zeros(2, 3)),
@@ -153,16 +160,21 @@ ERRORS = {
     "InstanceNorm2d, no batch": lambda: nn.InstanceNorm2d(3, affine=True)(zeros(5, 4, 4)),
     "InstanceNorm2d, running": lambda: nn.InstanceNorm2d(3, track_running_stats=True)(zeros(2, 5, 4, 4)),
     "InstanceNorm2d, one position": lambda: nn.InstanceNorm2d(3)(zeros(2, 3, 1, 1)),
+    "instance_norm, weight": lambda: F.instance_norm(zeros(2, 3, 4, 4), weight=zeros(4)),
     "instance_norm, no position": lambda: F.instance_norm(zeros(2, 3)),
     "LocalResponseNorm, features": lambda: nn.LocalResponseNorm(3)(zeros(3, 3)),
     "CrossMapLRN2d, a sequence": lambda: nn.CrossMapLRN2d(3)(zeros(3, 3, 3)),
     "weight_norm, dim": lambda: parametrizations.weight_norm(nn.Linear(2, 3), dim=5),
+    "spectral_norm, dim": lambda: parametrizations.spectral_norm(nn.Linear(2, 3), dim=4),
     "spectral_norm, steps": lambda: parametrizations.spectral_norm(nn.Linear(2, 3), n_power_iterations=0),
     "LayerNorm, another's argument": lambda: nn.LayerNorm(4, affine=False),
     "BatchNorm2d, another's argument": lambda: nn.BatchNorm2d(4, elementwise_affine=False),
     "GroupNorm, a misspelled argument": lambda: nn.GroupNorm(2, 4, epss=1),
     "LayerNorm, no argument": lambda: nn.LayerNorm(),
     "GroupNorm, no arguments": lambda: nn.GroupNorm(),
+    "GroupNorm, one argument": lambda: nn.GroupNorm(3),
+    "GroupNorm, too many arguments": lambda: nn.GroupNorm(2, 4, 1e-5, True, None, None, False, bias=True),
+    "BatchNorm2d, too many arguments": lambda: nn.BatchNorm2d(2, 1e-5, 0.1, True, True, None, None, False),
     "load, gamma and beta": lambda: load_renamed(nn.LayerNorm(4), "weight", "gamma"),
     "load, gamma and beta of a model": lambda: load_renamed(
         nn.Sequential(nn.LayerNorm(4), nn.LayerNorm(4)), r"0\.bias", "0.beta"),
@@ -182,6 +194,17 @@ ERRORS = {
         normed(parametrizations.weight_norm).state_dict()),
     "load, plain into weight norm": lambda: normed(parametrizations.weight_norm).load_state_dict(
         nn.Sequential(nn.Linear(2, 3)).state_dict()),
+    "load, plain into old weight norm": lambda: normed(nn.utils.weight_norm).load_state_dict(
+        nn.Sequential(nn.Linear(2, 3)).state_dict()),
+    "load, spectral norm into plain": lambda: nn.Sequential(nn.Linear(2, 3)).load_state_dict(
+        normed(parametrizations.spectral_norm).state_dict()),
+    "load, old spectral norm into parametrized": lambda: normed(parametrizations.spectral_norm).load_state_dict(
+        normed(nn.utils.spectral_norm).state_dict()),
+    "load, plain into spectral norm": lambda: normed(nn.utils.spectral_norm).load_state_dict(
+        nn.Sequential(nn.Linear(2, 3)).state_dict()),
+    "load, weight norm into spectral norm": lambda: normed(parametrizations.spectral_norm).load_state_dict(
+        normed(parametrizations.weight_norm).state_dict()),
+    "load, no tensor": lambda: nn.LayerNorm(4).load_state_dict({"weight": zeros(4), "bias": [0, 0, 0, 0]}),
     "load, another model": lambda: nn.Linear(2, 2).load_state_dict(nn.ModuleDict({"a": nn.Linear(2, 2)}).state_dict()),
 }
 
