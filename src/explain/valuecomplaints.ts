@@ -49,7 +49,7 @@ export const valueComplaints: readonly Complaint[] = [
     ]),
   },
   {
-    sentence: /batch_norm eps must be (positive during training|non-negative), but got (-?[\w.+-]{1,40})/g,
+    sentence: /batch_norm eps must be (positive during training|non-negative), but got (-?\d{1,40}(?:\.\d{1,40})?(?:e(?:-\d{1,3}|\+?\d{1,2}))?)/g,
     find: ([limit = '', eps = '']) => simple('argument', 'BatchNorm', { eps: Number(eps) }, [
       `eps keeps the division by √(variance + eps) finite: it must be ${limit}; here it is ${eps}.`,
     ], [codeFix("PyTorch's default", 'nn.BatchNorm2d(num_features, eps=1e-05)', 'new BatchNorm2d(numFeatures, { eps: 1e-5 })')]),

@@ -45,6 +45,15 @@ export function claim(holds: boolean, wrong: () => string): void {
   if (!holds) throw new Wrong(wrong());
 }
 
+/** Whether a value is what JSON keeps whole: no NaN, no infinity, nothing undefined, nothing with a class. */
+export function checkPlain(value: unknown, path = 'it'): void {
+  if (typeof value === 'number') claim(Number.isFinite(value), () => `${path} is ${value}`);
+  else if (typeof value === 'object' && value !== null) {
+    claim(Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype, () => `${path} is of a class`);
+    for (const [key, each] of Object.entries(value)) checkPlain(each, `${path}.${key}`);
+  } else claim(value === null || typeof value === 'string' || typeof value === 'boolean', () => `${path} is ${String(value)}`);
+}
+
 /** Inputs that are values: patterns with sizes, say. */
 export function packed(value: unknown): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(value));
