@@ -1,24 +1,11 @@
 // The file that is normalized. May import evenkeel and evenkeel/io.
 
 import { KeelError } from 'evenkeel';
-import { open, type OpenFile, type TensorEntry } from 'evenkeel/io';
+import { open, type TensorEntry } from 'evenkeel/io';
 import { didYouMean } from '../suggest.js';
 import type { Terminal } from '../terminal.js';
+import type { Input } from './readings.js';
 import { withStandardInput } from './stdin.js';
-
-/** What is read of a file. */
-export interface Readings extends Omit<OpenFile, 'close'> {
-  /** Makes sure that all of it is there, where that shows at its end alone. */
-  readonly finish?: () => Promise<void>;
-}
-
-/** An open file, by the name that the user gave it. */
-export interface Input {
-  readonly name: string;
-  /** null of standard input. */
-  readonly path: string | null;
-  readonly file: Readings;
-}
 
 /**
  * Opens IN and hands it to `f`; whatever happens, nothing of it is left open, or in the folder of temporary files.

@@ -5,9 +5,9 @@ import type { Format, TensorEntry } from 'evenkeel/io';
 import type { Terminal } from '../terminal.js';
 import type { Order } from './digits.js';
 import type { Given } from './given.js';
-import type { Input } from './input.js';
 import { askedOf, type Asked, type Wish } from './layers.js';
 import { formatFor, type Target } from './output.js';
+import type { Input } from './readings.js';
 import { dtypeNames, showExtents } from './report.js';
 import { setsOf, sweepOf, sweepsOf, type Source, type Sweep } from './sweep.js';
 

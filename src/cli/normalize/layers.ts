@@ -73,7 +73,7 @@ export function checkWish(wish: Wish): void {
 }
 
 /** The layer of the command line's name for it. */
-export function layerOf(as: string): LayerName {
+function layerOf(as: string): LayerName {
   const found = layerNameOf(as);
   if (found === null) throw noLayer(as);
   return found;

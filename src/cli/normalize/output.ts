@@ -4,7 +4,7 @@ import { stat } from 'node:fs/promises';
 import { KeelError } from 'evenkeel';
 import { fileChunks, replaceFile, type Format, type TensorPart } from 'evenkeel/io';
 import type { Terminal } from '../terminal.js';
-import type { Input, Readings } from './input.js';
+import type { Input, Readings } from './readings.js';
 
 export type OutputKind = 'npy' | 'npz' | 'safetensors';
 

@@ -8,10 +8,11 @@ import type { normalizeSpec } from '../commands/normalize.js';
 import type { Terminal } from '../terminal.js';
 import { sizesOf } from '../values.js';
 import { givenOf, type Given } from './given.js';
-import { chosenIn, withInput, type Input } from './input.js';
+import { chosenIn, withInput } from './input.js';
 import { isOneSweep, jobOf, type Job } from './job.js';
 import { checkWish, type Wish } from './layers.js';
 import { copyOf, targetOf, write, type Target } from './output.js';
+import type { Input } from './readings.js';
 import { dtypeNames, setsTable, showExtents } from './report.js';
 
 export async function run({ operands, options }: GivenWords<typeof normalizeSpec>, terminal: Terminal): Promise<Outcome> {

@@ -10,7 +10,7 @@ import { pipeline } from 'node:stream/promises';
 import { KeelError } from 'evenkeel';
 import { open, openNpyStream, type NpyStream, type TensorEntry } from 'evenkeel/io';
 import type { Terminal } from '../terminal.js';
-import type { Input, Readings } from './input.js';
+import type { Input, Readings } from './readings.js';
 
 const NAME = 'standard input';
 
