@@ -1,7 +1,7 @@
 // The lines of hand-written code that the lab shows, run as they stand, against stepsOf.
 import { LayerNorm, manualSeed, randn, RMSNorm, stepsOf, tensor, type NormLayer } from 'evenkeel';
 import { expect, test } from 'vitest';
-import { backwardListing, forwardListing, totalHelper, type Line } from '../lab/screens/steplisting.js';
+import { backwardListing, forwardListing, programOf, totalHelper, type Line } from '../lab/screens/steplisting.js';
 import type { MistakeName } from '../lab/worker/jobs/stepnames.js';
 import { closeness } from './closeness.js';
 
@@ -63,6 +63,15 @@ test.each(layers)('%s', (_, layer, hasGamma, hasBeta, mistake) => {
   if (hasGamma) close(gradients.dgamma, found('dgamma'));
   if (hasBeta) close(gradients.dbeta, found('dbeta'));
   expect(backwardListing(listed).map(({ step }) => step)).toEqual(backward.map(({ name }) => name).filter((name) => name !== 'dy'));
+});
+
+test('the program that is copied prints y', () => {
+  const steps = stepsOf('b [c], c', tensor([[1, 2, 3, 4], [20, 21, 22, 24]]), [1, 0], { weight: tensor([1, 2, 3, 4]), bias: tensor([0, 0, 0.5, 0]) });
+  const listed = { statistics: 'moments', mistake: 'none', hasGamma: true, hasBeta: true } as const;
+  const program = programOf('typescript', forwardListing(listed), { steps, gamma: [1, 2, 3, 4], beta: [0, 0, 0.5, 0] });
+  const printed: number[][] = [];
+  new Function('console', program.replace(': readonly number[]', ''))({ log: (y: number[]) => void printed.push(y) });
+  close(printed[0] ?? [], steps.forward.at(-1)?.values);
 });
 
 test('E[x²] − E[x]² as a person writes it turns ±1.5 into hundreds in float32', () => {

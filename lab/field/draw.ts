@@ -11,6 +11,9 @@ export interface Cells {
   readonly theme: Theme;
 }
 
+/** The share of the edge that a lifted set stands above the others. */
+export const RISE = 0.22;
+
 /** Cells smaller than this have no label, smaller than half of it no hatching. */
 const READABLE = 22;
 
@@ -30,7 +33,7 @@ export function drawBlocks(context: CanvasRenderingContext2D, layout: BlockLayou
   }
   if (lifted === null) return;
   for (let element = cells.sets.length - 1; element >= 0; element--) {
-    if (cells.sets[element] === lifted) drawCell(context, layout, cells, element, false, layout.cell * 0.22);
+    if (cells.sets[element] === lifted) drawCell(context, layout, cells, element, false, layout.cell * RISE);
   }
 }
 

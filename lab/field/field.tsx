@@ -5,7 +5,7 @@ import { useSignal, type Signal } from '@preact/signals';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { announce } from '../announce.js';
 import { texts, theme } from '../settings.js';
-import { drawBlocks, drawStrip, type Cells } from './draw.js';
+import { drawBlocks, drawStrip, RISE, type Cells } from './draw.js';
 import { blockLayout, cornerOf, elementAt, indexOf, LEAN, stripCorner, stripElementAt, stripLayout, type Point } from './geometry.js';
 import { useWidth } from './width.js';
 
@@ -176,7 +176,7 @@ function Grid({ shape, sets, selected, label, labels, axisNames, corner, cell, o
         <div
           id="active-cell" role="gridcell" aria-colindex={(element % columns) + 1} aria-selected={selected.value !== null}
           class={selected.value === null ? 'cell' : 'cell chosen'}
-          style={{ left: `${place.x}px`, top: `${place.y}px`, width: `${cell * 0.94}px`, height: `${cell * 0.94}px`, transform: `skewY(${Math.atan(LEAN)}rad)` }}
+          style={{ left: `${place.x}px`, top: `${place.y - (selected.value === null ? 0 : cell * RISE)}px`, width: `${cell * 0.94}px`, height: `${cell * 0.94}px`, transform: `skewY(${Math.atan(LEAN)}rad)` }}
         >
           <span class="visually-hidden">
             {`x[${index.join(', ')}] = ${labels(element)}, ${t.set} ${(sets[element] ?? 0) + 1}; ${axisNames.map((name, i) => `${name} ${index[i] ?? 0}`).join(', ')}`}

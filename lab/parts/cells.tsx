@@ -14,9 +14,9 @@ interface CellsProps {
   readonly label: string;
 }
 
-const MOST = 28;
-const HEAD = 20;
-const TAIL = 4;
+const MOST = 16;
+const HEAD = 9;
+const TAIL = 3;
 
 export function Cells({ values, at = null, captions = null, choose = null, label }: CellsProps) {
   const largest = values.reduce((most, value) => (Number.isFinite(value) ? Math.max(most, Math.abs(value)) : most), 0);

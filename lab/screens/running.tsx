@@ -3,6 +3,7 @@
 import { computed } from '@preact/signals';
 import { useJob } from '../client.js';
 import { Choice, ErrorText, Slider, Takeaway, TextField } from '../parts/controls.js';
+import { CopyAs } from '../parts/copyas.js';
 import { Legend, Plot, type PlotLine } from '../parts/plot.js';
 import { error, shown } from '../parts/shownumber.js';
 import { param, set } from '../route.js';
@@ -61,6 +62,7 @@ function Stream({ answer }: { readonly answer: RunningAnswer }) {
       <Plots answer={answer} last={last} />
       <Slider label={texts.value.running.stop} value={Math.min(stop.value, last)} least={1} most={last} change={(n) => set({ stop: n })} />
       <Numbers answer={answer} at={Math.min(stop.value, last)} />
+      <CopyAs forms={[['PyTorch', () => programOf('python')], ['evenkeel', () => programOf('typescript')]]} />
       <div class="pair">
         <Counts answer={answer} at={Math.min(stop.value, last)} />
         <Dialects answer={answer} at={Math.min(stop.value, last)} />
@@ -87,7 +89,7 @@ function Plots({ answer, last }: { readonly answer: RunningAnswer; readonly last
       <div class="plots">
         {(['mean', 'variance'] as const).map((of) => {
           const name = of === 'mean' ? t.plotMean : t.plotVariance;
-          return <section key={of} aria-label={name}><h3>{name}</h3><Plot title={t.plotTitle(name, last)} lines={lines(of)} last={last} mark={mark} /></section>;
+          return <section key={of} aria-label={name}><h2>{name}</h2><Plot title={t.plotTitle(name, last)} lines={lines(of)} last={last} mark={mark} /></section>;
         })}
       </div>
     </>
@@ -105,7 +107,7 @@ function Numbers({ answer, at }: { readonly answer: RunningAnswer; readonly at: 
     ...(keras === null ? [] : [['keras', t.keras, keras.mean[at] ?? NaN, keras.variance[at] ?? NaN] as [string, string, number, number]]),
   ];
   return (
-    <div class="scroll" role="region" tabIndex={0} aria-label={t.tableCaption}>
+    <div class="scroll" role="group" tabIndex={0} aria-label={t.tableCaption}>
       <table>
         <thead><tr><th scope="col">{t.afterBatch(at)}</th><th scope="col" class="number">{t.mean}</th><th scope="col" class="number">{t.variance}</th></tr></thead>
         <tbody>
@@ -208,4 +210,22 @@ function One({ answer: { one } }: { readonly answer: RunningAnswer }) {
       <p class="hint">{t.oneAdvice}</p>
     </section>
   );
+}
+
+/** The stream up to the marked batch, as a program that prints what the layer kept. */
+function programOf(language: 'python' | 'typescript'): string {
+  const [size, drift, seed, last] = [Number(sizeText.value), Number(driftText.value) || 0, Number(seedText.value) || 0, batches.value - 1];
+  const value = momentum.value === 'none' ? { python: 'None', typescript: 'null' }[language] : momentum.value;
+  const lines = {
+    python: [
+      'import torch', 'from torch import nn', '', `torch.manual_seed(${seed})`, `layer = nn.BatchNorm1d(1, momentum=${value})`, `for i in range(${stop.value}):`,
+      `    layer(torch.randn(${size}, 1) * 2 + ${drift} * i / ${last})`, 'print(layer.running_mean, layer.running_var)',
+    ],
+    typescript: [
+      "import { BatchNorm1d, manualSeed, randn } from 'evenkeel';", '', `manualSeed(${seed});`, `const layer = new BatchNorm1d(1, { momentum: ${value} });`,
+      `for (let i = 0; i < ${stop.value}; i++) layer.forward(randn([${size}, 1]).mul(2).add((${drift} * i) / ${last}));`,
+      'console.log(`${layer.runningMean} ${layer.runningVar}`);',
+    ],
+  };
+  return `${lines[language].join('\n')}\n`;
 }

@@ -116,7 +116,7 @@ function Code({ lines, name }: { readonly lines: readonly Line[]; readonly name:
   const t = texts.value.steps;
   return (
     <aside class="code" aria-label={t.code}>
-      <h3>{t.code}</h3>
+      <h2>{t.code}</h2>
       <p class="hint">{t.given}</p>
       {(['python', 'typescript'] as const).map((language) => (
         <figure key={language}>

@@ -3,6 +3,7 @@
 
 import type { BackwardStepName, Statistics, StepName } from 'evenkeel';
 import type { MistakeName } from '../worker/jobs/stepnames.js';
+import type { StepsAnswer } from '../worker/jobs/steps.js';
 
 export interface Line {
   readonly step: StepName | BackwardStepName;
@@ -63,8 +64,23 @@ export function backwardListing({ statistics, hasGamma, hasBeta }: Omit<Listed, 
   ];
 }
 
+/** The lines as a program that runs: with the set's numbers before them. */
+export function programOf(language: 'python' | 'typescript', lines: readonly Line[], { steps, gamma, beta }: Pick<StepsAnswer, 'steps' | 'gamma' | 'beta'>): string {
+  const given = [['x', steps.forward[0]?.values ?? []], ['gamma', gamma], ['beta', beta]] as const;
+  const present = given.flatMap(([name, values]) => (values === null ? [] : [[name, list(values)] as const]));
+  const last = /^(?:const )?(\w+) =/.exec(lines.at(-1)?.[language] ?? '')?.[1] ?? 'x';
+  const head = {
+    python: ['import torch', '', ...present.map(([name, values]) => `${name} = torch.tensor(${values}, dtype=torch.float64)`), `eps = ${steps.eps}`, 'N = x.numel()'],
+    typescript: [...present.map(([name, values]) => `const ${name} = ${values};`), `const eps = ${steps.eps};`, 'const N = x.length;', totalHelper.replace('(values)', '(values: readonly number[])')],
+  };
+  const print = { python: `print(${last})`, typescript: `console.log(${last});` };
+  return [...head[language], '', ...lines.map((line) => line[language]), '', print[language], ''].join('\n');
+}
+
 /** What the TypeScript lines call. */
 export const totalHelper = 'const total = (values) => values.reduce((sum, v) => sum + v, 0);';
+
+const list = (values: readonly number[]): string => `[${values.map((value) => Number(value.toPrecision(9))).join(', ')}]`;
 
 const line = (step: Line['step'], python: string, typescript: string): Line => ({ step, python, typescript });
 

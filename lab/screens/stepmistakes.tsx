@@ -15,7 +15,7 @@ export function Mistakes({ rows, chosen, element }: { readonly rows: readonly Mi
       {rows === null ? <p class="lead">{t.otherStatistics}</p> : (
         <>
           <p class="lead">{t.mistakesLead}</p>
-          <div class="scroll" tabIndex={0} role="region" aria-label={t.mistakes}>
+          <div class="scroll" tabIndex={0} role="group" aria-label={t.mistakesTable}>
             <table class="mistakes">
               <thead>
                 <tr>

@@ -8,6 +8,7 @@ import { Field } from '../field/field.js';
 import { indexOf } from '../field/geometry.js';
 import { Cells } from '../parts/cells.js';
 import { Choice, Takeaway, TextField } from '../parts/controls.js';
+import { CopyAs } from '../parts/copyas.js';
 import { chosenData, DataPicker, isMadeByShape, ownFile, ownText, seedText } from '../parts/datapicker.js';
 import { axisNames, namedLabel, parseShape } from '../parts/shape.js';
 import { shown } from '../parts/shownumber.js';
@@ -17,7 +18,7 @@ import { gradientNames, mistakeNames, type GradientName } from '../worker/jobs/s
 import type { StepsAnswer } from '../worker/jobs/steps.js';
 import type { Failure } from '../worker/protocol.js';
 import { Ladder } from './stepladder.js';
-import { backwardListing, forwardListing } from './steplisting.js';
+import { backwardListing, forwardListing, programOf } from './steplisting.js';
 import { GradientChecks, Mistakes } from './stepmistakes.js';
 import './steps.css';
 
@@ -194,6 +195,13 @@ function Forward({ answer, element }: { readonly answer: StepsAnswer; readonly e
         steps={steps.forward} current={placeOf(steps.forward, stepText.value)} go={(place) => set({ step: steps.forward[place]?.name ?? null })}
         titleOf={({ name }) => (isKey(t.names, name) ? t.names[name] : name)} of={steps} {...chooserOf(answer)} code={forwardListing(listed)}
       />
+      <CopyAs
+        forms={[
+          ['PyTorch', () => programOf('python', forwardListing(listed), answer)],
+          ['TypeScript', () => programOf('typescript', forwardListing(listed), answer)],
+          [t.asText, () => `${steps.text}\n`],
+        ]}
+      />
       <Mistakes rows={mistakes} chosen={shownMistake} element={element} />
     </>
   );
@@ -230,7 +238,7 @@ function chooserOf({ data, steps }: StepsAnswer) {
   const columns = data.shape.at(-1) ?? 1;
   const flat = (place: number): number => (steps.indices[place] ?? []).reduce((outer, i, axis) => outer * (data.shape[axis] ?? 1) + i, 0);
   return {
-    captions: (place: number): string => (chosenData() === 'named' ? namedLabel(flat(place), columns) : `x[${steps.indices[place]?.join(', ') ?? ''}]`),
+    captions: (place: number): string => (chosenData() === 'named' ? namedLabel(flat(place), columns) : `[${steps.indices[place]?.join() ?? ''}]`),
     choose: (place: number): void => void (selected.value = flat(place)),
   };
 }

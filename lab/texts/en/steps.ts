@@ -18,9 +18,8 @@ export const steps = {
   values: 'Values',
   code: 'The same by hand, for one set',
   given: 'x: the elements of the set, N of them; gamma, beta: their parameters',
+  asText: 'the steps as text',
   more: (count: number) => `… ${count} more …`,
-  choose: (name: string) => `Choose ${name}`,
-  shared: 'one for the set',
   names: {
     x: 'the set', sum: 'add them up', mean: 'divide by how many', deviation: 'take the mean off', square: 'square', sumOfSquares: 'add the squares up',
     meanSquare: 'average of the squares', variance: 'the variance', epsilon: 'ε', root: 'the root', normalized: 'divide by the root', gamma: 'scale by γ',
@@ -41,6 +40,7 @@ export const steps = {
   largest: 'largest difference',
   tooMany: 'Above 4096 elements the other ways are not run here.',
   mistakes: 'Three mistakes, and how large they are',
+  mistakesTable: 'Their numbers',
   mistakesLead: 'The steps above show the one that is switched on. Make x small, or its mean large, and look again.',
   mistake: {
     layer: 'evenkeel’s layer, float32', byHand: 'these steps, float32', unbiased: 'N − 1 in place of N', outside: 'ε outside of the root',

@@ -20,9 +20,8 @@ export const steps: typeof en = {
   values: '数值',
   code: '手写同样的计算（针对一个集合）',
   given: 'x：集合中的 N 个元素；gamma、beta：它们各自的参数',
+  asText: '步骤的文字',
   more: (count: number) => `……还有 ${count} 个……`,
-  choose: (name: string) => `选择 ${name}`,
-  shared: '整个集合共用',
   names: {
     x: '集合', sum: '求和', mean: '除以个数', deviation: '减去均值', square: '平方', sumOfSquares: '平方和',
     meanSquare: '平方的均值', variance: '方差', epsilon: 'ε', root: '开方', normalized: '除以根', gamma: '乘以 γ',
@@ -43,6 +42,7 @@ export const steps: typeof en = {
   largest: '最大差',
   tooMany: '超过 4096 个元素时，此页不再用另外两种方法核对。',
   mistakes: '三种常见错误，以及误差有多大',
+  mistakesTable: '相应数字',
   mistakesLead: '上面的步骤按选中的错误计算。试试把 x 变小，或让均值变大，再看一次。',
   mistake: {
     layer: 'evenkeel 的层，float32', byHand: '以上步骤，float32', unbiased: '除以 N − 1 而不是 N', outside: 'ε 放在根号外',

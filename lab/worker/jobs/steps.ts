@@ -35,6 +35,9 @@ export interface StepsAnswer {
   readonly sets: Int32Array | null;
   /** As computed: with the mistake, if one is chosen. */
   readonly steps: Steps;
+  /** Of the set's elements; null where there are none. */
+  readonly gamma: readonly number[] | null;
+  readonly beta: readonly number[] | null;
   /** Null for statistics that have no such mistakes. */
   readonly mistakes: readonly MistakeRow[] | null;
   readonly checks: Checks | null;
@@ -94,6 +97,8 @@ export function steps(ask: StepsAsk): StepsAnswer {
       sentence: describe(at),
       sets: values.length <= MOST_DRAWN ? setNumbers() : null,
       steps: shown,
+      gamma: ofSet(data.parameters.weight, 'gamma', ask.gamma, shown),
+      beta: ofSet(data.parameters.bias, 'beta', ask.beta, shown),
       mistakes: isMoments && dy === null ? mistakesOf(run, () => forward(of, x, parameters), shape) : null,
       checks: dy === null || values.length > MOST_CHECKED ? null : checksOf(of, x, parameters, dy, shown),
     };
@@ -106,14 +111,23 @@ type Parameters = Pick<StepsOptions, 'weight' | 'bias'>;
 function load(of: Subject, data: ExplainData, { gamma, beta }: Pick<StepsAsk, 'gamma' | 'beta'>): Parameters {
   const { weight, bias } = data.parameters;
   const given = new Map<string, Tensor>();
-  if (weight !== null) given.set('weight', tensor(listed('gamma', 'γ', gamma, weight), [...weight]));
-  if (bias !== null) given.set('bias', tensor(listed('beta', 'β', beta, bias), [...bias]));
+  if (weight !== null) given.set('weight', tensor(listed('gamma', gamma, weight), [...weight]));
+  if (bias !== null) given.set('bias', tensor(listed('beta', beta, bias), [...bias]));
   if (of.layer === null) return { weight: given.get('weight') ?? null, bias: given.get('bias') ?? null };
   of.layer.loadStateDict(given, { strict: false });
   return {};
 }
 
-function listed(field: string, letter: string, text: string, shape: readonly number[]): number[] {
+function ofSet(shape: readonly number[] | null, field: Field, text: string, { parameters }: Steps): number[] | null {
+  if (shape === null || parameters === null) return null;
+  const all = listed(field, text, shape);
+  return parameters.map((place) => all[place] ?? NaN);
+}
+
+type Field = 'gamma' | 'beta';
+
+function listed(field: Field, text: string, shape: readonly number[]): number[] {
+  const letter = { gamma: 'γ', beta: 'β' }[field];
   const size = shape.reduce((product, extent) => product * extent, 1);
   const words = text.split(/[\s,[\]()]+/).filter((word) => word !== '');
   const wrong = words.find((word) => !/^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(word));
