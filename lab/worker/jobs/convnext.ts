@@ -52,7 +52,7 @@ export interface ConvNeXtAnswer {
 }
 
 /** Images, channels, rows, columns. */
-const shape = [2, 4, 7, 7] as const;
+const shape = [1, 4, 7, 7] as const;
 
 export function convnext({ gamma, seed }: ConvNeXtAsk): ConvNeXtAnswer {
   if (!Number.isFinite(gamma)) throw new KeelError('argument', `gamma must be a number, got ${gamma}`, { field: 'gamma' });
