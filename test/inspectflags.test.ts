@@ -59,6 +59,7 @@ const rows: readonly [what: string, keys: Keys, flags: readonly Expected[]][] = 
   ['a layer under two prefixes', { ...sound, 'module.conv.weight': [4, 3, 3, 3], ...batchNorm('module.bn', 4) }, [
     { name: 'duplicate-keys', level: 'error', path: 'module.bn', says: "'module.bn' and 'bn' are one layer under two prefixes" },
   ]],
+  ['a wrapper of DeepSpeed', { ...batchNorm('_forward_module.bn', 4), ...batchNorm('bn', 4) }, [{ name: 'duplicate-keys' }]],
   ['a wrapper within', { ...batchNorm('net._orig_mod.bn', 4), ...batchNorm('net.bn', 4) }, [{ name: 'duplicate-keys' }]],
   ['a copy that is a model of its own', { ...batchNorm('ema.bn', 4), ...batchNorm('bn', 4) }, []],
   ['a weight beside its parts', { 'fc.weight': [4, 3], 'fc.weight_g': [4, 1], 'fc.weight_v': [4, 3] }, [

@@ -31,6 +31,10 @@ describe('kinds', () => {
     ['LayerNorm beside attention, and after all blocks', {
       ...conv('c', 6, 6), ...attention('layers.0.self_attn', 6), ...affine('layers.0.norm1', 6), ...affine('norm', 6),
     }, ['layers.0.norm1: LayerNorm', 'norm: LayerNorm']],
+    ['a GroupNorm before the projection into blocks with attention', {
+      ...conv('down.resnets.0.conv1', 6, 6), ...affine('down.attentions.0.norm', 6), ...conv('down.attentions.0.proj_in', 6, 6),
+      ...affine('down.attentions.0.transformer_blocks.0.norm1', 6), ...linear('down.attentions.0.transformer_blocks.0.attn1.to_q', 6, 6),
+    }, ['down.attentions.0.norm: LayerNorm or GroupNorm', 'down.attentions.0.transformer_blocks.0.norm1: LayerNorm']],
     ['LayerNorm over several axes', { 'a.weight': [3, 4, 4], 'a.bias': [3, 4, 4] }, ['a: LayerNorm']],
     ['LayerNorm over several axes without bias', { 'norm.weight': [3, 4] }, ['norm: LayerNorm or RMSNorm']],
     ['LayerNorm as TensorFlow calls it', { 'LayerNorm.gamma': [6], 'LayerNorm.beta': [6] }, ['LayerNorm: LayerNorm']],
@@ -88,10 +92,19 @@ describe('kinds that a configuration tells', () => {
     expect(layers[0]).toMatchObject(expected);
   });
 
-  test("transformers' ConvNeXt has one norm with the eps of its configuration", async () => {
-    const keys = { ...affine('convnext.embeddings.layernorm', 6), ...affine('convnext.layernorm', 6), 'convnext.embeddings.patch_embeddings.weight': [6, 3, 4, 4] };
-    const { layers } = await inspectState(keys, { config: { model_type: 'convnext', layer_norm_eps: 1e-12 } });
-    expect(layers.map(({ path, eps }) => [path, eps])).toEqual([['convnext.embeddings.layernorm', null], ['convnext.layernorm', 1e-12]]);
+  test.each(['', 'convnext.'])("transformers' ConvNeXt, its keys after '%s', has one norm with the eps of its configuration", async (prefix) => {
+    const fixed = ['embeddings.layernorm', 'encoder.stages.0.layers.0.layernorm', 'encoder.stages.1.downsampling_layer.0'];
+    const keys = Object.assign({ [`${prefix}embeddings.patch_embeddings.weight`]: [6, 3, 4, 4] }, ...[...fixed, 'layernorm'].map((path) => affine(prefix + path, 6)));
+    const { layers, flags } = await inspectState(keys, { config: { model_type: 'convnext', layer_norm_eps: 1e-12 } });
+    const eps = new Map(layers.map((layer) => [layer.path.slice(prefix.length), layer.eps]));
+    expect([...fixed, 'layernorm'].map((path) => eps.get(path))).toEqual([null, null, null, 1e-12]);
+    expect(flags).toEqual([]);
+  });
+
+  test("of diffusers' UNet no norm_eps is that of the norm before blocks with attention", async () => {
+    const keys = { ...conv('a.proj_in', 6, 6), ...affine('a.norm', 6), ...affine('norm', 6) };
+    const { layers } = await inspectState(keys, { config: { norm_num_groups: 3, norm_eps: 1e-5 } });
+    expect(layers.map(({ path, eps }) => [path, eps])).toEqual([['a.norm', null], ['norm', 1e-5]]);
   });
 });
 

@@ -101,6 +101,7 @@ test.each([
   ['a bare Hugging Face model', v1, renamed(convertKeys(v1.stateDict(), 'huggingface'), (key) => key.replace('convnext.', '')), 'huggingface', 0],
   ["torchvision's published ViT", vit, renamed(convertKeys(vit.stateDict(), 'torchvision'), (key) => key.replace('mlp.0', 'mlp.linear_1').replace('mlp.3', 'mlp.linear_2')), 'torchvision', 0],
   ['DataParallel', resnet, renamed(resnet.stateDict(), (key) => `module.${key}`), 'module.torchvision', 0],
+  ['a model of timm in FSDP', v1, renamed(timm, (key) => `_fsdp_wrapped_module.${key}`), '_fsdp_wrapped_module.timm', 0],
   ['a compiled model of timm', v1, renamed(timm, (key) => `_orig_mod.${key}`), '_orig_mod.timm', 0],
   ['GRN of V2 by timm', v2, convertKeys(v2.stateDict(), 'timm'), 'timm', 6],
   ['a block of torchvision', new ConvNeXtBlock(4), convertKeys(new ConvNeXtBlock(4).stateDict(), 'torchvision'), 'torchvision', 1],

@@ -57,6 +57,7 @@ describe('keys that differ in spelling alone', () => {
     ["the module's own", (key: string) => key, null],
     ["the properties' names", (key: string) => key.replace('input_layer', 'inputLayer'), null],
     ['DataParallel\'s', (key: string) => `module.${key}`, 'module.'],
+    ["DeepSpeed's", (key: string) => `_forward_module.${key}`, '_forward_module.'],
     ['torch.compile\'s, by names of properties', (key: string) => `_orig_mod.${key.replace('input_layer', 'inputLayer')}`, '_orig_mod.'],
   ] as const)('%s load', (_, spell, layout) => {
     const module = new Plain();

@@ -92,6 +92,14 @@ function renamed({ missing, unexpected }: State): Part | null {
   };
 }
 
+/** Who writes a prefix that loadStateDict takes off by itself. */
+const writers: Readonly<Record<string, string>> = {
+  'module.': ', as DataParallel writes them',
+  '_orig_mod.': ', as torch.compile writes them',
+  '_forward_module.': ", as Lightning's DeepSpeed writes them",
+  '_fsdp_wrapped_module.': ', as FSDP writes them',
+};
+
 /** One prefix before all keys of the checkpoint, or of the model. */
 function prefixed({ missing, unexpected }: State): Part | null {
   const [first] = missing;
@@ -101,7 +109,7 @@ function prefixed({ missing, unexpected }: State): Part | null {
   if (longer !== undefined) {
     const prefix = longer.slice(0, -first.length);
     if (!unexpected.every((key) => key.startsWith(prefix)) || unexpected.filter((key) => own.has(key.slice(prefix.length))).length < missing.length) return null;
-    const wrapper = { 'module.': ', as DataParallel writes them', '_orig_mod.': ', as torch.compile writes them' }[prefix] ?? '';
+    const wrapper = writers[prefix] ?? '';
     return {
       meaning: [`All keys of the checkpoint begin with ${prefix}${wrapper}; without it they are those of the model.`],
       fixes: [codeFix(

@@ -24,6 +24,8 @@ const typeFamilies: Readonly<Record<string, Family>> = {
   bert: { name: 'BERT', eps: 1e-12, norm: 'LayerNorm' },
   vit: { name: 'ViT of transformers', eps: 1e-12, norm: 'LayerNorm' },
   deit: { name: 'DeiT of transformers', eps: 1e-12, norm: 'LayerNorm' },
+  convnext: { name: 'ConvNeXt of transformers', eps: 1e-12, norm: 'LayerNorm' },
+  convnextv2: { name: 'ConvNeXt V2 of transformers', eps: 1e-12, norm: 'LayerNorm' },
   gpt2: { name: 'GPT-2', eps: 1e-5, norm: 'LayerNorm' },
   t5: { name: 'T5', eps: 1e-6, norm: 'RMSNorm' },
   swin: { name: 'Swin', eps: 1e-5, norm: 'LayerNorm' },

@@ -1,6 +1,7 @@
 // What may be wrong with the keys of a state dict: layers twice, tensors missing, widths that contradict. May import
-// tensor.
+// nn and tensor.
 
+import { wrappers } from '../nn/state.js';
 import { sizeOf } from '../tensor.js';
 import { show } from './flags.js';
 import type { FoundNorm } from './found.js';
@@ -17,14 +18,14 @@ export function keyFlags(norms: readonly FoundNorm[], modules: ReadonlyMap<strin
 }
 
 /** What wrappers put into paths. */
-const wrappers = ['module', '_orig_mod'];
+const wrapping = wrappers.map((wrapper) => wrapper.slice(0, -1));
 
 /** The same path with and without a wrapper, and a weight beside the parts that it is computed from. */
 function doubles(norms: readonly FoundNorm[], modules: ReadonlyMap<string, KeyModule>): Flag[] {
   const bare = new Map<string, string>();
   const flags: Flag[] = [];
   for (const { path } of norms) {
-    const name = path.split('.').filter((part) => !wrappers.includes(part)).join('.');
+    const name = path.split('.').filter((part) => !wrapping.includes(part)).join('.');
     const other = bare.get(name);
     if (other === undefined) bare.set(name, path);
     else if (other !== path) {

@@ -9,7 +9,7 @@ import { type FoundNorm, type FoundPart, isBatchNorm, type KeyNorm, patternOf } 
 import type { NormKind, TensorRole } from './inspection.js';
 import { hasRunning, normsOf, stemOf, type Surroundings } from './kinds.js';
 import { inLayoutOrder, isWhole, type LayoutRole, roleOf } from './layoutroles.js';
-import { type KeyModule, modulesOf, type Part, splitPath } from './modules.js';
+import { childOf, type KeyModule, modulesOf, type Part, splitPath } from './modules.js';
 import { type Neighbour, neighboursOf } from './neighbours.js';
 import { axisOf } from './weights.js';
 
@@ -66,7 +66,7 @@ function found(norm: KeyNorm, { role, neighbours, modules, config, read }: Known
   const { path, candidates, evidence, parts } = norm;
   const [first] = parts.values();
   const shape = first?.shape ?? [];
-  const eps = hasEps(candidates) ? epsOf(norm, config) : null;
+  const eps = hasEps(candidates) ? epsOf(norm, config, modules) : null;
   const beside = besideOf(norm, role(first?.key ?? ''), neighbours.get(path), modules);
   return {
     path,
@@ -82,12 +82,11 @@ function found(norm: KeyNorm, { role, neighbours, modules, config, read }: Known
   };
 }
 
-/** transformers' ConvNeXt passes its layer_norm_eps to the last norm alone. */
-function epsOf({ path, candidates }: KeyNorm, config: NormConfig | null): number | null {
-  const [parent] = splitPath(path);
+/** transformers' ConvNeXt passes its layer_norm_eps to the last norm alone, diffusers its norm_eps not to a {@link leads | norm that leads}. */
+function epsOf({ path, candidates }: KeyNorm, config: NormConfig | null, modules: Known['modules']): number | null {
   const isConvNeXt = /^convnext(v2)?$/.test(config?.modelType ?? '');
-  const isFixed = isConvNeXt && stemOf(path) === 'layernorm' && parent.includes('.');
-  return isFixed ? null : epsIn(config, candidates);
+  const isLast = /^(?!(.*\.)?embeddings\.)([^.]+\.)*layernorm$/.test(path) && !/\.layers\.\d+\.layernorm$/.test(path);
+  return (isConvNeXt && !isLast) || leads(path, modules) ? null : epsIn(config, candidates);
 }
 
 function hasEps(candidates: readonly NormKind[]): boolean {
@@ -179,7 +178,13 @@ function besideAttention(modules: ReadonlyMap<string, KeyModule>): ReadonlySet<s
   return new Set(
     [...modules.keys()].filter((path) => {
       const [parent, name] = splitPath(path);
-      return blocks.has(parent) || (stacks.has(parent) && /^(final_?)?norm(_f)?$/.test(name));
+      return blocks.has(parent) || (stacks.has(parent) && /^(final_?)?norm(_f)?$/.test(name) && !leads(path, modules));
     }),
   );
+}
+
+/** A GroupNorm of eps 1e-6 before the projection into a stack of blocks with attention, as latent diffusion's UNets have it. */
+function leads(path: string, modules: ReadonlyMap<string, KeyModule>): boolean {
+  const [parent, name] = splitPath(path);
+  return name === 'norm' && modules.has(childOf(parent, 'proj_in'));
 }

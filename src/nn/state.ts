@@ -58,7 +58,7 @@ function isModule(state: unknown): boolean {
 
 /**
  * Gives own keys to entries whose keys differ in spelling alone: the properties' names, `inputLayer.weight`, and the prefix
- * that DataParallel (`module.`) or torch.compile (`_orig_mod.`) puts before all of them.
+ * that a wrapper, such as DataParallel (`module.`) or torch.compile (`_orig_mod.`), puts before all of them.
  */
 export function respell(
   { state, aliases }: Loading,
@@ -79,7 +79,8 @@ export function respell(
   return prefix ?? null;
 }
 
-const wrappers = ['module.', '_orig_mod.'];
+/** What DataParallel, torch.compile, Lightning's DeepSpeed and FSDP put before the keys of what they wrap. */
+export const wrappers = ['module.', '_orig_mod.', '_forward_module.', '_fsdp_wrapped_module.'];
 
 /** Finds a source for every entry of a module's own; `optional` keys may be missing. */
 export function match(

@@ -5,7 +5,7 @@ import { KeelError, showGiven } from '../../errors.js';
 import { Tensor } from '../../tensor.js';
 import { optionsOf } from '../check.js';
 import type { Module } from '../module.js';
-import type { Loading } from '../state.js';
+import { type Loading, wrappers } from '../state.js';
 import { converted, renamed, reshapedTo, type ConvertedTensor, type Shaped } from './conversion.js';
 import { layoutTables, type LayoutModel, type LayoutName, type LayoutTable } from './layouttables.js';
 import { inOrder, nameOf, place, shapeIn } from './templates.js';
@@ -14,7 +14,10 @@ import { inOrder, nameOf, place, shapeIn } from './templates.js';
 export interface KeyLayout {
   readonly model: LayoutModel;
   readonly layout: LayoutName;
-  /** What a wrapper put before every key: `module.` of DataParallel, `_orig_mod.` of torch.compile, `model.`; else empty. */
+  /**
+   * What wrappers put before every key: `module.` of DataParallel, `_orig_mod.` of torch.compile, `_forward_module.` of
+   * Lightning's DeepSpeed, `_fsdp_wrapped_module.`, `model.`; else empty.
+   */
   readonly prefix: string;
 }
 
@@ -144,13 +147,13 @@ function strangerOf(keys: readonly string[]): string | null {
   return found === null ? null : `a ${found.model} (${found.layout} layout)`;
 }
 
-const wrappers = ['module.', '_orig_mod.', 'model.'];
+const prefixes = [...wrappers, 'model.'];
 
 /** What wrappers put before every key, one inside another. */
 function wrapperOf(keys: readonly string[]): string {
   const [first] = keys;
   if (first === undefined) return '';
-  const outer = wrappers.find((wrapper) => keys.every((key) => key.startsWith(wrapper)));
+  const outer = prefixes.find((wrapper) => keys.every((key) => key.startsWith(wrapper)));
   return outer === undefined ? '' : outer + wrapperOf(keys.map((key) => key.slice(outer.length)));
 }
 
