@@ -1,6 +1,7 @@
 // Values as pictures, one pixel for an element: colour where there are three channels, else grey. Imports preact only.
 
 import { useEffect, useRef } from 'preact/hooks';
+import './pictures.css';
 
 export interface PicturesProps {
   /** N × C × H × W. */
@@ -15,8 +16,8 @@ export interface PicturesProps {
   /** What the picture shows, in words. */
   readonly label: string;
   /** The first channel's element under the pointer; null when it leaves. */
-  readonly point: (element: number | null) => void;
-  readonly choose: (element: number) => void;
+  readonly point?: (element: number | null) => void;
+  readonly choose?: (element: number) => void;
 }
 
 export function Pictures(props: PicturesProps) {
@@ -36,11 +37,12 @@ export function Pictures(props: PicturesProps) {
     <div class="pictures" style={{ maxWidth: `${Math.round((tiles.width * HIGHEST) / tiles.height)}px` }}>
       <canvas
         ref={canvas} role="img" aria-label={label} width={tiles.width} height={tiles.height}
-        onPointerMove={(event) => point(locate(event))}
-        onPointerLeave={() => point(null)}
+        class={choose === undefined ? '' : 'pointed'}
+        onPointerMove={(event) => point?.(locate(event))}
+        onPointerLeave={() => point?.(null)}
         onPointerDown={(event) => {
           const element = locate(event);
-          if (element !== null) choose(element);
+          if (element !== null) choose?.(element);
         }}
       />
       {marked !== null && <span class="mark" aria-hidden="true" style={placeOf(tiles, marked)} />}

@@ -32,7 +32,7 @@ export function Matrix({ answer, a, b, choose }: MatrixProps) {
     table.current?.querySelector<HTMLElement>(`[data-pair='${first.key}-${second.key}']`)?.focus();
   };
   return (
-    <div class="scroll">
+    <div class="scroll" role="group" aria-label={t.apart}>
       <table ref={table} class="matrix" onKeyDown={move}>
         <caption class="caption">{t.matrixCaption}</caption>
         <thead>

@@ -1,8 +1,13 @@
 // All texts of the lab in English. Imports its sections.
 
+import { blocks } from './en/blocks.js';
+import { channels } from './en/channels.js';
+import { model } from './en/model.js';
 import { names } from './en/names.js';
+import { padding } from './en/padding.js';
 import { running } from './en/running.js';
 import { steps } from './en/steps.js';
+import { train } from './en/train.js';
 
 export const en = {
   title: 'evenkeel lab',
@@ -69,8 +74,13 @@ export const en = {
     takeaway: 'A normalization layer is a choice of which elements share a mean; the name alone does not say which.',
   },
   names,
+  channels,
   steps,
   running,
+  padding,
+  blocks,
+  train,
+  model,
 };
 
 export type Texts = typeof en;

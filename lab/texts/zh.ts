@@ -1,9 +1,14 @@
 // All texts of the lab in Chinese. Imports its sections and the type of the texts.
 
 import type { Texts } from './en.js';
+import { blocks } from './zh/blocks.js';
+import { channels } from './zh/channels.js';
+import { model } from './zh/model.js';
 import { names } from './zh/names.js';
+import { padding } from './zh/padding.js';
 import { running } from './zh/running.js';
 import { steps } from './zh/steps.js';
+import { train } from './zh/train.js';
 
 export const zh: Texts = {
   title: 'evenkeel 实验室',
@@ -69,6 +74,11 @@ export const zh: Texts = {
     takeaway: '归一化层的区别在于哪些元素共用一个均值；单看名字看不出来。',
   },
   names,
+  channels,
   steps,
   running,
+  padding,
+  blocks,
+  train,
+  model,
 };

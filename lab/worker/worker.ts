@@ -14,8 +14,20 @@ const loaders: Readonly<Record<JobName, () => Promise<Job>>> = {
   names: async () => (await import('./jobs/names.js')).names,
   verdict: async () => (await import('./jobs/names.js')).verdict,
   worked: async () => (await import('./jobs/names.js')).worked,
+  layouts: async () => (await import('./jobs/channels.js')).layouts,
+  averages: async () => (await import('./jobs/channels.js')).averages,
+  mistakes: async () => (await import('./jobs/channels.js')).mistakes,
+  explained: async () => (await import('./jobs/channels.js')).explained,
   steps: async () => (await import('./jobs/steps.js')).steps,
   running: async () => (await import('./jobs/running.js')).running,
+  padding: async () => (await import('./jobs/padding.js')).padding,
+  unpadded: async () => (await import('./jobs/padding.js')).unpadded,
+  block: async () => (await import('./jobs/blocks.js')).block,
+  stack: async () => (await import('./jobs/blocks.js')).stack,
+  gradients: async () => (await import('./jobs/blocks.js')).gradients,
+  convnext: async () => (await import('./jobs/convnext.js')).convnext,
+  train: async () => (await import('./jobs/train.js')).train,
+  model: async () => (await import('./jobs/model.js')).model,
 };
 
 const running = new Map<number, Control>();
