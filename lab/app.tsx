@@ -3,7 +3,7 @@
 import { effect, signal } from '@preact/signals';
 import type { ComponentType } from 'preact';
 import { LiveRegion } from './announce.js';
-import { restarts, threads } from './client.js';
+import { hasWasm, restarts, threads } from './client.js';
 import { go, route, screens, type Screen } from './route.js';
 import { chooseLanguage, chooseTheme, language, languages, texts, theme, themes } from './settings.js';
 
@@ -61,7 +61,8 @@ export function App() {
         <h1>{t.screens[screen]}</h1>
         {restarts.value > 0 && <p class="notice" role="alert">{t.restarted}</p>}
         {content?.screen === screen ? <content.Content /> : <p class="busy">{t.loading}</p>}
-        {threads.value === 1 && <p class="footnote">{t.oneThread}</p>}
+        {!hasWasm.value && <p class="footnote">{t.noWasm}</p>}
+        {hasWasm.value && threads.value === 1 && <p class="footnote">{t.oneThread}</p>}
       </main>
       <LiveRegion />
     </>

@@ -20,6 +20,9 @@ export const restarts = signal(0);
 /** Whether more than one thread can work here; null until the worker says so. */
 export const threads = signal<number | null>(null);
 
+/** Whether WebAssembly computes; else the reference backend does. */
+export const hasWasm = signal(true);
+
 interface Waiting {
   resolve(answer: unknown): void;
   reject(error: JobError): void;
@@ -60,6 +63,7 @@ function start(): Worker {
 function receive(message: Answer): void {
   if ('threads' in message) {
     threads.value = message.threads;
+    hasWasm.value = message.hasWasm;
     return;
   }
   const asked = waiting.get(message.id);
@@ -95,6 +99,8 @@ export function useJob<N extends JobName>(name: N, input: () => Jobs[N]['ask'] |
     () =>
       effect(() => {
         const wanted = input();
+        // A worker that took a dead one's place is asked again.
+        void restarts.value;
         // Read by nobody else: an older answer must not take the place of a newer one.
         const asked = (newest.get(known) ?? 0) + 1;
         newest.set(known, asked);

@@ -25,6 +25,7 @@ export interface How {
   readonly colorScheme?: 'light' | 'dark';
   readonly locale?: string;
   readonly reducedMotion?: 'reduce' | 'no-preference';
+  readonly serviceWorkers?: 'allow' | 'block';
   /** Before the page's own scripts. */
   readonly before?: (context: BrowserContext) => Promise<void>;
 }
@@ -54,8 +55,8 @@ export async function stop(): Promise<void> {
 /** Opens a screen by its address, such as `#who?layer=nn.LayerNorm(4)`. */
 export async function openLab(hash: string, how: How = {}): Promise<Lab> {
   const { browser, origin } = await start();
-  const { width = 1024, height = 800, colorScheme = 'light', locale = 'en-GB', reducedMotion = 'reduce', before } = how;
-  const context = await browser.newContext({ viewport: { width, height }, colorScheme, locale, reducedMotion, serviceWorkers: 'block' });
+  const { width = 1024, height = 800, colorScheme = 'light', locale = 'en-GB', reducedMotion = 'reduce', serviceWorkers = 'block', before } = how;
+  const context = await browser.newContext({ viewport: { width, height }, colorScheme, locale, reducedMotion, serviceWorkers });
   await before?.(context);
   const page = await context.newPage();
   const [complaints, strangers]: [string[], string[]] = [[], []];
