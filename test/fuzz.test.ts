@@ -14,10 +14,12 @@ import { Dice } from '../tools/fuzz/dice.js';
 import { type Failure, fuzz, inputOf, tryInput } from '../tools/fuzz/run.js';
 import { claim, packed, type Target } from '../tools/fuzz/target.js';
 import { commandLine } from '../tools/fuzz/words.js';
-import { evenkeel, exampleFiles } from './cli/cli.js';
+import { exampleFiles } from '../tools/fuzz/examplefiles.js';
+import { evenkeel } from './cli/cli.js';
 
-const SECONDS = 1.2;
-const SEED = 20261127;
+/** For longer runs of the command line, which npm run fuzz starts a process for: FUZZ_SECONDS=600 npm test -- fuzz -t arguments. */
+const SECONDS = Number(process.env['FUZZ_SECONDS'] ?? 1.2);
+const SEED = Number(process.env['FUZZ_SEED'] ?? 20261127);
 
 const folder = await mkdtemp(join(tmpdir(), 'evenkeel-fuzz-'));
 afterAll(() => rm(folder, { recursive: true }));
@@ -39,12 +41,13 @@ const commandLines: Target = {
 // bench and demo take their time, and no file.
 const asked = specs.filter(({ name }) => name !== 'bench' && name !== 'demo');
 const vocabulary = {
-  commands: Object.fromEntries(asked.map(({ name, options }) => [name, Object.keys(options).map((option) => `--${option}`)])),
+  commands: new Map(asked.map(({ name, options }) => [name, Object.keys(options).map((option) => `--${option}`)])),
+  examples: asked.flatMap(({ examples }) => examples.map(({ line }) => line)),
   files: Object.keys(exampleFiles),
 };
 
 describe('inputs made to break what reads them', () => {
-  test.each([...targets.values()].map((target) => (target.name === 'arguments' ? commandLines : target)))('$name', async (target) => {
+  test.each([...targets.values()].map((target) => (target.name === 'arguments' ? commandLines : target)))('$name', { timeout: 30_000 + 2000 * SECONDS }, async (target) => {
     const failures: string[] = [];
     const runs = await fuzz(target, {
       seconds: SECONDS,

@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path';
 import { PassThrough, Readable, Writable } from 'node:stream';
 import { commands } from '../../src/cli/commands.js';
 import { run } from '../../src/cli/run.js';
+import { exampleFiles } from '../../tools/fuzz/examplefiles.js';
 
 export interface Ran {
   readonly exit: number;
@@ -86,21 +87,6 @@ function binFolder(): Promise<string> {
   })();
   return bin;
 }
-
-/** The files that examples of help name. */
-export const exampleFiles: Readonly<Record<string, string>> = {
-  'photos.npy': 'data/photos_nchw.npy',
-  'digits.npy': 'data/digits_images.npy',
-  'arrays.npz': 'test/io/arrays.npz',
-  'resnet.safetensors': 'test/models/resnet_bn.safetensors',
-  'resnet.pth': 'test/models/resnet_bn.pth',
-  'resnet.onnx': 'test/models/resnet_bn.onnx',
-  'vit.safetensors': 'test/models/vit.safetensors',
-  'convnext.pth': 'test/models/convnext_timm.pth',
-  'mlp.pth': 'test/models/mlp_weightnorm.pth',
-  'train.log': 'test/cli/train.log',
-  'poisoned.safetensors': 'test/models/broken/nan_poisoned.safetensors',
-};
 
 /** A new folder with the files of the examples. */
 export async function exampleFolder(): Promise<string> {

@@ -4,21 +4,11 @@ import { spawnSync } from 'node:child_process';
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { exampleFiles } from './examplefiles.js';
 import { claim, packed, type Target, unpacked } from './target.js';
 import { commandLine, type Vocabulary } from './words.js';
 
 const main = resolve('dist/cli/main.js');
-
-/** Copied to where a command runs. */
-const files: Readonly<Record<string, string>> = {
-  'photos.npy': 'data/photos_nchw.npy',
-  'arrays.npz': 'test/io/arrays.npz',
-  'mlp.pth': 'test/models/mlp_weightnorm.pth',
-  'mlp.onnx': 'test/models/mlp_weightnorm.onnx',
-  'mlp.safetensors': 'test/models/mlp_weightnorm.safetensors',
-  'poisoned.safetensors': 'test/models/broken/nan_poisoned.safetensors',
-  'cut.npy': 'test/models/broken/short_data.npy',
-};
 
 let known: Vocabulary | null = null;
 
@@ -28,7 +18,7 @@ export const commandLines: Target = {
   check: (input) => {
     const folder = mkdtempSync(join(tmpdir(), 'evenkeel-fuzz-'));
     try {
-      for (const [name, path] of Object.entries(files)) copyFileSync(path, join(folder, name));
+      for (const [name, path] of Object.entries(exampleFiles)) copyFileSync(path, join(folder, name));
       const words = unpacked<string[]>(input);
       const { status, signal, stdout, stderr } = spawnSync(process.execPath, [main, ...words], { cwd: folder, input: '', timeout: 60_000 });
       checkEnd(words, status, `${signal} ${stderr}`, stdout);
@@ -57,7 +47,8 @@ export function checkEnd(words: readonly string[], exit: number | null, said: st
 function vocabulary(): Vocabulary {
   const names = (help().match(/^ {2}[a-z]+(?= )/gm) ?? []).map((name) => name.trim()).filter((name) => !['bench', 'demo', 'evenkeel'].includes(name));
   const commands = names.map((name) => [name, [...new Set(help(name).match(/(?<=^ .*)--[a-z-]+/gm))]] as const);
-  return { commands: Object.fromEntries(commands), files: Object.keys(files) };
+  const examples = names.flatMap((name) => help(name).match(/(?<=^ {2})evenkeel .*$/gm) ?? []);
+  return { commands: new Map(commands), examples, files: Object.keys(exampleFiles) };
 }
 
 function help(...words: readonly string[]): string {

@@ -6,15 +6,40 @@ import type { Dice } from './dice.js';
 /** What a command line may be made of. */
 export interface Vocabulary {
   /** Each command with its options, dashes and all. */
-  readonly commands: Readonly<Record<string, readonly string[]>>;
+  readonly commands: ReadonlyMap<string, readonly string[]>;
+  /** Lines that work. */
+  readonly examples: readonly string[];
   /** Names of files in the folder where it runs. */
   readonly files: readonly string[];
 }
 
 /** Words of one command line. Paths stay in the folder where it runs. */
-export function commandLine({ commands, files }: Vocabulary, dice: Dice): string[] {
-  const name = dice.pick(Object.keys(commands));
-  const options = commands[name] ?? [];
+export function commandLine(vocabulary: Vocabulary, dice: Dice): string[] {
+  const words = dice.chance(0.5) ? exampleLike(vocabulary, dice) : madeUp(vocabulary, dice);
+  // NUL ends an argument in every system: no process is ever given one.
+  return (dice.chance(0.2) ? words.map((word) => (dice.chance(0.2) ? mutateText(word, dice) : word)) : words)
+    .map((word) => word.replaceAll('\0', '').replaceAll('/', '_'));
+}
+
+/** The words of a line as a shell parts them; none of one with a pipe or a redirection. */
+export function wordsOf(line: string): string[] {
+  if (/[|<>&;$]/.test(line.replaceAll(/'[^']*'/g, ''))) return [];
+  return [...line.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? '').slice(1);
+}
+
+/** An example with a word or two replaced, dropped, or put in. */
+function exampleLike({ commands, examples, files }: Vocabulary, dice: Dice): string[] {
+  const words = wordsOf(dice.pick(examples));
+  for (let changes = dice.below(3); changes > 0; changes--) {
+    const options = commands.get(words[0] ?? '') ?? [];
+    words.splice(1 + dice.below(words.length), dice.below(2), ...(dice.chance(0.9) ? [dice.pick([...files, ...values, ...options])] : []));
+  }
+  return words;
+}
+
+function madeUp({ commands, files }: Vocabulary, dice: Dice): string[] {
+  const name = dice.pick([...commands.keys()]);
+  const options = commands.get(name) ?? [];
   const value = (): string => dice.pick([...files, ...values, String(dice.below(5))]);
   const words = [dice.chance(0.97) ? name : mutateText(name, dice)];
   for (let count = dice.below(4); count > 0; count--) words.push(dice.chance(0.4) ? dice.pick(files) : value());
@@ -25,9 +50,7 @@ export function commandLine({ commands, files }: Vocabulary, dice: Dice): string
   }
   if (dice.chance(0.2)) words.push('--json');
   if (dice.chance(0.1)) words.splice(dice.below(words.length), 0, dice.pick(['--', '-', '', '--help', '-q', '-o', '--no-json', '-oq', '-5']));
-  // NUL ends an argument in every system: no process is ever given one.
-  return (dice.chance(0.2) ? words.map((word) => (dice.chance(0.2) ? mutateText(word, dice) : word)) : words)
-    .map((word) => word.replaceAll('\0', '').replaceAll('/', '_'));
+  return words;
 }
 
 const values = [
