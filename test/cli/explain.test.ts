@@ -13,6 +13,7 @@ describe('what it prints', () => {
     ['large', ['nn.LayerNorm([96, 8, 8])', '100x96x8x8']],
     ['pattern', ['[a] b [c] (d [e]), d b', '2x3x2x6', 'e=3', '--statistics', 'l2']],
     ['local-response-norm', ['local-response-norm', '2x8x3x3', '--element', '0,1,2,2']],
+    ['steps', ['layer-norm', '1797x8x8', '--element', '0,3,2', '--data', 'data/digits_images.npy']],
     ['error', ['Given normalized_shape=[96], expected input with shape [*, 96], but got input of size[100, 96, 8, 7]']],
   ];
   test.each(lines.flatMap(([name, words]) => widths.map((columns) => [name, columns, words] as const)))('%s at %i columns', async (name, columns, words) => {
@@ -87,6 +88,16 @@ describe('--json', () => {
     });
   });
 
+  test('of the steps of a set, which of a file with several tensors takes one', async () => {
+    const words = ['rms-norm', '16', '--element', '3', '--data', 'test/models/resnet_bn.safetensors', '--entry', 'bn1.running_var', '--eps', '0.5', '--json'];
+    const { out } = await evenkeel(['explain', ...words]);
+    const { steps } = JSON.parse(out) as { steps: { eps: number; at: number; forward: { name: string; of: string; values: number[] }[]; backward: unknown[] } };
+    expect(steps).toMatchObject({ name: 'RMSNorm(16)', statistics: 'rms', eps: 0.5, at: 3, backward: [] });
+    expect(steps.forward.map(({ name, values }) => [name, values.length])).toEqual(
+      [['x', 16], ['square', 16], ['meanSquare', 1], ['epsilon', 1], ['root', 1], ['normalized', 16], ['gamma', 16]],
+    );
+  });
+
   test('of an error', async () => {
     const { out } = await evenkeel(['explain', 'running_mean should contain 6 elements not 3', '--json']);
     expect(JSON.parse(out)).toMatchObject({
@@ -122,6 +133,12 @@ describe('refusals', () => {
     [['b [c]', '2x6', 'g=2'], "no axis of 'b [c]' has the name g"],
     [['layer-norm', '2x6', 'g=2'], "'layer-norm' takes no g=2"],
     [['layer-norm', '2x6', '--element', '2,0'], 'the index [2, 0] lies outside'],
+    [['layer-norm', '1797x8x8', '--data', 'data/digits_images.npy'], '--data steps through the set of one element: give --element'],
+    [['layer-norm', '2x6', '--entry', 'x'], '--entry is a tensor of --data: give both'],
+    [['layer-norm', '2x6', '--element', '0,0', '--data', 'data/digits_images.npy'], 'has shape 1797x8x8, and SHAPE is 2x6'],
+    [['layer-norm', '2x6', '--element', '0,0', '--data', 'test/models/resnet_bn.safetensors'], 'give --entry NAME'],
+    [['layer-norm', '2x6', '--element', '0,0', '--data', 'nosuch.npy'], 'no such file'],
+    [['local-response-norm', '2x6x2', '--element', '0,0,0', '--data', 'nosuch.npy'], 'it takes no --data'],
     [['local-response-norm', '2x6x2', '--element', '0,6,0'], 'the index [0, 6, 0] lies outside of 2 × 6 × 2'],
     [['local-response-norm', '2x6'], 'Expected 3D or higher'],
     [['BatchNorm2d', '2x3x4'], 'expected 4D input (got 3D input)'],

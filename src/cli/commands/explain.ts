@@ -19,6 +19,8 @@ export const explainSpec = spec({
   ],
   options: {
     element: { kind: 'index', value: '1,2,0', about: 'says and draws which elements share a mean with this one' },
+    data: { kind: 'path', value: 'FILE', about: 'steps through the arithmetic of the set of --element with the numbers of this file, or of - for standard input' },
+    entry: { kind: 'text', value: 'NAME', about: 'the tensor of --data' },
     groups: { kind: 'count', value: 'G', about: 'of group-norm' },
     'normalized-shape': { kind: 'shape', value: '3x4', about: 'of layer-norm and rms-norm; the last axis by default' },
     size: { kind: 'count', value: 'N', about: 'of local-response-norm; 5 by default' },
@@ -28,6 +30,7 @@ export const explainSpec = spec({
   examples: [
     { line: 'evenkeel explain batch-norm 2x3x4', about: 'three means, each over eight elements' },
     { line: 'evenkeel explain group-norm 2x6x2 --groups 3 --element 1,2,0', about: 'the set of one element' },
+    { line: 'evenkeel explain layer-norm 1797x8x8 --element 0,3,2 --data digits.npy', about: 'from x to y, step by step' },
     { line: "evenkeel explain 'nn.LayerNorm([3, 4])' 2x3x4", about: 'as PyTorch writes it' },
     { line: "evenkeel explain 'b (g [c]) [s...], (g c)' 2x6x4 g=3", about: 'a pattern' },
     { line: "evenkeel explain 'expected 4D input (got 3D input)'", about: 'an error of PyTorch' },
@@ -39,6 +42,8 @@ export const explainSpec = spec({
     + 'statisticShape, sentence, parameters, running, plan, path, pytorch, equivalents; null of local-response-norm',
     sets: 'the set of every element, in memory order, where the shape is drawn; else null',
     element: 'with --element: index, sentence and the indices of its set; else null',
+    steps: 'with --data: what stepsOf() gives: name, statistics, eps, indices, at, parameters, forward and backward steps with name, '
+    + 'formula, worked, of and values, text; else null',
     error: 'of an error, what explainError() gives: kind, message, layer, facts, meaning, fixes, explanation',
   },
 });

@@ -7,8 +7,8 @@ import type { Given, Outcome } from '../command.js';
 import type { compareSpec } from '../commands/compare.js';
 import { checkSettings, type Settings } from '../explain/subject.js';
 import { layerNameOf } from '../layernames.js';
-import { chosenIn, withInput } from '../normalize/input.js';
 import { dtypeNames } from '../normalize/report.js';
+import { oneTensor } from '../onetensor.js';
 import { usageError } from '../parse.js';
 import type { Terminal } from '../terminal.js';
 import { looksLikeShape, shapeOf, sizesOf } from '../values.js';
@@ -62,23 +62,8 @@ async function inputOf(ON: string, { entry, seed }: Options, terminal: Terminal)
     return { x: randn(shape), shape, on, label: 'random numbers' };
   }
   if (seed !== null) throw new KeelError('argument', '--seed is of random numbers, and ON is a file', { option: '--seed' });
-  return withInput(ON, terminal, (path) => resolve(terminal.cwd, path), async (input) => {
-    const names = chosenIn(input, entry, false);
-    const [name = ''] = names;
-    const found = input.file.entries.get(name);
-    if (names.length > 1) throw new KeelError('argument', 'layers are compared on one tensor: give one --entry', { entry });
-    const { shape = [], dtype } = found ?? {};
-    const size = shape.reduce((a, b) => a * b, 1);
-    if (size > MOST_ELEMENTS) {
-      const message = `'${ON}' has ${size} elements, and ${MOST_ELEMENTS} at most are compared on: give a shape`;
-      throw new KeelError('size', message, { size, limit: MOST_ELEMENTS });
-    }
-    if (dtype === 'bool') throw new KeelError('dtype', `'${ON}' holds truth values, which are not normalized`, { dtype });
-    const read = await input.file.read(name);
-    const x = dtype === 'int64' ? read.to('float32') : read;
-    if (x !== read) read.dispose();
-    return { x, shape, on: { shape, data: 'file', file: input.name, entry: name }, label: input.name };
-  });
+  const { x, entry: name, label } = await oneTensor(ON, entry, terminal, { most: MOST_ELEMENTS, use: 'compared on' });
+  return { x, shape: x.shape, on: { shape: x.shape, data: 'file', file: label, entry: name }, label };
 }
 
 async function ofFiles(A: string, B: string, options: Options, terminal: Terminal): Promise<Outcome> {

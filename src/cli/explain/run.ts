@@ -11,6 +11,7 @@ import { wrap } from '../text.js';
 import { shapeOf, sizesOf } from '../values.js';
 import { elementOf, neighbours } from './neighbours.js';
 import { errorLines, explanationLines, paintedLines } from './lines.js';
+import { stepLines, stepsIn } from './steps.js';
 import { readText } from './stdin.js';
 import { checkSettings, readingOf, subjectOf, type Settings } from './subject.js';
 
@@ -25,19 +26,24 @@ export async function run({ operands, options }: Given<typeof explainSpec>, term
   const settings: Settings = { ...options, sizes: sizesOf(SIZES) };
   checkSettings([text], settings);
   const { kind, of } = withWaysOut(() => subjectOf(text, shape, settings));
-  if (of instanceof LocalResponseNorm) return ofNeighbours(of, shape, options.element, terminal);
+  if (of instanceof LocalResponseNorm) {
+    if (options.data === null) return ofNeighbours(of, shape, options.element, terminal);
+    throw new KeelError('argument', 'local-response-norm shares no mean: it takes no --data', { option: '--data' });
+  }
   const explanation = withWaysOut(() => explain(of, shape));
   const { data, setOf, describe } = explanation;
   const index = options.element;
   const element = index === null ? null : { index, sentence: describe(index), set: setOf(index) };
+  const steps = await stepsIn(of, shape, options, terminal);
   const drawing = drawn(explanation, index, terminal);
   return {
     exit: 0,
-    json: { explained: kind, layer: data, sets: drawing?.sets ?? null, element, error: null },
+    json: { explained: kind, layer: data, sets: drawing?.sets ?? null, element, steps, error: null },
     text: [
       ...explanationLines(explanation, terminal.columns),
       ...(drawing === null ? [] : ['', ...paintedLines(drawing, terminal)]),
       ...(element === null ? [] : ['', ...wrap(element.sentence, terminal.columns)]),
+      ...(steps === null ? [] : ['', ...stepLines(steps, terminal.columns)]),
     ],
   };
 }
@@ -62,7 +68,7 @@ function withoutShape(text: string, options: Given<typeof explainSpec>['options'
   const { text: _, ...error } = found;
   return {
     exit: 0,
-    json: { explained: 'error', layer: null, sets: null, element: null, error },
+    json: { explained: 'error', layer: null, sets: null, element: null, steps: null, error },
     text: errorLines(found, terminal),
   };
 }
@@ -94,7 +100,7 @@ function ofNeighbours(layer: LocalResponseNorm, shape: readonly number[], index:
   const element = index === null ? null : elementOf(layer, shape, index);
   return {
     exit: 0,
-    json: { explained: 'layer', layer: null, sets: null, element, error: null },
+    json: { explained: 'layer', layer: null, sets: null, element, steps: null, error: null },
     text: [...neighbours(layer, shape, columns), ...(element === null ? [] : ['', ...wrap(element.sentence, columns)])],
   };
 }
