@@ -4,6 +4,7 @@ import { closeSync, existsSync, openSync, rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { KeelError } from 'evenkeel';
 import { passesOf } from './contestant.js';
+import { fileNames } from './files.js';
 import type { Row } from './row.js';
 import { rows } from './rows.js';
 
@@ -16,7 +17,7 @@ export const usage = `usage: npm run bench                    every row, in some
   --threads N    evenkeel, PyTorch and onnxruntime on so many threads; 1 by default
   --json FILE    everything measured
   --peers A,B    only these of ${peerNames.join(', ')}
-rows: ${rows.map(({ name }) => name).join(', ')}, import and first result`;
+rows: ${[...rows.map(({ name }) => name), ...fileNames].join(', ')}, import and first result`;
 
 /** The figure that is a process of its own. */
 export const startName = 'import and first result';
@@ -46,7 +47,7 @@ export function benchArguments(argv: readonly string[]): BenchArguments {
     throw new KeelError('argument', `--threads must be a whole number from 1 to 64, got '${values.threads}'`, { threads });
   }
   const words = positionals.flatMap((filter) => filter.split(/\s+/)).filter((word) => word !== '');
-  if (!rows.some((row) => passesOf(row).some((pass) => matches(words, row, pass))) && !matchesStart(words)) {
+  if (!rows.some((row) => passesOf(row).some((pass) => matches(words, row, pass))) && !matchesStart(words) && filesFor(words).length === 0) {
     const message = `no row's name has '${words.join(' ')}': npm run bench -- --help lists the rows`;
     throw new KeelError('argument', message, { words });
   }
@@ -70,6 +71,11 @@ export function matches(words: readonly string[], { family, name }: Row, pass: s
 
 export function matchesStart(words: readonly string[]): boolean {
   return hasAll(startName, words);
+}
+
+/** The rows about files that have all of these words in their name. */
+export function filesFor(words: readonly string[]): readonly string[] {
+  return fileNames.filter((name) => hasAll(name, words));
 }
 
 function hasAll(text: string, words: readonly string[]): boolean {

@@ -3,11 +3,12 @@
 import { writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { backends, init, useBackend } from 'evenkeel';
-import { matches, matchesStart, peerNames, startName, type BenchArguments, type PeerName } from './arguments.js';
+import { filesFor, matches, matchesStart, peerNames, startName, type BenchArguments, type PeerName } from './arguments.js';
 import {
   numbersOf, passesOf, placesIn, type Contestant, type Missing, type Pass, type Peer,
 } from './contestant.js';
 import { enterCopies } from './copy.js';
+import { fileTimes } from './files.js';
 import { jax } from './jax.js';
 import { machine } from './machine.js';
 import { measure, messageOf, type Timing } from './measure.js';
@@ -18,7 +19,7 @@ import { bytesOfX, medianOf, resultOf, type PeerResult, type Result } from './re
 import type { Row } from './row.js';
 import { rows } from './rows.js';
 import { startTime } from './start.js';
-import { headLines, millis, remarks, resultLine, summaryLine } from './table.js';
+import { fileLine, headLines, millis, remarks, resultLine, summaryLine } from './table.js';
 import { tensorflow } from './tfjs.js';
 import { pytorch } from './torch.js';
 
@@ -52,9 +53,12 @@ export async function bench({ words, threads, json, peers }: BenchArguments, pri
   }
   const start = matchesStart(words) ? await startTime() : null;
   if (start !== null) print(`${startName} in a fresh Node: ${millis(start)}`);
+  const ofFiles = filesFor(words);
+  const files = ofFiles.length > 0 ? await fileTimes(ofFiles, peers.includes('PyTorch')) : [];
+  printAll(print, files.map(fileLine));
   const summary = present.map(({ name, version }) => summaryLine(name, version, results)).filter((line) => line !== null);
   if (summary.length > 0) printAll(print, ['', ...summary]);
-  if (json !== null) writeFileSync(json, `${JSON.stringify({ ...setting, missing, results, start }, null, 1)}\n`);
+  if (json !== null) writeFileSync(json, `${JSON.stringify({ ...setting, missing, results, files, start }, null, 1)}\n`);
 }
 
 function printAll(print: Print, lines: readonly string[]): void {

@@ -1,6 +1,7 @@
-// The bench as text. May import contestant, result, row.
+// The bench as text. May import contestant, files, result, row.
 
 import { passes, type Pass } from './contestant.js';
+import type { FileResult } from './files.js';
 import type { Timing } from './measure.js';
 import { averageOf, medianOf, type PeerResult, type Result } from './result.js';
 import type { Row } from './row.js';
@@ -83,6 +84,15 @@ function cells(texts: readonly string[]): string {
 
 function shortName(peer: string): string {
   return peer.replace('onnxruntime', 'ort');
+}
+
+/** What a row about files says: bytes of the file by seconds, beside a copy of it, and PyTorch. */
+export function fileLine({ row, bytes, own, copy, pytorch }: FileResult): string {
+  const [micros, copied, theirs] = [medianOf(own), medianOf(copy), medianOf(pytorch?.timing ?? null)];
+  if (micros === null) return `${row}: ${millis(own)}`;
+  const share = copied === null ? '' : `, ${((100 * copied) / micros).toFixed(0)} % of the speed of a copy (${millis(copy)})`;
+  const peer = pytorch === null ? '' : `; PyTorch ${pytorch.version} ${theirs === null ? millis(pytorch.timing) : `${number(theirs / micros)}×`}`;
+  return `${row}: ${millis(own)}, ${number(bytes / micros)} MB/s${share}${peer}`;
 }
 
 /** Three digits that count, two of small numbers, and all before the point. */

@@ -10,19 +10,13 @@ import { states, type Row } from './row.js';
 const script = fileURLToPath(new URL('../../bench/torch_peer.py', import.meta.url));
 const wanted = '2.13';
 
-/** The newest PyTorch of the interpreters at hand; EVENKEEL_PYTHON names the only one to ask. */
+/** The newest PyTorch of the interpreters at hand, as a peer. */
 export async function pytorch(threads: number): Promise<Peer | Missing> {
-  const chosen = process.env['EVENKEEL_PYTHON'];
-  const candidates = chosen ? [chosen] : ['python3', '.venv/bin/python', 'python', '/usr/bin/python3'];
-  const found = candidates.flatMap((python) => {
-    const version = versionOf(python);
-    return version === null ? [] : [{ python, version }];
-  });
-  const best = found.find(({ version }) => version.startsWith(`${wanted}.`)) ?? found[0];
-  if (best === undefined) {
+  const best = pythonWithTorch();
+  if (best === null) {
     return {
       name: 'PyTorch',
-      why: `no torch in ${candidates.join(', ')}`,
+      why: `no torch in ${candidates().join(', ')}`,
       command: 'pip install torch, or apt-get install python3-torch; EVENKEEL_PYTHON names another interpreter',
     };
   }
@@ -32,6 +26,20 @@ export async function pytorch(threads: number): Promise<Peer | Missing> {
     const why = error instanceof Error ? error.message : String(error);
     return { name: 'PyTorch', why: `${best.python} failed: ${why}`, command: 'EVENKEEL_PYTHON names another interpreter' };
   }
+}
+
+/** The interpreter with the newest PyTorch; EVENKEEL_PYTHON names the only one to ask. */
+export function pythonWithTorch(): { readonly python: string; readonly version: string } | null {
+  const found = candidates().flatMap((python) => {
+    const version = versionOf(python);
+    return version === null ? [] : [{ python, version }];
+  });
+  return found.find(({ version }) => version.startsWith(`${wanted}.`)) ?? found[0] ?? null;
+}
+
+function candidates(): readonly string[] {
+  const chosen = process.env['EVENKEEL_PYTHON'];
+  return chosen ? [chosen] : ['python3', '.venv/bin/python', 'python', '/usr/bin/python3'];
 }
 
 function versionOf(python: string): string | null {
