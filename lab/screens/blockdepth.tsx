@@ -1,7 +1,7 @@
 // Many blocks one after another: the stream and the gradient of a placement, and the gradient with and without the residual.
 // May import parts, route and settings.
 
-import { computed, useSignal, useSignalEffect, type ReadonlySignal } from '@preact/signals';
+import { computed, useComputed, useSignal, useSignalEffect, type ReadonlySignal } from '@preact/signals';
 import type { Placement } from 'evenkeel/nn';
 import { useJob } from '../client.js';
 import { Choice, ErrorText, Slider } from '../parts/controls.js';
@@ -66,8 +66,9 @@ function Residual({ seed }: Pick<ByDepthProps, 'seed'>) {
 
 function Stack({ placement, scale, seed }: ByDepthProps) {
   const t = texts.value.blocks;
-  const settled = useSettled(depth, 150);
-  const { answer, failure } = useJob('stack', () => ({ placement: placement.value, depth: settled.value, scale: Number(scale.value), seed: seed.value })).value;
+  const asked = useComputed(() => ({ placement: placement.value, depth: depth.value, scale: Number(scale.value), seed: seed.value }));
+  const settled = useSettled(asked, 150);
+  const { answer, failure } = useJob('stack', () => settled.value).value;
   if (failure !== null) return <ErrorText failure={failure} />;
   if (answer === null) return <p class="busy">{texts.value.loading}</p>;
   const { stream, gradient } = answer;
@@ -89,8 +90,8 @@ function Stack({ placement, scale, seed }: ByDepthProps) {
 }
 
 /** A signal once it has stood still: each question to the worker takes longer than a slider's step. */
-function useSettled<T>(source: ReadonlySignal<T>, millis: number): ReadonlySignal<T> {
-  const settled = useSignal(source.peek());
+function useSettled<T>(source: ReadonlySignal<T>, millis: number): ReadonlySignal<T | null> {
+  const settled = useSignal<T | null>(null);
   useSignalEffect(() => {
     const value = source.value;
     const timer = setTimeout(() => void (settled.value = value), millis);

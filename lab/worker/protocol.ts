@@ -31,7 +31,7 @@ export type Message =
 
 /** From the worker. */
 export type Answer =
-  | { readonly threads: number }
+  | { readonly threads: number; readonly hasWasm: boolean }
   | { readonly id: number; readonly part: unknown }
   | { readonly id: number; readonly answer: unknown }
   | { readonly id: number; readonly failure: Failure };

@@ -1,6 +1,6 @@
 // The worker: computes with evenkeel what the page asks. Its jobs are loaded when they are first asked for.
 
-import { availableThreads } from './threads.js';
+import { availableThreads, hasWasm } from './threads.js';
 import { Control } from './control.js';
 import type { Answer, Failure, JobName, Message } from './protocol.js';
 
@@ -37,12 +37,16 @@ addEventListener('message', ({ data }: MessageEvent<Message>) => {
   else void work(data.id, data.name, data.input);
 });
 
-post({ threads: availableThreads() });
+post({ threads: availableThreads(), hasWasm });
+
+/** Where there is no WebAssembly the reference backend computes everything. */
+let backend: Promise<unknown> | null = null;
 
 async function work(id: number, name: JobName, input: unknown): Promise<void> {
   const control = new Control((part) => post({ id, part }));
   running.set(id, control);
   try {
+    if (!hasWasm) await (backend ??= import('./reference.js'));
     const job = await loaders[name]();
     // The page asks by the types of protocol.ts.
     post({ id, answer: await job(input as never, control) });
