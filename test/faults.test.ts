@@ -20,7 +20,7 @@ beforeAll(async () => {
   await chmod(folder, 0o755);
   await copyFile('test/models/resnet_bn.safetensors', at('resnet.safetensors'));
   await writeFile(at('x.npy'), writeNpy(tensor(Float32Array.from({ length: 2 ** 16 }, (_, i) => i % 7), [256, 256])));
-  spawnSync('mkfifo', [at('pipe')]);
+  inFolder('mkfifo pipe');
 });
 afterAll(() => rm(folder, { recursive: true }));
 beforeEach(async () => {

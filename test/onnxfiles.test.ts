@@ -68,6 +68,19 @@ describe('elements in files beside the model', () => {
     ['a folder', [['location', 'deeper']], 'EISDIR'],
   ] as const;
 
+  test('one stretch of a file is not that of any number of initializers', async () => {
+    const externalData = [pair('location', 'large.bin')];
+    const shared = (count: number) => bytesOfModel({
+      initializer: Array.from({ length: count }, (_, i) => tensorProto({ name: `w${i}`, dims: [2n ** 18n], dataType: 1, dataLocation: 1, externalData })),
+    });
+    await writeFile(join(folder, 'large.bin'), new Uint8Array(2 ** 20));
+    const path = join(folder, 'shared.onnx');
+    await writeFile(path, shared(3));
+    expect((await load(path)).size).toBe(3);
+    await writeFile(path, shared(80));
+    await refusesFile(() => load(path), "its initializers would take 83886080 bytes of 'large.bin', which is too much for a file of 1048576");
+  });
+
   test.each(refused)('%s', async (_, external, words) => {
     const path = await place(external.map(([key, value]) => [key, value]));
     await symlink('../weights.bin', join(folder, 'inside', 'link.bin')).catch(() => null);

@@ -6,7 +6,7 @@ import { Dice } from './dice.js';
 import { claim, type Target, Wrong } from './target.js';
 
 /** Processor time for an input: so many milliseconds, and so many more for each MiB. */
-export const MILLIS = 2000;
+const MILLIS = 2000;
 const MILLIS_PER_MIB = 2000;
 
 /** Growth of the whole process that no input of a corpus justifies. */

@@ -22,7 +22,7 @@ export function commandLine(vocabulary: Vocabulary, dice: Dice): string[] {
 }
 
 /** The words of a line as a shell parts them; none of one with a pipe or a redirection. */
-export function wordsOf(line: string): string[] {
+function wordsOf(line: string): string[] {
   if (/[|<>&;$]/.test(line.replaceAll(/'[^']*'/g, ''))) return [];
   return [...line.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? '').slice(1);
 }

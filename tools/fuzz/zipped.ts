@@ -45,7 +45,7 @@ function change({ name, content, method = 0 }: RecordOf, dice: Dice, mutate: Con
 }
 
 /** Records of a sound archive; none where it is no such thing. */
-export function recordsOf(bytes: Uint8Array): RecordOf[] {
+function recordsOf(bytes: Uint8Array): RecordOf[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const records: RecordOf[] = [];
   try {

@@ -12,6 +12,8 @@ import { type Extent, type Field, valueOf, varintsIn, wholes, WireReader } from 
 export interface Files {
   readonly model: ByteSource;
   beside(location: string): Promise<ByteSource>;
+  /** Bytes that all initializers in each file beside the model take. */
+  readonly wanted: ReadonlyMap<string, number>;
   /** The last tensor that was gathered from fields for a part of it, so that the next part need not be. */
   gathered: { readonly message: Extent; readonly bytes: Uint8Array } | null;
 }
@@ -62,6 +64,7 @@ async function bytesOf(files: Files, tensor: Known, place: Place, begin: number,
       const { location, offset, length } = place;
       const file = await files.beside(location);
       try {
+        checkShared(location, files.wanted.get(location) ?? 0, file.bytes);
         const needed = sizeOf(tensor.shape) * width;
         if (length !== null) checkBytes(tensor, length);
         if (offset + needed <= file.bytes) return await file.read(offset + begin * width, offset + end * width);
@@ -76,6 +79,13 @@ async function bytesOf(files: Files, tensor: Known, place: Place, begin: number,
     default:
       return place satisfies never;
   }
+}
+
+/** Initializers may share bytes of a file: without a limit a small one could fill memory. */
+function checkShared(location: string, wanted: number, bytes: number): void {
+  if (wanted <= 8 * bytes + 64 * 2 ** 20) return;
+  const message = `its initializers would take ${wanted} bytes of '${location}', which is too much for a file of ${bytes}`;
+  throw fileError(message, { location, wanted, bytes });
 }
 
 function checkBytes({ name, shape, format }: Known, given: number): void {

@@ -1,10 +1,11 @@
 // ONNX models from files: the description is read at once, elements when they are asked for. May import errors and tensor.
 
 import { type ErrorData, KeelError } from '../../errors.js';
+import { sizeOf } from '../../tensor.js';
 import { openBeside } from '../beside.js';
 import type { ByteSource } from '../bytesource.js';
 import type { Contents, TensorEntry } from '../contents.js';
-import { fileError } from '../elements.js';
+import { fileError, formats } from '../elements.js';
 import { named } from '../failure.js';
 import { type FileSource, nameOf, rangesOf } from '../source.js';
 import { readElements, type Files } from './elements.js';
@@ -43,7 +44,8 @@ export async function openOnnx(source: FileSource): Promise<OpenOnnx> {
 
 /** The initializers of a model's graph as `load` and `open` give them. */
 export async function openInitializers(source: FileSource, bytes: ByteSource): Promise<Contents> {
-  const { model, places } = await readModel(bytes);
+  const described = await readModel(bytes);
+  const { model, places } = described;
   const { initializers } = model.graph;
   const entries = new Map<string, TensorEntry>();
   const refused = new Set<string>();
@@ -51,7 +53,7 @@ export async function openInitializers(source: FileSource, bytes: ByteSource): P
     if (dtype === null || format === null) refused.add(name);
     else entries.set(name, { shape, dtype, format });
   }
-  const files = filesOf(source, bytes);
+  const files = filesOf(source, bytes, described);
   const read = (name: string, range: Extent | null) => {
     const tensor = initializers.get(name);
     const place = tensor === undefined ? undefined : places.get(tensor);
@@ -72,12 +74,20 @@ interface Described {
   readonly places: WeakMap<OnnxTensor, Place>;
 }
 
-function filesOf(source: FileSource, model: ByteSource): Files {
-  return { model, beside: (location) => openBeside(source, location), gathered: null };
+function filesOf(source: FileSource, bytes: ByteSource, { model, places }: Described): Files {
+  const wanted = new Map<string, number>();
+  for (const tensor of model.graph.initializers.values()) {
+    const place = places.get(tensor);
+    if (place?.kind !== 'beside' || tensor.format === null) continue;
+    const needed = sizeOf(tensor.shape) * formats[tensor.format].width;
+    wanted.set(place.location, (wanted.get(place.location) ?? 0) + needed);
+  }
+  return { model: bytes, beside: (location) => openBeside(source, location), wanted, gathered: null };
 }
 
-function opened(source: FileSource, bytes: ByteSource, name: string | null, { model, places }: Described): OpenOnnx {
-  const files = filesOf(source, bytes);
+function opened(source: FileSource, bytes: ByteSource, name: string | null, described: Described): OpenOnnx {
+  const { model, places } = described;
+  const files = filesOf(source, bytes, described);
   let isClosed = false;
   return {
     ...model,
