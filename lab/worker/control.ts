@@ -5,6 +5,7 @@ export class Control {
   #isStopped = false;
   #isPaused = false;
   #resume: (() => void) | null = null;
+  readonly #abort = new AbortController();
 
   constructor(post: (part: unknown) => void) {
     this.#post = post;
@@ -13,7 +14,13 @@ export class Control {
   tell(word: 'pause' | 'resume' | 'stop'): void {
     this.#isPaused = word === 'pause';
     this.#isStopped ||= word === 'stop';
+    if (word === 'stop') this.#abort.abort();
     if (word !== 'pause') this.#resume?.();
+  }
+
+  /** For what takes a signal: aborted by stop. */
+  get signal(): AbortSignal {
+    return this.#abort.signal;
   }
 
   /** Gives a part of the answer. */
