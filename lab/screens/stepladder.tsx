@@ -42,14 +42,14 @@ export function Ladder({ steps, current, go, titleOf, of, captions, choose, code
   if (step === undefined) return null;
   return (
     <div class="stepping">
-      {/* The keys work wherever the focus is among the steps; the slider has them of its own. */}
+      {/* A button keeps the focus at the end of its way. The keys work wherever the focus is among the steps; the slider has them of its own. */}
       <div class="stepper" role="group" aria-label={t.keys} onKeyDown={press}>
-        <button type="button" disabled={current === 0} onClick={() => move(current - 1)}>← {t.previous}</button>
+        <button type="button" aria-disabled={current === 0} onClick={() => move(current - 1)}>← {t.previous}</button>
         <input
           type="range" aria-label={t.slider} min={1} max={steps.length} value={current + 1} aria-valuetext={`${t.stepOf(current + 1, steps.length)}, ${titleOf(step)}`}
           onInput={({ currentTarget }) => move(Number(currentTarget.value) - 1)}
         />
-        <button type="button" class="primary" disabled={current === last} onClick={() => move(current + 1)}>{t.next} →</button>
+        <button type="button" class="primary" aria-disabled={current === last} onClick={() => move(current + 1)}>{t.next} →</button>
         <p class="hint">{t.stepOf(current + 1, steps.length)}</p>
       </div>
       <div class="beside">

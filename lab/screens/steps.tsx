@@ -93,7 +93,7 @@ function Stepping() {
   return (
     <section aria-label={t.screens.steps}>
       <div class="controls">
-        <TextField label={t.who.layer} value={layerText.value} change={(layer) => set({ layer })} width={22} options={suggestions} isPattern failure={failureOf(failure, 'layer')} />
+        <TextField label={t.who.layer} value={layerText.value} change={(layer) => set({ layer })} width={26} options={suggestions} isPattern failure={failureOf(failure, 'layer')} />
         {(isPattern || sizesText.value !== '') && <TextField label={t.who.sizes} value={sizesText.value} change={(sizes) => set({ sizes })} width={8} />}
         {isMade && <TextField label={t.who.shape} value={shapeText.value} change={(next) => set({ shape: next })} failure={shapeFailure ?? values.value.failure} width={9} />}
         <DataPicker failure={values.value.failure} />
@@ -117,7 +117,9 @@ function Shown({ answer, failure }: { readonly answer: StepsAnswer; readonly fai
   const element = `x[${index.join(', ')}]`;
   // The set is lifted in the field from the start.
   useEffect(() => {
-    selected.value ??= index.reduce((outer, i, axis) => outer * (data.shape[axis] ?? 1) + i, 0);
+    const own = index.reduce((outer, i, axis) => outer * (data.shape[axis] ?? 1) + i, 0);
+    const size = data.shape.reduce((product, extent) => product * extent, 1);
+    if (selected.value === null || selected.value >= size) selected.value = own;
   }, [answer]);
   return (
     <>
