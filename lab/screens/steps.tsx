@@ -1,7 +1,7 @@
 // 4. Step the arithmetic: one set through the layer one step at a time, forward and backward, beside hand-written code.
 
-import { computed, signal, useComputed, useSignalEffect } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
+import { computed, signal, useSignalEffect } from '@preact/signals';
+import { useEffect, useMemo } from 'preact/hooks';
 import type { ExplainData, Steps } from 'evenkeel';
 import { useJob } from '../client.js';
 import { Field } from '../field/field.js';
@@ -98,7 +98,7 @@ function Stepping() {
         {isMade && <TextField label={t.who.shape} value={shapeText.value} change={(next) => set({ shape: next })} failure={shapeFailure ?? values.value.failure} width={9} />}
         <DataPicker failure={values.value.failure} />
       </div>
-      {answer === null ? failure !== null && <Operands data={null} failure={failure} /> : <Shown answer={answer} failure={failure} />}
+      {answer === null ? failure !== null && <Operands data={null} failure={failure} /> : <Shown answer={answer} values={values.value.answer?.values ?? new Float32Array()} failure={failure} />}
     </section>
   );
 }
@@ -108,11 +108,12 @@ function failureOf(failure: Failure | null, field: string): Failure | null {
   return failure !== null && String(failure.data['field'] ?? 'layer') === field ? failure : null;
 }
 
-function Shown({ answer, failure }: { readonly answer: StepsAnswer; readonly failure: Failure | null }) {
+function Shown({ answer, values, failure }: { readonly answer: StepsAnswer; readonly values: Float32Array; readonly failure: Failure | null }) {
   const t = texts.value;
   const { data, sets, steps, sentence } = answer;
   const columns = data.shape.at(-1) ?? 1;
-  const labels = useComputed(() => (element: number) => namedLabel(element, columns));
+  const isNamed = chosenData() === 'named';
+  const labels = useMemo(() => (element: number) => (isNamed ? namedLabel(element, columns) : shown(values[element] ?? NaN, 3)), [isNamed, columns, values]);
   const index = steps.indices[steps.at] ?? [];
   const element = `x[${index.join(', ')}]`;
   // The set is lifted in the field from the start.
@@ -126,7 +127,7 @@ function Shown({ answer, failure }: { readonly answer: StepsAnswer; readonly fai
       <div class="chooser">
         {sets !== null && (
           <Field
-            shape={data.shape} sets={sets} labels={labels.value} axisNames={axisNames('plain', data.shape.length)} selected={selected} sentence={sentence} label={data.name}
+            shape={data.shape} sets={sets} labels={labels} axisNames={axisNames('plain', data.shape.length)} selected={selected} sentence={sentence} label={data.name}
           />
         )}
         <div>
