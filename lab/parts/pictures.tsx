@@ -3,7 +3,7 @@
 import { useEffect, useRef } from 'preact/hooks';
 import './pictures.css';
 
-export interface PicturesProps {
+interface PicturesProps {
   /** N × C × H × W. */
   readonly shape: readonly number[];
   readonly values: Float32Array;

@@ -3,6 +3,7 @@
 import { computed } from '@preact/signals';
 import { useJob } from '../client.js';
 import { TextField } from '../parts/controls.js';
+import { CopyAs } from '../parts/copyas.js';
 import { axisNames, parseShape } from '../parts/shape.js';
 import { shown } from '../parts/shownumber.js';
 import { param, set } from '../route.js';
@@ -68,6 +69,7 @@ function Averaged({ answer }: { readonly answer: AveragesAnswer }) {
           </table>
         </div>
       )}
+      <CopyAs forms={[['PyTorch', () => data.pytorch], [texts.value.who.brackets, () => data.pattern]]} />
     </div>
   );
 }

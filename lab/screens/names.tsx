@@ -128,13 +128,13 @@ function Output({ layer, shape, element }: OutputProps) {
   const t = texts.value.names;
   const { key, name, data, y, sets, lowest, highest } = layer;
   const lifted = element === null ? null : { sets, set: sets[element] ?? 0 };
-  const numbers = t.from(shown(lowest, 3), shown(highest, 3));
+  const ends = [shown(lowest, 3), shown(highest, 3)] as const;
   return (
     <figure class="panel" data-testid={`output-${key}`}>
       <figcaption><code>{name}</code> <span class="hint">{t.notes[key]}</span></figcaption>
-      <Pictures shape={shape} values={y} range={[-RANGE, RANGE]} lifted={lifted} marked={element} label={t.picture(name, data.count, data.elements, numbers)} {...wayOf(shape)} />
+      <Pictures shape={shape} values={y} range={[-RANGE, RANGE]} lifted={lifted} marked={element} label={t.picture(name, data.count, data.elements, ...ends)} {...wayOf(shape)} />
       <p><b class="figure" data-testid={`means-${key}`}>{data.count}</b> {t.means(data.count, data.elements)}</p>
-      <p class="hint">{t.setNames[key]}; {numbers}</p>
+      <p class="hint">{t.setAndValues(t.setNames[key], ...ends)}</p>
       {lowest === 0 && highest === 0 && <p class="notice">{t.allZero}</p>}
     </figure>
   );
@@ -162,12 +162,18 @@ function Apartness({ answer }: { readonly answer: NamesAnswer }) {
           <p class={`verdict ${verdict.same ? 'same' : 'other'}`} data-testid="pair-verdict">
             <b>{verdict.same ? t.names.same : t.names.different}</b> {verdict.reason}
           </p>
-          <p><b>{t.names.parameters}: {t.names.parameterKinds[verdict.parameters]}.</b> <span data-testid="pair-carry">{verdict.carry}</span></p>
+          <p><b>{t.names.parametersAre(t.names.parameterKinds[verdict.parameters])}</b> <span data-testid="pair-carry">{verdict.carry}</span></p>
           {verdict.differences.some((difference) => difference.in === 'eval' || difference.in === 'shape' || difference.in === 'eps') && (
             <ul>{verdict.differences.map((difference) => (['eval', 'shape', 'eps'].includes(difference.in) ? <li key={difference.in}>{difference.text}</li> : null))}</ul>
           )}
           {usesPattern && <p class="footnote">{t.names.patternNote(shape[1] ?? 1)}</p>}
-          <CopyAs forms={[['PyTorch', () => `${first.data.pytorch}\n${second.data.pytorch}`]]} />
+          <CopyAs
+            forms={[
+              ['PyTorch', () => `${first.data.pytorch}\n${second.data.pytorch}\n`],
+              ['evenkeel', () => `equivalent(${first.code}, ${second.code}, [${shape.join(', ')}]);\n`],
+              [t.who.brackets, () => `${first.data.pattern}\n${second.data.pattern}\n`],
+            ]}
+          />
         </div>
       )}
     </section>

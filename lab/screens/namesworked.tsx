@@ -36,7 +36,7 @@ export function Worked({ seed }: { readonly seed: () => number }) {
             <Sets title="LayerNorm(4)" values={answer.layerNorm} label={t.workedTables.layerNorm} id="worked-layer" />
             <Sets title="InstanceNorm2d(3)" values={answer.instanceNorm} label={t.workedTables.instanceNorm} id="worked-instance" />
           </div>
-          <p>{t.largest}: <span class="figure" data-testid="worked-difference">{error(answer.difference)}</span></p>
+          <p>{t.largest} <span class="figure" data-testid="worked-difference">{error(answer.difference)}</span></p>
           <p class="verdict same" data-testid="worked-verdict"><b>{t.same}</b> {answer.verdict.reason}</p>
           <pre><code>{pytorch(seed())}</code></pre>
           <CopyAs forms={[['PyTorch', () => pytorch(seed())], ['evenkeel', () => evenkeel(seed())]]} />
@@ -45,7 +45,7 @@ export function Worked({ seed }: { readonly seed: () => number }) {
             <dt>{t.anAxisMore}</dt>
             <dd><p class="verdict other" data-testid="worked-image"><b>{t.different}</b> {answer.image.reason}</p></dd>
             <dt>{t.withParameters}</dt>
-            <dd><p><b>{t.parameters}: {t.parameterKinds[answer.affine.parameters]}.</b> {answer.affine.carry}</p></dd>
+            <dd><p><b>{t.parametersAre(t.parameterKinds[answer.affine.parameters])}</b> {answer.affine.carry}</p></dd>
           </dl>
         </>
       )}

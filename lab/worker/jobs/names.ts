@@ -44,6 +44,8 @@ export interface NamedOutput {
   readonly key: Namesake;
   /** `LayerNorm(3)` */
   readonly name: string;
+  /** `new LayerNorm(3)`; for LayerNorm on N × H × W × C its pattern here. */
+  readonly code: string;
   readonly data: ExplainData;
   readonly y: Float32Array;
   /** The set of every element, in memory order. */
@@ -119,6 +121,7 @@ export function worked({ seed }: NamesJobs['worked']['ask']): WorkedAnswer {
 
 interface NamedLayer {
   readonly name: string;
+  readonly code: string;
   /** The layer as it sees (N, C, H, W). */
   readonly normalizer: Normalizer;
   forward(x: Tensor): Tensor;
@@ -134,12 +137,13 @@ function layerOf(key: Namesake, [, channels = 1, height = 1, width = 1]: readonl
       const layer = new LayerNorm(channels);
       return {
         name: `LayerNorm(${channels})`,
+        code: `{ pattern: '${PIXELS}' }`,
         normalizer: { pattern: PIXELS },
         forward: (x) => layer.forward(x.permute([0, 2, 3, 1])).permute([0, 3, 1, 2]),
       };
     }
     case 'layer2d':
-      return named(`LayerNorm2d(${channels})`, new LayerNorm2d(channels, { eps: 1e-5 }));
+      return named(`LayerNorm2d(${channels})`, new LayerNorm2d(channels, { eps: 1e-5 }), `new LayerNorm2d(${channels}, { eps: 1e-5 })`);
     case 'sample':
       return named(`LayerNorm([${channels}, ${height}, ${width}])`, new LayerNorm([channels, height, width]));
     case 'group':
@@ -153,16 +157,16 @@ function layerOf(key: Namesake, [, channels = 1, height = 1, width = 1]: readonl
   }
 }
 
-function named(name: string, layer: LayerNorm | LayerNorm2d | GroupNorm | InstanceNorm2d | BatchNorm2d): NamedLayer {
-  return { name, normalizer: layer, forward: (x) => layer.forward(x) };
+function named(name: string, layer: LayerNorm | LayerNorm2d | GroupNorm | InstanceNorm2d | BatchNorm2d, code = `new ${name}`): NamedLayer {
+  return { name, code, normalizer: layer, forward: (x) => layer.forward(x) };
 }
 
 function outputOf(key: Namesake, x: Tensor): NamedOutput {
-  const { name, normalizer, forward } = layerOf(key, x.shape);
+  const { name, code, normalizer, forward } = layerOf(key, x.shape);
   const explanation = explain(normalizer, x.shape);
   const y = plain(forward(x));
   return {
-    key, name, data: explanation.data, y, sets: explanation.setNumbers(),
+    key, name, code, data: explanation.data, y, sets: explanation.setNumbers(),
     lowest: y.reduce((a, b) => Math.min(a, b), Infinity), highest: y.reduce((a, b) => Math.max(a, b), -Infinity),
   };
 }
