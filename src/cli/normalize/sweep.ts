@@ -1,7 +1,7 @@
 // Normalizes a tensor of any size, chunk by chunk: in one sweep where no set crosses chunks, else in two.
 // May import 'evenkeel' and, of 'evenkeel/io', types.
 
-import { batchNorm, KeelError, norm, scope, type Tensor } from 'evenkeel';
+import { batchNorm, KeelError, norm, scope, tensor, type Tensor } from 'evenkeel';
 import type { Format } from 'evenkeel/io';
 import { ahead } from './ahead.js';
 import { Coefficients } from './coefficients.js';
@@ -71,27 +71,32 @@ export function sweepOf(source: Source, given: Method, { most, progress = () => 
     for await (const each of ahead(chunks())) {
       yield each;
       done += each.chunk.end - each.chunk.begin;
-      progress(Math.min(done, total), total);
+      if (done < total) progress(done, total);
     }
   }
 
   async function* sweep(isWanted: (chunk: Chunk) => boolean): AsyncGenerator<Tensor> {
-    const statistics = plan.statistics();
-    if (statistics !== null) {
-      for await (const { chunk, x } of read(isWanted)) {
-        scope(() => statistics.add(plan.split, chunk, x));
-        x.dispose();
+    try {
+      const statistics = plan.statistics();
+      if (statistics !== null) {
+        for await (const { chunk, x } of read(isWanted)) {
+          scope(() => statistics.add(plan.split, chunk, x));
+          x.dispose();
+        }
       }
+      first.know(plan.isMoments ? statistics : null);
+      const normalize = plan.normalizer(statistics);
+      for await (const { chunk, x } of read(isWanted)) {
+        const y = normalize(chunk, x);
+        scope(() => first.add(plan.split, chunk, x, y));
+        x.dispose();
+        yield y;
+      }
+      isSeen = true;
+    } finally {
+      // Also where no more is wanted: nothing is left to wait for.
+      progress(total, total);
     }
-    first.know(plan.isMoments ? statistics : null);
-    const normalize = plan.normalizer(statistics);
-    for await (const { chunk, x } of read(isWanted)) {
-      const y = normalize(chunk, x);
-      scope(() => first.add(plan.split, chunk, x, y));
-      x.dispose();
-      yield y;
-    }
-    isSeen = true;
   }
 
   return {
@@ -218,7 +223,8 @@ function ofOneSweep(
 /** Integers and bools as float32. */
 function floats(x: Tensor): Tensor {
   if (x.dtype === 'float32' || x.dtype === 'float64') return x;
-  const converted = x.to('float32');
+  // From the data, which is faster than from tensor to tensor.
+  const converted = tensor(x.data, x.shape, { dtype: 'float32' });
   x.dispose();
   return converted;
 }
