@@ -74,7 +74,9 @@ test('buttons, slider and arrow keys go from step to step, and say it', async ()
 
 test('the line of hand-written code of a step is lit in both languages', async () => {
   const lab = await openLab('#steps?step=variance&mistake=unbiased');
-  await expect.poll(() => lab.page.locator('pre code.lit').allTextContents()).toEqual(['variance = squares.sum() / (N - 1)\n', 'const variance = total(squares) / (N - 1);\n']);
+  const lit = lab.page.locator('pre code.lit');
+  await lit.first().waitFor();
+  expect(await lit.allTextContents()).toEqual(['variance = squares.sum() / (N - 1)\n', 'const variance = total(squares) / (N - 1);\n']);
   await lab.close();
 });
 
