@@ -96,7 +96,8 @@ export async function layouts({ layout }: ChannelsJobs['layouts']['ask']): Promi
     const [own, other, there, back] = isFirst ? [pixels, last, TO_LAST, TO_FIRST] : [last, pixels, TO_FIRST, TO_LAST];
     const y = own.forward(x);
     const direct = explain(own, x.shape).data;
-    const around = other.forward(x.permute(there)).permute(back);
+    const turned = x.permute(there);
+    const around = other.forward(turned).permute(back);
     const answer = {
       shape: first.shape,
       x: plain(first),
@@ -109,8 +110,8 @@ export async function layouts({ layout }: ChannelsJobs['layouts']['ask']): Promi
       },
       permuted: {
         code: `${isFirst ? 'new LayerNorm(3)' : 'new LayerNorm2d(3)'}.forward(x.permute([${there.join(', ')}])).permute([${back.join(', ')}])`,
-        data: explain(other, x.permute(there).shape).data,
-        copied: bytesOf(() => x.permute(there)) + bytesOf(() => y.permute(there)),
+        data: explain(other, turned.shape).data,
+        copied: bytesOf(() => x.permute(there)) + bytesOf(() => turned.permute(back)),
       },
       difference: apart(y, around),
     };
