@@ -237,6 +237,13 @@ describe('ended while it writes', () => {
   });
 });
 
+test('names as long as a file do not fill the screen', async () => {
+  const name = 'x'.repeat(100_000);
+  await writeFile(at('out/long.safetensors'), writeSafetensors(new Map([[name, zeros([4])], [`${name}2`, zeros([4])]])));
+  const { exit, err } = await evenkeel(['fold', 'out/long.safetensors']);
+  expect([exit, err.length < 4100, err]).toEqual([2, true, expect.stringMatching(/… \(\d+ characters\)\n$/)]);
+});
+
 test('names out of a file are printed without what a terminal obeys', async () => {
   const name = '\u001b[31mred\u001b[0m\u0007\r\nerror: \u009b2J.weight';
   await writeFile(at('out/names.safetensors'), writeSafetensors(new Map([[name, zeros([4])], [`${name}2`, zeros([4])]])));

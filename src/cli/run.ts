@@ -78,12 +78,19 @@ async function dispatch(
 function complain(error: unknown, name: string | null, commands: readonly Command[], { stderr, env }: Process): void {
   const label = error instanceof KeelError ? `error [${error.code}]` : 'error';
   const painted = hasColoursOn(stderr, env) ? styleText('red', label, { validateStream: false }) : label;
-  const lines = error instanceof KeelError ? [`${painted}: ${plain(error.message)}`] : defect(error, painted);
+  const lines = error instanceof KeelError ? [`${painted}: ${plain(shortened(error.message))}`] : defect(error, painted);
   if (error instanceof KeelError && error.data['usage'] === true) {
     const spec = commands.map((each) => each.spec).find((each) => each.name === name);
     lines.push(spec === undefined ? "usage: evenkeel COMMAND ...; 'evenkeel --help' lists the commands" : `usage: ${usageOf(spec)}; 'evenkeel ${spec.name} --help' shows all`);
   }
   stderr.write(lines.map((line) => `${clean(line)}\n`).join(''));
+}
+
+/** Names out of a file may be as long as it is. */
+const MOST_CHARACTERS = 4000;
+
+function shortened(message: string): string {
+  return message.length <= MOST_CHARACTERS ? message : `${message.slice(0, MOST_CHARACTERS)}… (${message.length} characters)`;
 }
 
 function defect(error: unknown, label: string): string[] {
