@@ -78,12 +78,14 @@ function Stack({ placement, scale, seed }: ByDepthProps) {
       <section aria-label={t.streamTitle(name)}>
         <h3>{t.streamTitle(name)}</h3>
         <Plot title={t.streamPlot(gradient.length)} lines={[{ name, stroke: 'first', values: stream, from: 0 }]} last={gradient.length} />
-        <p>{t.streamPlot(gradient.length)}. <span data-testid="stack-stream">{t.streamText(shown(stream[0] ?? NaN, 3), shown(stream.at(-1) ?? NaN, 3))}</span></p>
+        <p class="hint">{t.streamPlot(gradient.length)}</p>
+        <p data-testid="stack-stream">{t.streamText(shown(stream[0] ?? NaN, 3), shown(stream.at(-1) ?? NaN, 3))}</p>
       </section>
       <section aria-label={t.gradientTitle(name)}>
         <h3>{t.gradientTitle(name)}</h3>
-        <Plot title={t.gradientPlot(gradient.length)} lines={[{ name, stroke: 'first', values: gradient, from: 0 }]} last={gradient.length - 1} isLog />
-        <p>{t.gradientPlot(gradient.length)}. <span data-testid="stack-gradient">{t.gradientText(shown(gradient[0] ?? NaN, 3))}</span></p>
+        <Plot title={t.gradientPlot(gradient.length)} lines={[{ name, stroke: 'first', values: gradient, from: 0 }]} last={gradient.length - 1} />
+        <p class="hint">{t.gradientPlot(gradient.length)}</p>
+        <p data-testid="stack-gradient">{t.gradientText(shown(gradient[0] ?? NaN, 3))}</p>
       </section>
     </div>
   );

@@ -39,6 +39,24 @@ export function BlockDiagram({ placement, rms, title }: DiagramProps) {
   );
 }
 
+const inherited = ['fill', 'stroke', 'stroke-width', 'stroke-dasharray', 'font-size', 'font-weight', 'font-family'] as const;
+
+/** A drawn diagram as a picture that stands alone, in the colours that it has on the page. */
+export function pictureOf(svg: SVGSVGElement | null): string {
+  if (svg === null) return '';
+  const copy = svg.cloneNode(true);
+  if (!(copy instanceof SVGSVGElement)) return '';
+  copy.setAttribute('xmlns', 'http://www.w3.org/2000/svg');
+  const drawn = [...svg.querySelectorAll('*')];
+  [...copy.querySelectorAll('*')].forEach((element, i) => {
+    const source = drawn[i];
+    if (source === undefined) return;
+    const style = getComputedStyle(source);
+    for (const name of inherited) element.setAttribute(name, style.getPropertyValue(name));
+  });
+  return `${copy.outerHTML}\n`;
+}
+
 interface Place {
   readonly x: number;
   readonly y: number;

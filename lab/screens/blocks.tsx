@@ -1,14 +1,17 @@
 // 7. Blocks: where the norms of a residual block stand, run step by step; the gradient by depth; the ConvNeXt block.
 
 import { computed } from '@preact/signals';
+import { useRef } from 'preact/hooks';
 import { useJob } from '../client.js';
 import { Choice, ErrorText, Takeaway, TextField } from '../parts/controls.js';
+import { CopyAs } from '../parts/copyas.js';
 import { error, shown } from '../parts/shownumber.js';
 import { param, set } from '../route.js';
 import { texts } from '../settings.js';
 import { formulaOf, placements } from '../worker/jobs/blockprograms.js';
 import type { BlockAnswer } from '../worker/jobs/blocks.js';
-import { BlockDiagram } from './blockdiagram.js';
+import { BlockDiagram, pictureOf } from './blockdiagram.js';
+import { blockProgram } from './blockprogram.js';
 import { ByDepth, depth } from './blockdepth.js';
 import { ConvNeXtSection } from './convnextblock.js';
 import './blocks.css';
@@ -60,6 +63,9 @@ function Run() {
     placement: placement.value, depth: placement.value === 'deepnorm' ? depth.value : 2, scale: Number(scale.value), seed: seed.value,
   }));
   const { answer, failure } = known.value;
+  const flow = useRef<HTMLDivElement>(null);
+  const program = (language: 'python' | 'typescript'): string =>
+    blockProgram({ placement: placement.value, depth: depth.value, scale: scale.value, seed: seed.value }, language);
   return (
     <section aria-label={t.run}>
       <h2>{t.run}</h2>
@@ -70,11 +76,18 @@ function Run() {
       </div>
       {failure !== null && <ErrorText failure={failure} />}
       {answer !== null && (
-        <div class="flow">
+        <div class="flow" ref={flow}>
           <BlockDiagram placement={answer.placement} rms={new Map(answer.steps.map((step) => [step.name, step.rms]))} title={t.diagram(t.names[answer.placement])} />
           <Steps answer={answer} />
         </div>
       )}
+      <CopyAs
+        forms={[
+          ['PyTorch', () => program('python')],
+          ['evenkeel', () => program('typescript')],
+          ['SVG', () => pictureOf(flow.current?.querySelector('svg') ?? null)],
+        ]}
+      />
     </section>
   );
 }
@@ -84,7 +97,7 @@ function Steps({ answer: { steps, apart, alpha, placement: name } }: { readonly 
   const t = texts.value.blocks;
   return (
     <div class="steps">
-      <div class="scroll" role="region" tabIndex={0} aria-label={t.diagram(t.names[name])}>
+      <div class="scroll" role="group" tabIndex={0} aria-label={t.diagram(t.names[name])}>
         <table class="numbers">
           <thead>
             <tr><th scope="col">{t.step}</th><td /><th scope="col">{t.shape}</th><th scope="col" class="number">{t.rms}</th></tr>
@@ -93,7 +106,7 @@ function Steps({ answer: { steps, apart, alpha, placement: name } }: { readonly 
             {steps.map((step) => (
               <tr key={step.name} class={step.column === 'stream' ? 'stream' : ''}>
                 <th scope="row"><code>{formulaOf(step)}</code></th>
-                <td>{t.operations[step.operation]}{step.column === 'stream' && <span class="hint">, {t.stream}</span>}</td>
+                <td class="what">{t.operations[step.operation]} {step.column === 'stream' && <span class="hint">({t.stream})</span>}</td>
                 <td class="mono">{step.shape.join('×')}</td>
                 <td class="number" data-testid={`rms-${step.name}`}>{shown(step.rms, 5)}</td>
               </tr>

@@ -42,7 +42,7 @@ function Steps({ answer: { steps, apart } }: { readonly answer: ConvNeXtAnswer }
   const t = texts.value.blocks;
   return (
     <div class="steps">
-      <div class="scroll" role="region" tabIndex={0} aria-label={t.convnextTitle}>
+      <div class="scroll" role="group" tabIndex={0} aria-label={t.convnextTitle}>
         <table class="numbers">
           <thead>
             <tr>

@@ -3,11 +3,13 @@
 import { computed } from '@preact/signals';
 import { useJob } from '../client.js';
 import { Choice, ErrorText, Slider, Switch, Takeaway, TextField } from '../parts/controls.js';
+import { CopyAs } from '../parts/copyas.js';
 import { param, set } from '../route.js';
 import { texts } from '../settings.js';
 import type { PaddingAnswer } from '../worker/jobs/padding.js';
 import { mostMore } from '../worker/jobs/paddinglimits.js';
 import { BatchStatistics, Curve, LayerStatistics, Moves, Why } from './paddingpanels.js';
+import { paddingProgram } from './paddingprogram.js';
 import { sentenceAbout, TokenGrid, type Place } from './tokengrid.js';
 import './padding.css';
 
@@ -75,6 +77,11 @@ function Tokens({ answer }: { readonly answer: PaddingAnswer }) {
         choose={({ sentence: row, position }) => set({ token: `${row}.${position}` })}
       />
       <p class="sentence" data-testid="token-sentence">{about}</p>
+      <CopyAs
+        forms={(['python', 'typescript'] as const).map((language) => [
+          { python: 'PyTorch', typescript: 'evenkeel' }[language], () => paddingProgram(answer.sentences, more.value, Number(seedText.value) || 0, language),
+        ] as const)}
+      />
       <div class="sides">
         <BatchStatistics answer={answer} channel={channel.value} isMasked={isMasked.value} />
         <LayerStatistics answer={answer} at={at} />

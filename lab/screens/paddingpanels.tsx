@@ -19,7 +19,7 @@ export function BatchStatistics({ answer: { padded, words, share, width }, chann
     <section aria-label={t.batchTitle}>
       <h2>{t.batchTitle}</h2>
       <p>{t.batchText(percent(share), percent(1 - share))} <b>{t.batchUses[`${isMasked}`]}</b></p>
-      <div class="scroll" role="region" tabIndex={0} aria-label={t.batchTitle}>
+      <div class="scroll" role="group" tabIndex={0} aria-label={t.batchTitle}>
         <table class="numbers">
           <thead>
             <tr>
@@ -71,7 +71,7 @@ export function LayerStatistics({ answer, at }: { readonly answer: PaddingAnswer
     <section aria-label={title}>
       <h2>{title}</h2>
       <p data-testid="layer-differs">{t.layerText(error(differ('means')), error(differ('variances')))}</p>
-      <div class="scroll" role="region" tabIndex={0} aria-label={title}>
+      <div class="scroll" role="group" tabIndex={0} aria-label={title}>
         <table class="numbers">
           <thead>
             <tr>
@@ -138,7 +138,7 @@ export function Moves({ answer, sentence, more }: MovesProps) {
   return (
     <section aria-label={t.movesTitle}>
       <h2>{t.movesTitle}</h2>
-      <div class="scroll" role="region" tabIndex={0} aria-label={t.movesTitle}>
+      <div class="scroll" role="group" tabIndex={0} aria-label={t.movesTitle}>
         <table class="numbers">
           <thead><tr><th scope="col">{t.moves}</th><th scope="col" class="number">BatchNorm</th><th scope="col" class="number">LayerNorm</th></tr></thead>
           <tbody>

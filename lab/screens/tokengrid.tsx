@@ -94,7 +94,7 @@ function moved(key: string, { sentence, position }: Place, lastSentence: number,
 }
 
 function short(value: number): string {
-  return value.toFixed(2).replace('-', '−');
+  return value.toFixed(2).replace(/^-(?!0\.00)/, '−').replace('-', '');
 }
 
 /** Whom the token's number of a channel shares its means with. */

@@ -35,7 +35,7 @@ export const blocks = {
   depth: 'Blocks',
   streamTitle: (name: string) => `rms of the stream, ${name} blocks`,
   streamPlot: (depth: number) => `rms of the stream before the first and after each of ${depth} blocks`,
-  streamText: (from: string, to: string) => `From ${from} to ${to}.`,
+  streamText: (from: string, to: string) => `It goes from ${from} to ${to}.`,
   gradientTitle: (name: string) => `Length of the gradient, ${name} blocks`,
   gradientPlot: (depth: number) => `Length of the gradient at the input of each of ${depth} blocks, that of the output being 1`,
   gradientText: (first: string) => `At the first block it is ${first}.`,

@@ -67,7 +67,7 @@ test('the keyboard goes from word to padding, and says whom a token shares its m
   expect(await cell.evaluate((element) => element === document.activeElement)).toBe(true);
   await lab.page.keyboard.press('ArrowDown');
   await expect.poll(lab.hash).toBe('#padding?token=2.22');
-  await lab.page.getByLabel(/^Mask/).check();
+  await lab.page.getByRole('checkbox', { name: /^Mask/ }).check();
   await expect.poll(() => lab.text('token-sentence')).toMatch(/left out of BatchNorm’s statistics/);
   await expect.poll(() => lab.text('padding-batch')).toBe('0');
   expect(lab.hash()).toBe('#padding?mask=on&token=2.22');
