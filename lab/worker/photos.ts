@@ -2,7 +2,8 @@
 
 import { KeelError, scope, type Tensor } from 'evenkeel';
 import { load } from 'evenkeel/io';
-import photosURL from '../../data/photos_nchw.npy?url';
+
+const photosURL = new URL('../../data/photos_nchw.npy', import.meta.url);
 
 /** Their own height and width. */
 const EXTENT = 224;
@@ -18,7 +19,7 @@ export async function photos(extent: number): Promise<Tensor> {
 }
 
 async function read(): Promise<Tensor> {
-  const array = (await load(new URL(photosURL, self.location.href))).get('array');
-  if (array === undefined) throw new KeelError('file', `'${photosURL}' holds no array`, { url: photosURL });
+  const array = (await load(photosURL)).get('array');
+  if (array === undefined) throw new KeelError('file', `'${photosURL.href}' holds no array`, { url: photosURL.href });
   return scope(() => array.to('float32').div(255));
 }

@@ -5,9 +5,10 @@ import {
   type ExplainData, type Normalizer, type Tensor, type Verdict,
 } from 'evenkeel';
 import { load } from 'evenkeel/io';
-import digitsURL from '../../../data/digits_images.npy?url';
 import { photos } from '../photos.js';
 import { namesakes, type InputName, type Namesake } from './namesake.js';
+
+const digitsURL = new URL('../../../data/digits_images.npy', import.meta.url);
 
 export interface NamesJobs {
   readonly names: {
@@ -210,7 +211,7 @@ function checkShape(shape: readonly number[]): void {
 
 /** The first six: 6 × 1 × 8 × 8. */
 async function digits(): Promise<Tensor> {
-  const images = (await load(new URL(digitsURL, self.location.href))).get('array');
-  if (images === undefined) throw new KeelError('file', `'${digitsURL}' holds no array`, { url: digitsURL });
+  const images = (await load(digitsURL)).get('array');
+  if (images === undefined) throw new KeelError('file', `'${digitsURL.href}' holds no array`, { url: digitsURL.href });
   return scope(() => images.to('float32').slice(0, 0, 6).div(16).unsqueeze(1));
 }
