@@ -115,6 +115,12 @@ describe('headers that are no dict of exactly three keys', () => {
     ['65 axes', dict.replace('(2,)', `(${'1, '.repeat(64)}2)`), 'the array has 65 axes, 64 at most'],
   ] as const;
 
+  test('65 axes, by range', async () => {
+    const file = await open(npy(dict.replace('(2,)', `(${'1, '.repeat(64)}2)`), 8));
+    await refusesFile(() => file.readRange('array', 0, 1), "'array' has 65 axes, 64 at most");
+    await file.close();
+  });
+
   test.each(rows)('%s', async (_, text, message) => {
     const bytes = npy(text, 8);
     await refusesFile(() => readNpy(bytes), message);

@@ -43,9 +43,7 @@ export const MOST_AXES = 64;
  * the tensor's storage. `label` names them in errors.
  */
 export function decode(format: Format, bytes: Uint8Array, shape: readonly number[], label: string): Tensor {
-  if (shape.length > MOST_AXES) {
-    throw fileError(`${label} has ${shape.length} axes, ${MOST_AXES} at most`, { label, axes: shape.length, limit: MOST_AXES });
-  }
+  checkAxes(shape, label);
   if (format === 'BOOL') checkBools(bytes, label);
   const x = empty(shape, formats[format].dtype);
   const { kernels, handle } = x.storage;
@@ -54,6 +52,12 @@ export function decode(format: Format, bytes: Uint8Array, shape: readonly number
   fill(out, format, bytes);
   if (view === null) kernels.write(handle, out);
   return x;
+}
+
+/** Refuses shapes of more axes than a tensor has. */
+export function checkAxes(shape: readonly number[], label: string): void {
+  if (shape.length <= MOST_AXES) return;
+  throw fileError(`${label} has ${shape.length} axes, ${MOST_AXES} at most`, { label, axes: shape.length, limit: MOST_AXES });
 }
 
 /** The format that is each dtype's own. */

@@ -4,6 +4,7 @@ import { KeelError, showGiven, showValue } from '../errors.js';
 import { sizeOf, type Tensor } from '../tensor.js';
 import { type AnyFile, type FileKind, openAny } from './anyfile.js';
 import { readAll, type TensorEntry } from './contents.js';
+import { checkAxes } from './elements.js';
 import { named } from './failure.js';
 import type { PthOptions } from './pth.js';
 import { type FileSource, nameOf, rangesOf, wholeOf } from './source.js';
@@ -117,6 +118,7 @@ function openFile({ kind, contents: { entries, refused, metadata, read, readRang
 }
 
 function checkRange(key: string, { shape }: TensorEntry, begin: number, end: number): void {
+  checkAxes(shape, `'${key}'`);
   const size = sizeOf(shape);
   if (Number.isSafeInteger(begin) && Number.isSafeInteger(end) && begin >= 0 && begin <= end && end <= size) return;
   const message = `'${key}' has elements 0 to ${size}, and no range from ${showValue(begin)} to ${showValue(end)}`;
