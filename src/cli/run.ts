@@ -89,8 +89,11 @@ function complain(error: unknown, name: string | null, commands: readonly Comman
 /** Names out of a file may be as long as it is. */
 const MOST_CHARACTERS = 4000;
 
+/** Without its middle, where it is long: what is wrong stands at the end. */
 function shortened(message: string): string {
-  return message.length <= MOST_CHARACTERS ? message : `${message.slice(0, MOST_CHARACTERS)}… (${message.length} characters)`;
+  if (message.length <= MOST_CHARACTERS) return message;
+  const half = MOST_CHARACTERS / 2;
+  return `${message.slice(0, half)} … ${message.length - MOST_CHARACTERS} characters more … ${message.slice(-half)}`;
 }
 
 function defect(error: unknown, label: string): string[] {
