@@ -1,6 +1,7 @@
 // The lab: `npm run lab` serves it, `npm run build:lab` makes dist/lab, which works from any path.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { defineConfig, type Plugin } from 'vite';
 
@@ -20,11 +21,12 @@ const contentSecurityPolicy: Plugin = {
 };
 
 /** The service worker keeps all files of this build, by a name that changes with them. */
+let folder = '';
 const offline: Plugin = {
   name: 'offline',
   apply: 'build',
+  configResolved: ({ root, build }) => void (folder = resolve(root, build.outDir)),
   closeBundle() {
-    const folder = path('../dist/lab');
     const files = readdirSync(folder, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile() && entry.name !== 'sw.js')
       .map((entry) => `${entry.parentPath}/${entry.name}`.slice(folder.length + 1));

@@ -10,7 +10,8 @@ if (existsSync('src')) {
     console.error(`run npm ci in ${basename(process.cwd())} first`);
     process.exit(1);
   }
-  for (const step of [['wasm/build.js'], [tsc, '-b', 'tsconfig.tools.json']]) {
+  const lab = ['node_modules/vite/bin/vite.js', 'build', '--config', 'lab/vite.config.ts', '--logLevel', 'warn'];
+  for (const step of [['wasm/build.js'], [tsc, '-b', 'tsconfig.tools.json'], lab]) {
     const { status } = spawnSync(process.execPath, step, { stdio: 'inherit' });
     if (status !== 0) process.exit(status ?? 1);
   }

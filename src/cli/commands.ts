@@ -9,6 +9,7 @@ import { demoSpec } from './commands/demo.js';
 import { explainSpec } from './commands/explain.js';
 import { foldSpec } from './commands/fold.js';
 import { inspectSpec } from './commands/inspect.js';
+import { labSpec } from './commands/lab.js';
 import { normalizeSpec } from './commands/normalize.js';
 
 /** All commands, as specs.ts has them. */
@@ -21,5 +22,6 @@ export const commands: readonly Command[] = [
   command(foldSpec, async () => (await import('./fold/run.js')).run),
   command(benchSpec, async () => (await import('./bench/run.js')).run),
   command(demoSpec, async () => (await import('./demo/run.js')).run),
+  command(labSpec, async () => (await import('./lab/run.js')).run),
   command(completionSpec, async () => (await import('./completion/run.js')).run),
 ];

@@ -9,6 +9,7 @@ import { demoSpec } from './commands/demo.js';
 import { explainSpec } from './commands/explain.js';
 import { foldSpec } from './commands/fold.js';
 import { inspectSpec } from './commands/inspect.js';
+import { labSpec } from './commands/lab.js';
 import { normalizeSpec } from './commands/normalize.js';
 
 export const specs: readonly CommandSpec[] = [
@@ -20,5 +21,6 @@ export const specs: readonly CommandSpec[] = [
   foldSpec,
   benchSpec,
   demoSpec,
+  labSpec,
   completionSpec,
 ];

@@ -21,7 +21,7 @@ export function printable(text: string): string {
 }
 
 /** Padded with spaces to so many columns. */
-export function pad(text: string, columns: number, align: 'left' | 'right' = 'left'): string {
+function pad(text: string, columns: number, align: 'left' | 'right' = 'left'): string {
   const spaces = ' '.repeat(Math.max(0, columns - widthOf(text)));
   return align === 'left' ? text + spaces : spaces + text;
 }

@@ -12,7 +12,7 @@ import type { Terminal } from '../terminal.js';
 import { siteOf } from './site.js';
 
 /** Where `npm run build:lab` puts the page, which is part of the package. */
-const folder = fileURLToPath(new URL('../../lab/', import.meta.url));
+const folder = fileURLToPath(new URL('../../../dist/lab/', import.meta.url));
 
 const PORT = 8118;
 
