@@ -39,6 +39,7 @@ function isProblem(value: unknown): value is FileProblem {
 const words: Readonly<Record<string, string>> = {
   ENOENT: 'no such file or directory',
   ENOTDIR: 'no such file: a part of its path is no folder',
+  ENAMETOOLONG: 'the name is too long',
   EACCES: 'permission denied',
   EPERM: 'the system does not permit it',
   EISDIR: 'it is a folder',
