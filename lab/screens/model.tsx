@@ -158,7 +158,7 @@ function Head({ inspection: { file, layers, tensors, elements, layout, opset } }
   ];
   return (
     <section aria-label={file ?? ''}>
-      <h2 class="file" data-testid="file">{file}</h2>
+      <h2 class="file" data-testid="file">{t.file(file ?? '')}</h2>
       <p>{facts.join(' · ')}</p>
       <p>
         <b class="figure" data-testid="layers">{layers.length}</b> {t.layers(layers.length)}

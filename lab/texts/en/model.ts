@@ -14,6 +14,7 @@ export const model = {
   read: 'Read',
   elements: (done: string, total: string) => `${done} of ${total} elements`,
   stop: 'Stop',
+  file: (name: string) => `In ${name}`,
   summary: (tensors: string, elements: string) => `${tensors} tensors of ${elements} elements`,
   opset: (version: number) => `opset ${version}`,
   layout: (model: string, layout: string) => `${model}’s keys (${layout})`,

@@ -52,7 +52,7 @@ export const train = {
   before: 'before',
   firstLosses: 'Losses of the first steps',
   sameAsTorch: (seed: number) =>
-    `PyTorch prints the same after torch.manual_seed(${seed}): the weights, the order of the images and the arithmetic are its own.`,
+    `PyTorch prints the same after torch.manual_seed(${seed}): the weights, the order of the images and the arithmetic are its own. After many steps a last digit that is rounded otherwise may grow.`,
   takeaway:
     'At batch 2 BatchNorm1d has two numbers in each set: less their mean and divided by their deviation they are +1 and −1, whatever they were. ' +
     'In the ResNet 64 positions of each image fill the same statistics with 128 numbers, and BatchNorm2d holds. Norms within a sample do not ask for the batch.',

@@ -16,6 +16,7 @@ export const model: typeof en = {
   read: '已读取',
   elements: (done: string, total: string) => `${done} / ${total} 个元素`,
   stop: '停止',
+  file: (name: string) => `文件 ${name}`,
   summary: (tensors: string, elements: string) => `${tensors} 个张量，共 ${elements} 个元素`,
   opset: (version: number) => `opset ${version}`,
   layout: (model: string, layout: string) => `键名属于 ${model}（${layout}）`,
