@@ -1,6 +1,6 @@
 // 9. Open my model: the norm layers of a file that never leaves the page, their figures, and what looks wrong.
 
-import { computed, untracked, useComputed, useSignal, useSignalEffect } from '@preact/signals';
+import { computed, untracked, useComputed, useSignal, useSignalEffect, type Signal } from '@preact/signals';
 import type { Inspection } from 'evenkeel/inspect';
 import { useEffect, useId } from 'preact/hooks';
 import { announce } from '../announce.js';
@@ -46,24 +46,40 @@ function openNew(files: readonly File[]): void {
   if (openFiles(files)) set({ sample: null, layer: null, filter: null });
 }
 
+/** Files that are dropped anywhere on the page: elsewhere a browser would leave it for the file. */
+function useDrops(isOver: Signal<boolean>): void {
+  useEffect(() => {
+    const over = (event: DragEvent): void => {
+      event.preventDefault();
+      isOver.value = true;
+    };
+    const leave = ({ relatedTarget }: DragEvent): void => {
+      if (relatedTarget === null) isOver.value = false;
+    };
+    const drop = (event: DragEvent): void => {
+      event.preventDefault();
+      isOver.value = false;
+      openNew([...(event.dataTransfer?.files ?? [])]);
+    };
+    addEventListener('dragover', over);
+    addEventListener('dragleave', leave);
+    addEventListener('drop', drop);
+    return () => {
+      removeEventListener('dragover', over);
+      removeEventListener('dragleave', leave);
+      removeEventListener('drop', drop);
+    };
+  }, []);
+}
+
 /** Where a file is dropped, or chosen by keyboard; and the samples. */
 function Opener() {
   const t = texts.value.model;
   const id = useId();
   const isOver = useSignal(false);
-  const over = (event: DragEvent, is: boolean): void => {
-    event.preventDefault();
-    isOver.value = is;
-  };
+  useDrops(isOver);
   return (
-    <div
-      class={isOver.value ? 'opener over' : 'opener'}
-      onDragOver={(event) => over(event, true)} onDragLeave={(event) => over(event, false)}
-      onDrop={(event) => {
-        over(event, false);
-        openNew([...(event.dataTransfer?.files ?? [])]);
-      }}
-    >
+    <div class={isOver.value ? 'opener over' : 'opener'}>
       <p class="drop">{t.drop}</p>
       <p class="controls">
         <label for={id}>{t.choose}<input

@@ -7,7 +7,7 @@ import { texts } from '../settings.js';
 import { Bars, Figures } from './histogram.js';
 
 /** Rows that are drawn at once. */
-const MOST = 60;
+const MOST = 40;
 
 const columns = ['weight', 'bias', 'running_mean', 'running_var'] as const;
 

@@ -195,7 +195,7 @@ function Runs() {
   const hasOwn = runs.value.some(({ answer }) => answer !== null && answer.withBatchStatistics !== null);
   const shownRun = chosenRun();
   return (
-    <section aria-label={t.runs}>
+    <section>
       <h2>{t.runs}</h2>
       <div class="scroll" role="region" tabIndex={0} aria-label={t.runs}>
         <table class="runs">
@@ -206,7 +206,7 @@ function Runs() {
               <th scope="col" class="number">{t.batch}</th>
               <th scope="col" class="number">{t.lastLoss}</th>
               <th scope="col" class="number">{t.lastAccuracy}</th>
-              {hasOwn && <th scope="col" class="number">{t.own}</th>}
+              {hasOwn && <th scope="col" class="number own">{t.own}</th>}
               <th scope="col" class="number">{t.seconds}</th>
               <th scope="col"><span class="visually-hidden">{t.remove}</span></th>
             </tr>
@@ -255,7 +255,7 @@ function Numbers() {
   if (run === null) return null;
   const { settings, losses, epochs } = run;
   return (
-    <section class="panel numbers" aria-label={t.numbers}>
+    <section class="panel numbers">
       <h2>{nameOf(settings)}</h2>
       <p>{t.firstLosses}: <span class="mono" data-testid="first-losses">{losses.slice(0, FIRST).map((loss) => loss.toFixed(6)).join(', ')}</span></p>
       <p class="hint">{t.sameAsTorch(settings.seed)}</p>

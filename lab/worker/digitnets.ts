@@ -6,9 +6,10 @@ import {
 } from 'evenkeel';
 import { load } from 'evenkeel/io';
 import { BasicBlock, ResNet } from 'evenkeel/nn';
-import imagesURL from '../../data/digits_images.npy?url';
-import labelsURL from '../../data/digits_labels.npy?url';
 import type { NetworkName, TrainNorm } from './jobs/trainnames.js';
+
+const imagesURL = new URL('../../data/digits_images.npy', import.meta.url);
+const labelsURL = new URL('../../data/digits_labels.npy', import.meta.url);
 
 export type Network = Module & { forward(x: Tensor): Tensor };
 
@@ -108,8 +109,8 @@ function partsOf(images: Tensor, labels: Tensor): Parts {
   return { train: part(0, TRAINING), test: part(TRAINING) };
 }
 
-async function arrayAt(url: string): Promise<Tensor> {
-  const array = (await load(new URL(url, self.location.href))).get('array');
+async function arrayAt(url: URL): Promise<Tensor> {
+  const array = (await load(url)).get('array');
   if (array !== undefined) return array;
-  throw new KeelError('file', `'${url}' holds no array`, { url });
+  throw new KeelError('file', `'${url.href}' holds no array`, { url });
 }

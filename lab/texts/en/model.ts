@@ -2,7 +2,7 @@
 
 export const model = {
   lead: 'The norm layers of a checkpoint: which, where, their γ, β and running statistics, and what looks wrong.',
-  drop: 'Drop a .safetensors, .onnx or .pth here',
+  drop: 'Drop a .safetensors, .onnx or .pth on this page',
   choose: 'or choose a file',
   stays: 'It never leaves this page: nothing is uploaded, and of a large file only the parts that are needed are read. Its config.json may come along: it has the eps that state dicts do not store.',
   samples: 'or open a sample',

@@ -4,7 +4,7 @@ import type { model as en } from '../en/model.js';
 
 export const model: typeof en = {
   lead: '检查模型文件里的归一化层：有哪些、在哪里，γ、β 和滑动统计量如何，哪里可能有问题。',
-  drop: '把 .safetensors、.onnx 或 .pth 文件拖到这里',
+  drop: '把 .safetensors、.onnx 或 .pth 文件拖到本页',
   choose: '或选择文件',
   stays: '文件不会离开本页：什么也不上传；大文件只读取需要的部分。可以同时选它的 config.json：其中有 state dict 不保存的 eps。',
   samples: '或打开样例',

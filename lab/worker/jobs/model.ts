@@ -2,8 +2,6 @@
 
 import { KeelError } from 'evenkeel';
 import { inspect, type Inspection, type ModelConfig } from 'evenkeel/inspect';
-import faultyURL from '../../samples/faulty.safetensors?url';
-import resnetURL from '../../samples/resnet.onnx?url';
 import type { Control } from '../control.js';
 import { sampleFiles, type SampleName } from './samplenames.js';
 
@@ -45,10 +43,13 @@ export async function model({ file, config, scan }: ModelAsk, control: Control):
   });
 }
 
-const urls: Readonly<Record<SampleName, string>> = { faulty: faultyURL, resnet: resnetURL };
+const urls: Readonly<Record<SampleName, URL>> = {
+  faulty: new URL('../../samples/faulty.safetensors', import.meta.url),
+  resnet: new URL('../../samples/resnet.onnx', import.meta.url),
+};
 
 async function sample(name: SampleName): Promise<File> {
-  const response = await fetch(new URL(urls[name], self.location.href));
+  const response = await fetch(urls[name]);
   if (response.ok) return new File([await response.blob()], sampleFiles[name]);
   throw new KeelError('file', `cannot read '${sampleFiles[name]}': the page's own server answers ${response.status}`, { problem: 'access' });
 }
