@@ -13,7 +13,7 @@ import { mutateBytes, mutateText } from '../tools/fuzz/bytes.js';
 import { Dice } from '../tools/fuzz/dice.js';
 import { type Failure, fuzz, inputOf, tryInput } from '../tools/fuzz/run.js';
 import { claim, packed, type Target } from '../tools/fuzz/target.js';
-import { commandLine } from '../tools/fuzz/words.js';
+import { commandLine, unfuzzed } from '../tools/fuzz/words.js';
 import { exampleFiles } from '../tools/fuzz/examplefiles.js';
 import { evenkeel } from './cli/cli.js';
 
@@ -38,8 +38,7 @@ const commandLines: Target = {
   isProcess: true,
 };
 
-// bench and demo take their time, and no file.
-const asked = specs.filter(({ name }) => name !== 'bench' && name !== 'demo');
+const asked = specs.filter(({ name }) => !unfuzzed.includes(name));
 const vocabulary = {
   commands: new Map(asked.map(({ name, options }) => [name, Object.keys(options).map((option) => `--${option}`)])),
   examples: asked.flatMap(({ examples }) => examples.map(({ line }) => line)),

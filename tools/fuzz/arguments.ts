@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { exampleFiles } from './examplefiles.js';
 import { claim, packed, type Target, unpacked } from './target.js';
-import { commandLine, type Vocabulary } from './words.js';
+import { commandLine, unfuzzed, type Vocabulary } from './words.js';
 
 const main = resolve('dist/cli/main.js');
 
@@ -43,9 +43,9 @@ export function checkEnd(words: readonly string[], exit: number | null, said: st
   claim(typeof document === 'object' && document !== null && 'version' in document, () => `${shown} prints another document`);
 }
 
-/** The commands and their options as help lists them; bench and demo take their time, and no file. */
+/** The commands and their options as help lists them. */
 function vocabulary(): Vocabulary {
-  const names = (help().match(/^ {2}[a-z]+(?= )/gm) ?? []).map((name) => name.trim()).filter((name) => !['bench', 'demo', 'evenkeel'].includes(name));
+  const names = (help().match(/^ {2}[a-z]+(?= )/gm) ?? []).map((name) => name.trim()).filter((name) => !unfuzzed.includes(name));
   const commands = names.map((name) => [name, [...new Set(help(name).match(/(?<=^ .*)--[a-z-]+/gm))]] as const);
   const examples = names.flatMap((name) => help(name).match(/(?<=^ {2})evenkeel .*$/gm) ?? []);
   return { commands: new Map(commands), examples, files: Object.keys(exampleFiles) };
