@@ -11,7 +11,7 @@ export interface OperandSpec {
   /** Takes all that are left, also none. */
   readonly many?: true;
   /** What a shell offers; files by default. */
-  readonly complete?: 'layers' | 'nothing';
+  readonly complete?: 'layers' | 'shells' | 'nothing';
 }
 
 /**
@@ -26,6 +26,8 @@ export interface OptionSpec {
   readonly short?: string;
   readonly about: string;
   readonly choices?: readonly string[];
+  /** What a shell offers for a text that is no choice; nothing by default. */
+  readonly complete?: 'layers';
   /** May be given again and again. */
   readonly many?: true;
 }

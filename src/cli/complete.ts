@@ -30,39 +30,53 @@ function flagsOf(of: CommandSpec): string[] {
   return optionsOf(of).flatMap(([name, { short }]) => [`--${name}`, ...(short === undefined ? [] : [`-${short}`])]);
 }
 
-/** What a shell offers for an operand: layers, or files. */
-function operandWords({ operands }: CommandSpec): readonly string[] {
-  return operands.some(({ complete }) => complete === 'layers') ? layerNames : [];
+/** What a shell offers for a command's operands: words, files, or both. */
+function operandsOf({ operands }: CommandSpec): { readonly words: readonly string[]; readonly hasFiles: boolean } {
+  const kinds = operands.map(({ complete }) => complete);
+  const words = kinds.includes('layers') ? layerNames : kinds.includes('shells') ? shells : [];
+  return { words, hasFiles: kinds.includes(undefined) || kinds.includes('layers') };
+}
+
+/** The words that an option's value may be; null where it is anything. */
+function valuesOf({ choices, complete }: OptionSpec): readonly string[] | null {
+  return choices ?? (complete === 'layers' ? layerNames : null);
 }
 
 function bash(specs: readonly CommandSpec[]): string[] {
   const cases = specs.flatMap((of) => {
-    const valued = optionsOf(of).flatMap(([name, { kind, short, choices }]) => {
-      if (kind === 'flag') return [];
-      const labels = [`--${name}`, ...(short === undefined ? [] : [`-${short}`])].join('|');
-      if (choices !== undefined) return [`        ${labels}) COMPREPLY=($(compgen -W '${choices.join(' ')}' -- "$word")); return ;;`];
-      return kind === 'path' ? [`        ${labels}) COMPREPLY=($(compgen -f -- "$word")); return ;;`] : [`        ${labels}) return ;;`];
+    const valued = optionsOf(of).flatMap(([name, option]) => {
+      if (option.kind === 'flag') return [];
+      const labels = [`--${name}`, ...(option.short === undefined ? [] : [`-${option.short}`])].join('|');
+      const values = valuesOf(option);
+      const offer = values !== null ? `_evenkeel_offer -W '${values.join(' ')}'; ` : option.kind === 'path' ? '_evenkeel_offer -f; ' : '';
+      return [`        ${labels}) ${offer}return ;;`];
     });
+    const { words, hasFiles } = operandsOf(of);
     return [
       `    ${of.name})`,
       '      case "$before" in',
       ...valued,
       '      esac',
-      `      if [[ $word == -* ]]; then COMPREPLY=($(compgen -W '${flagsOf(of).join(' ')}' -- "$word"))`,
-      `      else COMPREPLY=($(compgen -W '${operandWords(of).join(' ')}' -- "$word") $(compgen -f -- "$word")); fi ;;`,
+      `      if [[ $word == -* ]]; then _evenkeel_offer -W '${flagsOf(of).join(' ')}'`,
+      `      else _evenkeel_offer -W '${words.join(' ')}'${hasFiles ? '; _evenkeel_offer -f' : ''}; fi ;;`,
     ];
   });
   return [
     '# bash completion: eval "$(evenkeel completion bash)"',
+    // Line by line: names of files may have spaces.
+    '_evenkeel_offer() {',
+    '  local each',
+    '  while IFS= read -r each; do COMPREPLY+=("$each"); done < <(compgen "$@" -- "$word")',
+    '}',
     '_evenkeel() {',
     '  local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}',
     '  COMPREPLY=()',
     '  if ((COMP_CWORD == 1)); then',
-    `    COMPREPLY=($(compgen -W '${[...specs.map(({ name }) => name), 'help', '--help', '--version'].join(' ')}' -- "$word"))`,
+    `    _evenkeel_offer -W '${[...specs.map(({ name }) => name), 'help', '--help', '--version'].join(' ')}'`,
     '    return',
     '  fi',
     '  case ${COMP_WORDS[1]} in',
-    `    help) COMPREPLY=($(compgen -W '${specs.map(({ name }) => name).join(' ')}' -- "$word")) ;;`,
+    `    help) _evenkeel_offer -W '${specs.map(({ name }) => name).join(' ')}' ;;`,
     ...cases,
     '  esac',
     '}',
@@ -73,15 +87,18 @@ function bash(specs: readonly CommandSpec[]): string[] {
 function zsh(specs: readonly CommandSpec[]): string[] {
   const cases = specs.flatMap((of) => {
     const options = optionsOf(of).map(([name, option]) => {
-      const { kind, short, about, choices, many, value } = option;
-      const action = choices === undefined ? (kind === 'path' ? '_files' : ' ') : `(${choices.join(' ')})`;
+      const { kind, short, about, many, value } = option;
+      const values = valuesOf(option);
+      const action = values === null ? (kind === 'path' ? '_files' : ' ') : `(${values.join(' ')})`;
       const takes = kind === 'flag' ? '' : `:${value ?? 'value'}:${action}`;
       const star = many === true ? '*' : '';
       if (short === undefined || many === true) return `        '${star}--${name}[${zshText(about)}]${takes}'`;
       return `        '(-${short} --${name})'{-${short},--${name}}'[${zshText(about)}]${takes}'`;
     });
-    const words = operandWords(of);
-    const operand = words.length === 0 ? "'*:file:_files'" : `'1:layer:(${words.join(' ')})' '*:file:_files'`;
+    const { words, hasFiles } = operandsOf(of);
+    const offered = `(${words.join(' ')})`;
+    const both = `{_alternative "words:word:${offered}" "files:file:_files"}`;
+    const operand = `'*:operand:${words.length === 0 ? (hasFiles ? '_files' : ' ') : hasFiles ? both : offered}'`;
     return [`      ${of.name}) _arguments \\`, ...options.map((line) => `${line} \\`), `        ${operand} ;;`];
   });
   return [
@@ -109,14 +126,16 @@ function fish(specs: readonly CommandSpec[]): string[] {
     ...specs.map(({ name, summary }) => `complete -c evenkeel -f -n '${none}' -a ${name} -d ${fishText(summary)}`),
     ...specs.flatMap((of) => {
       const seen = `-n '__fish_seen_subcommand_from ${of.name}'`;
-      const words = operandWords(of);
+      const { words, hasFiles } = operandsOf(of);
       return [
-        ...optionsOf(of).map(([name, { kind, short, about, choices }]) => {
+        ...optionsOf(of).map(([name, option]) => {
+          const { kind, short, about } = option;
           const takes = kind === 'flag' ? '' : kind === 'path' ? ' -r' : ' -x';
-          const offered = choices === undefined ? '' : ` -a ${fishText(choices.join(' '))}`;
+          const values = valuesOf(option);
+          const offered = values === null ? '' : ` -a ${fishText(values.join(' '))}`;
           return `complete -c evenkeel ${seen} -l ${name}${short === undefined ? '' : ` -s ${short}`}${takes}${offered} -d ${fishText(about)}`;
         }),
-        ...(words.length === 0 ? [] : [`complete -c evenkeel ${seen} -a ${fishText(words.join(' '))}`]),
+        ...(words.length === 0 && hasFiles ? [] : [`complete -c evenkeel ${seen}${hasFiles ? '' : ' -f'} -a ${fishText(words.join(' '))}`]),
       ];
     }),
   ];

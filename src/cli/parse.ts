@@ -20,7 +20,7 @@ export type Common = { readonly [name in keyof typeof common]: boolean };
  * Reads the words behind a command's name.
  *
  * @throws KeelError [argument] for an unknown option, one without its value or twice, values of another kind, operands
- *   that are missing or too many.
+ *   that are missing, empty or too many.
  */
 export function parse<S extends CommandSpec>(of: S, words: readonly string[]): { given: Given<S>; common: Common } {
   const known: Readonly<Record<string, OptionSpec>> = { ...common, ...of.options };
@@ -62,7 +62,7 @@ function read(command: string, known: Readonly<Record<string, OptionSpec>>, word
     if (token.kind === 'positional') positionals.push(token.value);
     if (token.kind !== 'option') continue;
     const option = Object.hasOwn(known, token.name) ? known[token.name] : undefined;
-    if (option === undefined) throw unknownOption(command, token.rawName, known);
+    if (option === undefined) throw unknownOption(command, token.rawName, words[token.index] ?? '', known);
     const text = textOf(token, option, known);
     const before = values.get(token.name);
     if (before !== undefined && option.kind !== 'flag' && option.many !== true) {
@@ -92,8 +92,9 @@ function textOf({ name, rawName, value, inlineValue }: OptionToken, option: Opti
   throw usageError(`${rawName} needs a value: ${rawName} ${example}`, { option: name });
 }
 
-function unknownOption(command: string, rawName: string, known: Readonly<Record<string, OptionSpec>>): KeelError {
-  const hint = didYouMean(rawName, Object.keys(known).map((name) => `--${name}`));
+function unknownOption(command: string, rawName: string, word: string, known: Readonly<Record<string, OptionSpec>>): KeelError {
+  const isFile = /^-[^-].*[./]/.test(word);
+  const hint = isFile ? `: a name that begins with a dash is written ./${word}` : didYouMean(rawName, Object.keys(known).map((name) => `--${name}`));
   return usageError(`evenkeel ${command} has no option ${rawName}${hint}`, { option: rawName });
 }
 
@@ -131,6 +132,8 @@ function operandsOf(of: CommandSpec, positionals: readonly string[]): Readonly<R
   const found: Record<string, unknown> = {};
   let at = 0;
   for (const { name, optional, many, about } of of.operands) {
+    const isEmpty = many === true ? positionals.slice(at).includes('') : positionals[at] === '';
+    if (isEmpty) throw usageError(`${name} is empty: ${about}`, { operand: name });
     if (many === true) {
       found[name] = positionals.slice(at);
       at = positionals.length;

@@ -57,11 +57,7 @@ async function dispatch(
   const isHelp = name === 'help';
   const asked = isHelp ? (words[0] ?? '') : name;
   const command = commands.find(({ spec }) => spec.name === asked);
-  if (command === undefined) {
-    const names = specs.map((each) => each.name);
-    const hint = didYouMean(asked, names);
-    throw usageError(`evenkeel has no command '${asked}'${hint}: choose from ${names.join(', ')}`, { command: asked });
-  }
+  if (command === undefined) throw asked.startsWith('-') ? noOption(asked) : noCommand(asked, specs.map((each) => each.name));
   const { given, common } = parse(command.spec, isHelp ? ['--help'] : words);
   if (common.help) {
     print(commandHelp(command.spec, page));
@@ -73,6 +69,16 @@ async function dispatch(
   if (common.json) stdout.write(`${documentOf(asked, json)}\n`);
   else print(text);
   return exit;
+}
+
+function noCommand(asked: string, names: readonly string[]): KeelError {
+  const hint = didYouMean(asked, [...names, 'help']);
+  return usageError(`evenkeel has no command '${asked}'${hint}: choose from ${names.join(', ')}`, { command: asked });
+}
+
+function noOption(asked: string): KeelError {
+  const hint = didYouMean(asked, ['--help', '--version']);
+  return usageError(`evenkeel has no option ${asked}${hint}: options of a command stand behind it`, { option: asked });
 }
 
 function complain(error: unknown, name: string | null, commands: readonly Command[], { stderr, env }: Process): void {

@@ -98,7 +98,8 @@ export function hasColoursOn(output: Output, env: Readonly<Record<string, string
 export function columnsOf({ columns }: Output, env: Readonly<Record<string, string | undefined>>): number {
   const asked = Number(env['COLUMNS']);
   const wanted = Number.isInteger(asked) && asked > 0 ? asked : columns;
-  return Math.min(1000, Math.max(20, wanted ?? 80));
+  // A terminal that does not know its size says 0.
+  return Math.min(1000, Math.max(20, wanted || 80));
 }
 
 /**

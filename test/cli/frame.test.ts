@@ -16,7 +16,7 @@ import { parse } from '../../src/cli/parse.js';
 import { run } from '../../src/cli/run.js';
 import { specs } from '../../src/cli/specs.js';
 import { nearest } from '../../src/cli/suggest.js';
-import { clean } from '../../src/cli/terminal.js';
+import { clean, columnsOf } from '../../src/cli/terminal.js';
 import { clip, printable, table, widthOf, wrap } from '../../src/cli/text.js';
 import { evenkeel, shell } from './cli.js';
 
@@ -95,6 +95,10 @@ test.each(read)('%s is read', (words, operands, options) => {
 // Words, and what is said of them.
 const refused: [words: string, said: string][] = [
   ['', 'evenkeel own needs IN: a file'],
+  ['\u2205', 'IN is empty: a file'],
+  ['a \u2205', 'SHAPE is empty: a shape'],
+  ['a b \u2205', 'SIZE is empty: sizes'],
+  ['-dash.npy', 'has no option -d: a name that begins with a dash is written ./-dash.npy'],
   ['a --ot b', 'evenkeel own has no option --ot (did you mean --out?)'],
   ['a --outfile=b', 'has no option --outfile'],
   ['a -x', 'has no option -x'],
@@ -118,7 +122,7 @@ const refused: [words: string, said: string][] = [
 ];
 
 test.each(refused)('%s is refused', (words, said) => {
-  const call = () => parse(own, words.split(' ').filter((word) => word !== ''));
+  const call = () => parse(own, words.split(' ').filter((word) => word !== '').map((word) => (word === '\u2205' ? '' : word)));
   expect(call).toThrowError(KeelError);
   expect(call).toThrowError(said);
 });
@@ -134,6 +138,10 @@ const said: [words: string[], exit: number, err: RegExp][] = [
   [['bnch'], 2, /^error \[argument\]: evenkeel has no command 'bnch' \(did you mean bench\?\)/],
   [['help', 'bnch'], 2, /did you mean bench/],
   [['zzz'], 2, /has no command 'zzz': choose from /],
+  [['--hlep'], 2, /evenkeel has no option --hlep \(did you mean --help\?\)/],
+  [['--verison'], 2, /did you mean --version\?/],
+  [['--json', 'demo'], 2, /evenkeel has no option --json: options of a command stand behind it/],
+  [['hlep'], 2, /did you mean help\?/],
   [['bench', '--jsn'], 2, /did you mean --json.*\nusage: evenkeel bench \[LAYER \.\.\.\] \[options\]; 'evenkeel bench --help' shows all/],
   [['completion', 'bsh'], 2, /no shell 'bsh' \(did you mean bash or zsh\?\)/],
   [['--version'], 0, /^$/],
@@ -212,6 +220,17 @@ test('colour only for a terminal, and NO_COLOR is respected', async () => {
   expect((await evenkeel(['--help'], { isTerminal: true, env: { TERM: 'dumb' } })).out).not.toContain(esc);
 });
 
+// Of the stream, the variable COLUMNS, and what lines may have.
+const measured: [columns: number | undefined, asked: string | undefined, wide: number][] = [
+  [120, undefined, 120], [120, '60', 60], [undefined, undefined, 80], [undefined, 'wide', 80], [7, undefined, 20], [120, '0', 120],
+  // Of a terminal that does not say its size.
+  [0, undefined, 80],
+];
+
+test.each(measured)('a stream of %j columns and COLUMNS %j: %i', (columns, asked, wide) => {
+  expect(columnsOf(Object.assign(new Writable(), columns === undefined ? {} : { columns }), { COLUMNS: asked })).toBe(wide);
+});
+
 test('an outcome of 1, text, and notes that --quiet leaves out', async () => {
   const one = command(own, async () => async (_, terminal) => {
     terminal.note('a note');
@@ -253,10 +272,16 @@ const completed: [line: string, offers: string[]][] = [
   ['evenkeel bench layer-norm-', ['layer-norm-2d']],
   ['evenkeel help dem', ['demo']],
   ['evenkeel demo --stored fil', ['file.npy']],
+  ['evenkeel explain fil', ['file.npy']],
+  ['evenkeel normalize fil', ['file.npy']],
+  ['evenkeel normalize two', ['two words.npy']],
+  ['evenkeel normalize a --out two', ['two words.npy']],
+  ['evenkeel normalize a --as group', ['group-norm']],
+  ['evenkeel completion f', ['fish']],
 ];
 
 test.each(completed)('bash completes %s', async (line, offers) => {
-  await writeFile(join(folder, 'file.npy'), '');
+  for (const name of ['file.npy', 'two words.npy']) await writeFile(join(folder, name), '');
   await writeFile(join(folder, 'evenkeel.bash'), (await evenkeel(['completion', 'bash'])).out);
   const words = line.split(' ');
   const script = `source ./evenkeel.bash; COMP_WORDS=(${words.join(' ')}); COMP_CWORD=${words.length - 1}; _evenkeel; printf '%s\\n' "\${COMPREPLY[@]}"`;

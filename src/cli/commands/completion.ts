@@ -9,7 +9,7 @@ export const completionSpec = spec({
   about: [
     'Prints a completion script for a shell: commands, options, and the choices of options.',
   ],
-  operands: [{ name: 'SHELL', about: shells.join(', '), complete: 'nothing' }],
+  operands: [{ name: 'SHELL', about: shells.join(', '), complete: 'shells' }],
   options: {},
   examples: [
     { line: 'evenkeel completion bash > evenkeel.bash', about: 'bash: source it, or eval "$(evenkeel completion bash)" in ~/.bashrc' },

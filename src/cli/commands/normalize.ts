@@ -18,7 +18,7 @@ export const normalizeSpec = spec({
     { name: 'SIZES', about: "sizes of the pattern's factors, such as g=3", many: true, complete: 'nothing' },
   ],
   options: {
-    as: { kind: 'text', value: 'LAYER', about: 'layer-norm, layer-norm-2d, rms-norm, group-norm, batch-norm, instance-norm, local-response-norm, or as PyTorch spells them' },
+    as: { kind: 'text', value: 'LAYER', complete: 'layers', about: 'layer-norm, layer-norm-2d, rms-norm, group-norm, batch-norm, instance-norm, local-response-norm, or as PyTorch spells them' },
     pattern: { kind: 'text', value: 'P', about: "a pattern instead: 'b (g [c]) [s...], (g c)'" },
     out: { kind: 'path', short: 'o', value: 'OUT', about: 'writes the result to a .npy, .npz or .safetensors file, or to standard output: -' },
     overwrite: { kind: 'flag', about: 'puts the result in the place of OUT, which may be IN' },
