@@ -115,7 +115,8 @@ function zsh(specs: readonly CommandSpec[]): string[] {
     ...cases,
     '  esac',
     '}',
-    'compdef _evenkeel evenkeel',
+    // A file of $fpath is itself the function when it is asked for the first time.
+    'if [[ $funcstack[1] == _evenkeel ]]; then _evenkeel "$@"; else compdef _evenkeel evenkeel; fi',
   ];
 }
 
