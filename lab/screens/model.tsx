@@ -5,6 +5,7 @@ import type { Inspection } from 'evenkeel/inspect';
 import { useEffect, useId } from 'preact/hooks';
 import { announce } from '../announce.js';
 import { Choice, ErrorText, Takeaway } from '../parts/controls.js';
+import { CopyAs } from '../parts/copyas.js';
 import { param, set } from '../route.js';
 import { texts } from '../settings.js';
 import { sampleNames } from '../worker/jobs/samplenames.js';
@@ -157,6 +158,12 @@ function Found({ inspection }: { readonly inspection: Inspection }) {
         )}
       <h2>{t.flags}{levels === '' ? '' : ' · '}<span data-testid="levels">{levels}</span></h2>
       {flags.length === 0 ? <p data-testid="no-flags">{t.noFlags}</p> : <Flags key={inspection.file} flags={flags} />}
+      <CopyAs
+        forms={[
+          ['evenkeel', () => `import { inspect } from 'evenkeel/inspect';\n\nconst { layers, flags } = await inspect(${JSON.stringify(inspection.file ?? '')});\n`],
+          [t.commandLine, () => `npx evenkeel inspect ${quoted(inspection.file ?? '')} --all`],
+        ]}
+      />
       {known.value.isSample && <p class="footnote">{t.sampleNote}</p>}
     </>
   );
@@ -192,6 +199,11 @@ function download(inspection: Inspection): void {
   link.download = `${inspection.file ?? 'model'}.inspection.json`;
   link.click();
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}
+
+/** A file's name as a shell takes it. */
+function quoted(name: string): string {
+  return /^[\w.-]+$/.test(name) && !name.startsWith('-') ? name : `'./${name.replaceAll("'", `'\\''`)}'`;
 }
 
 /** `20 000`, the space a narrow one. */

@@ -5,6 +5,7 @@ import { useEffect } from 'preact/hooks';
 import { announce } from '../announce.js';
 import { useJob } from '../client.js';
 import { Choice, ErrorText, Takeaway, TextField } from '../parts/controls.js';
+import { CopyAs } from '../parts/copyas.js';
 import { ticksBetween } from '../parts/plot.js';
 import { shown } from '../parts/shownumber.js';
 import { param, set } from '../route.js';
@@ -14,6 +15,7 @@ import {
 } from '../worker/jobs/trainnames.js';
 import type { Failure } from '../worker/protocol.js';
 import { Curves, Sample, type Curve } from './traincurves.js';
+import { evenkeelListing, pytorchListing } from './trainlisting.js';
 import { current, pause, remove, resume, runs, start, stop, type Run } from './trainruns.js';
 import './train.css';
 
@@ -58,6 +60,9 @@ export function Content() {
       <Plots />
       {runs.value.length > 0 && <Runs />}
       <Numbers />
+      {hasRate.value && hasSeed.value && (
+        <CopyAs forms={[['PyTorch', () => pytorchListing(settings.value)], ['evenkeel', () => evenkeelListing(settings.value)]]} />
+      )}
       <Takeaway title={t.takeaway}>{t.train.takeaway}</Takeaway>
     </>
   );
@@ -101,7 +106,7 @@ function Sets() {
   return (
     <p>
       {t.train.sets(layer, [batch, ...normShapes[network]].join('×'))}{' '}
-      {answer !== null && <><b class="figure" data-testid="sets">{answer.data.count}</b> {t.who.means(answer.data.count, answer.data.elements)}</>}
+      {answer !== null && <><b class="figure" data-testid="sets">{answer.data.count}</b> {t.who.means(answer.data)}</>}
     </p>
   );
 }

@@ -62,6 +62,7 @@ export const model = {
   min: 'least',
   max: 'greatest',
   nearZero: '|x| < 0.001',
+  commandLine: 'command line',
   takeaway:
     'A checkpoint shows in its norms how training went: a γ near 0 is a channel that was given up, a running variance near ε one that was dead, ' +
     'and statistics that were never updated are a model that was never trained in training mode.',

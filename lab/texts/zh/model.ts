@@ -63,6 +63,7 @@ export const model: typeof en = {
   min: '最小',
   max: '最大',
   nearZero: '|x| < 0.001',
+  commandLine: '命令行',
   takeaway:
     '归一化层能看出训练的情况：γ 接近 0 的通道已被放弃，滑动方差接近 ε 的通道已经失活，从未更新的统计量说明模型没有在训练模式下运行过。',
 };

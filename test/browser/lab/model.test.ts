@@ -197,3 +197,13 @@ test('of very many layers some are drawn at first', async () => {
   expect(await lab.page.locator('.layers tbody').count()).toBe(150);
   await lab.close();
 });
+
+test('what was seen is copied as a command', async () => {
+  const lab = await openLab('#model', { before: (context) => context.grantPermissions(['clipboard-read', 'clipboard-write']) });
+  await choose(lab, 'test/models/vit.onnx');
+  await expect.poll(() => lab.text('file')).toBe('In vit.onnx');
+  await lab.page.getByRole('button', { name: 'command line' }).click();
+  await lab.page.getByRole('button', { name: 'command line ✓' }).waitFor();
+  expect(await lab.page.evaluate(() => navigator.clipboard.readText())).toBe('npx evenkeel inspect vit.onnx --all');
+  await lab.close();
+});

@@ -126,3 +126,13 @@ test('the address holds the settings', async () => {
   expect(await lab.number('sets')).toBe(128);
   await lab.close();
 });
+
+test('a run is copied as a program of its own', async () => {
+  const lab = await openLab('#train?batch=2&seed=9', { before: (context) => context.grantPermissions(['clipboard-read', 'clipboard-write']) });
+  for (const [name, part] of [['PyTorch', 'torch.manual_seed(9)'], ['evenkeel', 'manualSeed(9);']] as const) {
+    await button(lab, name).click();
+    await lab.page.getByRole('button', { name: `${name} ✓` }).waitFor();
+    expect(await lab.page.evaluate(() => navigator.clipboard.readText())).toContain(part);
+  }
+  await lab.close();
+});
