@@ -314,6 +314,14 @@ describe('what is in the file beside', () => {
     }
   });
 
+  test.each<[what: string, tail: readonly number[], message: string]>([
+    ['a doc_string that is a number', [0x30, 0x0a], 'the model has field 6 as varint at byte 85317, expected bytes'],
+    ['a model_version that is a text', [0x2a, 0x01, 0x31], 'the model has field 5 as bytes at byte 85318, expected varint'],
+  ])('%s, which no reader of the graph looks at', async (_, tail, message) => {
+    const bytes = new Uint8Array([...(await readFile(stored('resnet_bn.onnx'))), ...tail]);
+    await refusesFile(() => foldOnnx(bytes), message);
+  });
+
   test('what is no model is refused as its reader does', async () => {
     await refusesFile(() => foldOnnx(new TextEncoder().encode('one, two')), 'it is no ONNX model');
     await refusesFile(() => foldOnnx(stored('missing.onnx')), 'cannot read');

@@ -11,6 +11,7 @@ import { nodeName } from './onnxlayers.js';
 import { candidateOf, innerNorms, type Ranks } from './onnxnorms.js';
 import { foldNormInto } from './onnxpair.js';
 import { describedRanks } from './onnxrank.js';
+import { checkWires } from './onnxschema.js';
 import { writeFolded } from './onnxwrite.js';
 import type { FoldedPair } from './verify.js';
 
@@ -53,6 +54,7 @@ export async function foldOnnx(source: FileSource): Promise<FoldedOnnx> {
     // What lay beside the model will lie in it.
     const more = [...graph.changed.values()].reduce((sum, { tensor }) => sum + tensor.data.byteLength, 0);
     const bytes = await named(nameOf(source), () => bytesOf(source, more));
+    if (pairs.length > 0) await named(nameOf(source), () => checkWires(bytes));
     return { bytes: pairs.length === 0 ? bytes : writeFolded(bytes, graph, model.irVersion), pairs, kept, beside: besideOf(model, graph) };
   } finally {
     for (const { tensor } of graph.changed.values()) tensor.dispose();

@@ -1,8 +1,10 @@
 // Of an ONNX model's messages the fields that folding changes, for @bufbuild/protobuf, which keeps all others as they are: what
-// it does not parse it cannot misread. May import errors, that library and fold's tables.
+// it does not parse it cannot misread. May import errors, io's reader, that library and fold's tables.
 
 import { create, fromBinary, toBinary, type DescMessage, type Message } from '@bufbuild/protobuf';
 import { KeelError } from '../errors.js';
+import { inMemory } from '../io/bytesource.js';
+import { type Extent, valueOf, WireReader } from '../io/onnx/wire.js';
 import { describeMessages, type FieldRow } from './protobuf.js';
 
 export interface ModelProto extends Message {
@@ -35,7 +37,31 @@ export interface ValueInfoProto extends Message {
   type?: Message;
 }
 
-/** The model that these bytes are, which its reader has found to be well formed. */
+/**
+ * Sees that every field of the tables is written as its type is: the library reads it so without a look, and all behind it
+ * from a wrong place.
+ *
+ * @throws KeelError [file] for one that is not.
+ */
+export async function checkWires(bytes: Uint8Array): Promise<void> {
+  const reader = new WireReader(inMemory(bytes));
+  const messages: [name: string, extent: Extent][] = [['ModelProto', { begin: 0, end: bytes.length }]];
+  for (let next = messages.pop(); next !== undefined; next = messages.pop()) {
+    const [name, extent] = next;
+    const rows = tables.get(name) ?? [];
+    for await (const field of reader.fields(extent, 'the model')) {
+      const row = rows.find(([, number]) => number === field.number);
+      if (row === undefined) continue;
+      const [, , type, label] = row;
+      const isWhole = type === 'int32' || type === 'int64';
+      // Several whole numbers may be packed.
+      if (!isWhole || label === undefined || field.wire !== 'bytes') valueOf(field, isWhole ? 'varint' : 'bytes', 'the model');
+      if (type.endsWith('Proto')) messages.push([type, field]);
+    }
+  }
+}
+
+/** The model that these bytes are, which were checked. */
 export function parseModel(bytes: Uint8Array): ModelProto {
   // The interfaces are the rows below, word for word.
   return fromBinary(descriptorOf('ModelProto'), bytes) as ModelProto;
@@ -108,6 +134,8 @@ const table = {
   TensorShapeProto: [['dim', 1, 'DimensionProto', 'many']],
   DimensionProto: [['dim_value', 1, 'int64']],
 } as const satisfies Readonly<Record<string, readonly FieldRow[]>>;
+
+const tables: ReadonlyMap<string, readonly FieldRow[]> = new Map(Object.entries(table));
 
 let messages: ReadonlyMap<string, DescMessage> | null = null;
 
