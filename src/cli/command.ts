@@ -15,7 +15,7 @@ export interface OperandSpec {
 }
 
 /**
- * What an option takes: nothing (`flag`), a text, a path, a number, a whole number from 0, sizes such as 3x4, an index such as
+ * What an option takes: nothing (`flag`), a text, a path, a number or a whole number from 0, sizes such as 3x4, an index such as
  * 1,2,0, or one of `choices`.
  */
 export interface OptionSpec {

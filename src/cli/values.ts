@@ -2,11 +2,11 @@
 
 import { KeelError } from 'evenkeel';
 
-/** `1e-5` */
+/** A number from 0: `1e-5`. */
 export function numberOf(label: string, text: string): number {
   const number = text.trim() === '' ? NaN : Number(text);
-  if (Number.isFinite(number)) return number;
-  throw new KeelError('argument', `${label} takes a number, got '${text}'`, { option: label, text });
+  if (Number.isFinite(number) && number >= 0) return number;
+  throw new KeelError('argument', `${label} takes a number from 0, got '${text}'`, { option: label, text });
 }
 
 /** A whole number from 0. */

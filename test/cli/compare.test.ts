@@ -149,7 +149,7 @@ describe('refusals', () => {
     [['rows.npy', 'nosuch.npy'], 2, 'no such file'],
     [['rows.npy', 'broken.npy'], 3, 'broken.npy'],
     [['rows.npy', 'rows.npy', '--groups', '2'], 2, 'two files take no --groups'],
-    [['rows.npy', 'rows.npy', '--tolerance', '-1'], 2, '--tolerance is 0 or more'],
+    [['rows.npy', 'rows.npy', '--tolerance', '-1'], 2, "--tolerance takes a number from 0, got '-1'"],
     [['first.safetensors', 'second.safetensors', '--entry', 'sam'], 2, "neither file holds a tensor 'sam' (did you mean same?)"],
     [['layer-norm', 'rms-norm', 'photos.npy', '--tolerance', '1'], 2, '--tolerance is of two files'],
     [['layer-norm', 'rms-norm', 'photos.npy', '--seed', '1'], 2, '--seed is of random numbers'],
@@ -159,6 +159,9 @@ describe('refusals', () => {
     [['layer-norm', 'rms-norm', 'bools.npy'], 2, 'truth values'],
     [['layer-norm', 'local-response-norm', '2x3x4'], 2, 'shares no mean'],
     [['layer-norm', 'lyer-norm', '2x3x4'], 2, 'did you mean layer-norm'],
+    [['rows.npy', 'columns.npy', '2x3'], 2, "'rows.npy' is a file, which is compared with a file: leave '2x3' out"],
+    [['layer-norm', 'nosuch.safetensors', 'photos.npy'], 2, "'nosuch.safetensors' is a file"],
+    [['layer-norm', './rows.npy', '2x3'], 2, "'./rows.npy' is a file"],
     [['layer-norm', 'batch-norm', '4'], 2, 'expected 2D or 3D input'],
   ])('%j', async (words, exit, said) => {
     const ran = await evenkeel(['compare', ...words], { cwd });

@@ -154,4 +154,9 @@ describe('refusals', () => {
     const { exit, err } = await evenkeel(['explain', '-'], { stdin: 'x'.repeat(2 ** 21 + 1) });
     expect([exit, err]).toEqual([2, expect.stringContaining('more than 2 MiB')]);
   });
+
+  test.each([[[]], [['2x3']]])('nothing on standard input, and %j', async (more) => {
+    const { exit, err } = await evenkeel(['explain', '-', ...more], { stdin: '\n' });
+    expect([exit, err]).toEqual([2, expect.stringContaining('standard input is empty: give an error or a layer')]);
+  });
 });

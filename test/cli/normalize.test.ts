@@ -7,6 +7,7 @@ import {
 } from 'evenkeel';
 import { fileChunks, load, open, readNpy, replaceFile, type Elements, type Format, type TensorPart } from 'evenkeel/io';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { widthOf } from '../../src/cli/text.js';
 import { evenkeel, exampleFolder, type How } from './cli.js';
 
 let folder = '';
@@ -175,6 +176,20 @@ describe('several tensors', () => {
     expect([bf16.exit, bf16.err]).toEqual([0, "note: 'x' is bfloat16, which NumPy has not: it becomes float32\n"]);
     expectClose(await first('out.npy'), layerNorm(await first('brain.safetensors', 'x'), [5]), 0);
   });
+});
+
+test.each(
+  [
+    ['places', 'c.npy --as layer-norm'],
+    ['running', 'c.npy --as batch-norm --checkpoint parameters.safetensors --prefix bn1 --quiet'],
+    ['several', 'several.npz --all --as batch-norm -o out.npz --overwrite --quiet'],
+    ['windows', 'f.npy --as local-response-norm'],
+  ].flatMap(([name, line]) => [60, 80, 160].map((columns) => [name, columns, line ?? ''] as const)),
+)('%s at %i columns', async (name, columns, line) => {
+  const ran = await normalize(line, { columns });
+  expect([ran.exit, ran.err]).toEqual([0, '']);
+  expect(ran.out.split('\n').filter((text) => widthOf(text) > columns && !text.startsWith('  PyTorch'))).toEqual([]);
+  await expect(ran.out).toMatchFileSnapshot(`snapshots/normalize-${name}.${columns}.txt`);
 });
 
 test('the document of --json', async () => {

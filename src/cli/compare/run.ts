@@ -22,6 +22,8 @@ export async function run({ operands, options }: Given<typeof compareSpec>, term
   const { A, B, ON, SIZES } = operands;
   if (ON === null) return ofFiles(A, B, options, terminal);
   if (options.tolerance !== null) throw new KeelError('argument', '--tolerance is of two files: leave it out', { option: '--tolerance' });
+  const file = [A, B].find((text) => /\.(?:npy|npz|safetensors|pth?|ckpt|bin|onnx)$/.test(text));
+  if (file !== undefined) throw usageError(`'${file}' is a file, which is compared with a file: leave '${ON}' out`, { operand: 'ON' });
   const settings: Settings = { ...options, size: null, sizes: sizesOf(SIZES) };
   checkSettings([A, B], settings);
   const { x, on, shape, label } = await inputOf(ON, options, terminal);
@@ -70,7 +72,6 @@ async function ofFiles(A: string, B: string, options: Options, terminal: Termina
   const { entry, tolerance, ...others } = options;
   const unused = Object.entries(others).find(([, value]) => value !== null);
   if (unused !== undefined) throw new KeelError('argument', `two files take no --${unused[0]}`, { option: unused[0] });
-  if (tolerance !== null && tolerance < 0) throw new KeelError('argument', `--tolerance is 0 or more, got ${tolerance}`, { tolerance });
   const found = await withFiles([A, B], terminal, (a, b) => compareFiles(a, b, { entries: entry, tolerance }, terminal)).catch((error: unknown) => {
     throw areLayers(A, B, error) ? noShape(A, B) : error;
   });

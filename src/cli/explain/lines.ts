@@ -5,7 +5,7 @@ import type { Style, Terminal } from '../terminal.js';
 import { wrap } from '../text.js';
 
 /** The rows of an explanation, each as wide as the terminal; code stays on its line, to be copied. */
-export function explanationLines({ text }: Explanation, columns: number): string[] {
+export function explanationLines({ text }: Pick<Explanation, 'text'>, columns: number): string[] {
   let label = '';
   return text.split('\n').flatMap((line, i) => {
     if (i === 0) return wrap(line, columns);

@@ -9,7 +9,7 @@ const MOST_BYTES = 2 ** 21;
 /**
  * All of standard input as a text.
  *
- * @throws KeelError [argument] for more than 2 MiB.
+ * @throws KeelError [argument] for more than 2 MiB, and for nothing.
  */
 export async function readText({ stdin, signal, note }: Terminal): Promise<string> {
   if ('isTTY' in stdin && stdin.isTTY === true) note('paste the error, then press Ctrl-D');
@@ -24,5 +24,7 @@ export async function readText({ stdin, signal, note }: Terminal): Promise<strin
     }
     chunks.push(bytes);
   }
-  return Buffer.concat(chunks).toString('utf8');
+  const text = Buffer.concat(chunks).toString('utf8');
+  if (text.trim() !== '') return text;
+  throw new KeelError('argument', 'standard input is empty: give an error or a layer', {});
 }

@@ -1,6 +1,7 @@
-// What normalize says: which elements shared statistics, and what became of the first sets. Imports its neighbours alone.
+// What normalize says: which elements shared statistics, and what became of the first sets. Imports the frame and neighbours.
 
 import type { Format } from 'evenkeel/io';
+import { table } from '../text.js';
 import type { SetRow } from './firstsets.js';
 
 /** NumPy's and PyTorch's names of the formats. */
@@ -15,15 +16,14 @@ export function showExtents(shape: readonly number[]): string {
 }
 
 /** Mean and deviation of the first sets, before and after; `count` is how many sets there are. */
-export function setsTable(rows: readonly SetRow[], count: number): string[] {
-  const names = rows.map(({ index }) => `[${index.join(', ')}]`);
-  const width = Math.max(9, ...names.map((name) => name.length));
-  const line = (cells: readonly string[]) => cells.map((cell, i) => (i === 0 ? cell.padEnd(width) : cell.padStart(12))).join(' ');
-  const numbers = rows.map(({ before, after }) => [before.mean, before.std, after.mean, after.std].map(decimals));
+export function setsTable(rows: readonly SetRow[], count: number, columns: number): string[] {
+  const numbers = rows.map(({ index, before, after }) => [
+    `[${index.join(', ')}]`, ...[before.mean, before.std, after.mean, after.std].map(decimals),
+  ]);
   const rest = count - rows.length;
+  const right = 'right' as const;
   return [
-    line(['statistic', 'mean before', 'std before', 'mean after', 'std after']),
-    ...numbers.map((cells, i) => line([names[i] ?? '', ...cells])),
+    ...table([['statistic', 'mean before', 'std before', 'mean after', 'std after'], ...numbers], { columns, align: ['left', right, right, right, right] }),
     ...(rest > 0 ? [`and ${rest} more`] : []),
   ];
 }

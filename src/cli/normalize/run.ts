@@ -5,7 +5,9 @@ import { KeelError } from 'evenkeel';
 import type { TensorEntry, TensorPart } from 'evenkeel/io';
 import type { Given as GivenWords, Outcome } from '../command.js';
 import type { normalizeSpec } from '../commands/normalize.js';
+import { explanationLines } from '../explain/lines.js';
 import type { Terminal } from '../terminal.js';
+import { wrap } from '../text.js';
 import { sizesOf } from '../values.js';
 import { givenOf, type Given } from './given.js';
 import { chosenIn, withInput } from './input.js';
@@ -33,7 +35,7 @@ export async function run({ operands, options }: GivenWords<typeof normalizeSpec
     const notes = [...statisticsNote(wish, given, checkpoint, prefix), ...jobs.flatMap((job) => job.notes)];
     for (const note of notes) terminal.note(note);
     if (target !== null) await write(target, partsOf(input, jobs, target), input, terminal);
-    const outcome = await outcomeOf(input, target, jobs, notes);
+    const outcome = await outcomeOf(input, target, jobs, notes, terminal);
     await input.file.finish?.();
     return outcome;
   };
@@ -59,7 +61,9 @@ function statisticsNote({ as }: Wish, { running }: Given, checkpoint: string | n
   return [`note: ${as} uses the running statistics of ${from}, not the array's`];
 }
 
-async function outcomeOf(input: Input, target: Target | null, jobs: readonly Job[], notes: readonly string[]): Promise<Outcome> {
+async function outcomeOf(
+  input: Input, target: Target | null, jobs: readonly Job[], notes: readonly string[], { columns }: Terminal,
+): Promise<Outcome> {
   const text: string[] = [];
   const tensors: Record<string, unknown>[] = [];
   for (const job of jobs) {
@@ -73,7 +77,8 @@ async function outcomeOf(input: Input, target: Target | null, jobs: readonly Job
     if (text.length > 0) text.push('');
     const label = input.file.entries.size > 1 ? `${input.name}, ${name}` : input.name;
     const facts = [...(dtype === sweep.dtype ? [] : [dtype]), ...(order === 'F' ? ['Fortran order'] : []), `computed in ${sweep.dtype}`];
-    text.push(`${label}: ${showExtents(shape)}, ${facts.join(', ')}`, '', ...asked.text.split('\n'), '', ...setsTable(rows, sets.count));
+    const heading = wrap(`${label}: ${showExtents(shape)}, ${facts.join(', ')}`, columns, '  ');
+    text.push(...heading, '', ...explanationLines(asked, columns), '', ...setsTable(rows, sets.count, columns));
   }
   if (target?.path === null) return { exit: 0, json: {}, text: [] };
   if (target !== null) text.push('', writtenLine(target, jobs));
