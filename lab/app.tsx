@@ -2,6 +2,7 @@
 
 import { effect, signal } from '@preact/signals';
 import type { ComponentType } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
 import { LiveRegion } from './announce.js';
 import { hasWasm, restarts, threads } from './client.js';
 import { go, route, screens, type Screen } from './route.js';
@@ -38,12 +39,18 @@ export function App() {
   const { screen } = route.value;
   document.title = `${t.screens[screen]} · ${t.title}`;
   const content = shown.value;
+  const menu = useRef<HTMLElement>(null);
+  useEffect(() => {
+    // On a narrow page the menu scrolls sideways: the screen's own name stays in it.
+    const [nav, link] = [menu.current, menu.current?.querySelector<HTMLElement>('[aria-current]')];
+    if (nav && link) nav.scrollLeft = link.offsetLeft - nav.offsetLeft - (nav.clientWidth - link.offsetWidth) / 2;
+  }, [screen, t]);
   return (
     <>
       <a class="skip" href="#main" onClick={skip}>{t.skip}</a>
       <header>
         <p class="brand"><b>evenkeel</b> {t.question}</p>
-        <nav aria-label={t.menu}>
+        <nav ref={menu} aria-label={t.menu}>
           <ol>
             {screens.map((name) => (
               <li key={name}>

@@ -97,10 +97,10 @@ function drawInside(context: CanvasRenderingContext2D, cell: number, { labels, t
   const ink = colourOf(set, theme, 'text');
   if (path !== '') {
     context.strokeStyle = ink;
-    context.lineWidth = Math.max(1, cell / 22);
+    context.lineWidth = Math.max(1, cell / 16);
     context.lineCap = 'round';
     const alpha = context.globalAlpha;
-    context.globalAlpha = alpha * 0.45;
+    context.globalAlpha = alpha * 0.6;
     context.stroke(new Path2D(path));
     context.globalAlpha = alpha;
   }

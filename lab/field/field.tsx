@@ -179,7 +179,7 @@ function Grid({ shape, sets, selected, label, labels, axisNames, corner, cell, o
           style={{ left: `${place.x}px`, top: `${place.y - (selected.value === null ? 0 : cell * RISE)}px`, width: `${cell * 0.94}px`, height: `${cell * 0.94}px`, transform: `skewY(${Math.atan(LEAN)}rad)` }}
         >
           <span class="visually-hidden">
-            {`x[${index.join(', ')}] = ${labels(element)}, ${t.set} ${(sets[element] ?? 0) + 1}; ${axisNames.map((name, i) => `${name} ${index[i] ?? 0}`).join(', ')}`}
+            {`x[${index.join(', ')}]${labels(element) && ` = ${labels(element)}`}, ${t.set} ${(sets[element] ?? 0) + 1}; ${axisNames.map((name, i) => `${name} ${index[i] ?? 0}`).join(', ')}`}
           </span>
         </div>
       </div>

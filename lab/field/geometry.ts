@@ -32,7 +32,7 @@ export const LEAN = 0.16;
 /** The share of the edge that a cell is thick. */
 export const THICK = 0.18;
 
-const GAP = 2.2;
+const GAP = 1.4;
 const LEAST_CELL = 3;
 
 /** The blocks of a shape in this much room; the height follows. */

@@ -22,7 +22,7 @@ export function svgOf(layout: BlockLayout, { sets, labels, theme }: Cells, title
         const ink = colourOf(set, theme, 'text');
         const place = `transform="matrix(1 ${LEAN} 0 1 ${corner.x.toFixed(1)} ${corner.y.toFixed(1)})"`;
         const path = hatchPath(hatchingOf(set), cell * 0.94);
-        if (path !== '') parts.push(`<path ${place} d="${path}" stroke="${ink}" stroke-opacity="0.45" stroke-width="${Math.max(1, cell / 22)}" stroke-linecap="round" fill="none"/>`);
+        if (path !== '') parts.push(`<path ${place} d="${path}" stroke="${ink}" stroke-opacity="0.6" stroke-width="${Math.max(1, cell / 16)}" stroke-linecap="round" fill="none"/>`);
         if (cell >= 22) {
           parts.push(`<text ${place} x="${cell * 0.47}" y="${cell * 0.5}" fill="${ink}" font-family="monospace" font-size="${Math.min(13, cell / 3)}" text-anchor="middle">${escaped(labels(element))}</text>`);
         }

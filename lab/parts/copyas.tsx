@@ -15,7 +15,7 @@ export function CopyAs({ forms }: { readonly forms: readonly (readonly [name: st
   };
   const all = [...forms, [t.share, () => location.href] as const];
   return (
-    <div class="controls" role="group" aria-label={t.copyAs}>
+    <div class="controls copy" role="group" aria-label={t.copyAs}>
       <span class="hint">{t.copyAs}</span>
       {all.map(([name, text]) => (
         <button key={name} type="button" onClick={() => void copy(name, text())}>{done.value === name ? `${name} ✓` : name}</button>

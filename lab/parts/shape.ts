@@ -11,10 +11,10 @@ export const axisSystems = ['image', 'sequence', 'sequence-last', 'plain'] as co
 
 export type AxisSystem = (typeof axisSystems)[number];
 
-/** N C H W; N C L; N L C; axis 0, axis 1. */
-export function axisNames(system: AxisSystem, rank: number): string[] {
+/** N C H W; N C L; N L C; where none fits, what `plain` calls them. */
+export function axisNames(system: AxisSystem, rank: number, plain: (axis: number) => string): string[] {
   const names = { image: ['N', 'C', 'H', 'W'], sequence: ['N', 'C', 'L'], 'sequence-last': ['N', 'L', 'C'], plain: [] }[system];
-  return Array.from({ length: rank }, (_, axis) => (names.length === rank ? (names[axis] ?? '') : `axis ${axis}`));
+  return Array.from({ length: rank }, (_, axis) => (names.length === rank ? (names[axis] ?? '') : plain(axis)));
 }
 
 /** w11 to w64: the rows of a tensor seen as a table, as the worked example names its elements. */

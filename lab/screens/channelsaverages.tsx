@@ -44,12 +44,12 @@ export function Averages() {
 function Averaged({ answer }: { readonly answer: AveragesAnswer }) {
   const t = texts.value.channels;
   const { data, axes, meant } = answer;
-  const names = axisNames(data.shape.length === 3 ? 'sequence' : 'image', data.shape.length);
+  const names = axisNames(data.shape.length === 3 ? 'sequence' : 'image', data.shape.length, texts.value.axis);
   return (
     <div class="panel">
       <AxisRow shape={data.shape} names={names} axes={axes} />
-      <p><b class="figure" data-testid="averages-count">{data.count}</b> {t.means(data.count, data.elements)}</p>
-      <p class="hint" data-testid="averages-sentence">{data.sentence}</p>
+      <p><b class="figure" data-testid="averages-count">{data.count}</b> {texts.value.who.means(data)}</p>
+      <p class="hint" data-testid="averages-sentence">{texts.value.summary(data, names)}</p>
       {meant.length > 0 && (
         <div class="scroll" role="group" tabIndex={0} aria-label={t.meant}>
           <table>

@@ -1,10 +1,11 @@
 // A pasted PyTorch error: what it means, its numbers, and the ways out as code. May import the page's own files.
 
-import type { ErrorFix, Fact } from 'evenkeel';
+import type { ErrorFix, ExplainData, Fact } from 'evenkeel';
 import { useId } from 'preact/hooks';
 import { useJob } from '../client.js';
 import { ErrorText } from '../parts/controls.js';
 import { CopyAs } from '../parts/copyas.js';
+import { axisNames } from '../parts/shape.js';
 import { param, set } from '../route.js';
 import { texts } from '../settings.js';
 
@@ -59,7 +60,7 @@ export function PastedError() {
           <p class="mono recognized">{answer.message}</p>
           <h3>{t.meaning}</h3>
           {answer.meaning.map((sentence) => <p key={sentence} data-testid="meaning">{sentence}</p>)}
-          {answer.explanation !== null && <p>{answer.explanation.name}: {answer.explanation.sentence}</p>}
+          {answer.explanation !== null && <p>{answer.explanation.name}: {summaryOf(answer.explanation)}</p>}
           <h3>{t.facts}</h3>
           <div class="scroll" role="group" tabIndex={0} aria-label={t.facts}>
             <table>
@@ -85,7 +86,7 @@ function Fix({ fix: { text, pytorch, evenkeel, explanation } }: { readonly fix: 
   return (
     <li>
       <p>{text}</p>
-      {explanation !== null && <p class="hint">{explanation.sentence}</p>}
+      {explanation !== null && <p class="hint">{summaryOf(explanation)}</p>}
       {(pytorch !== null || evenkeel !== null) && (
         <dl class="code-lines">
           {pytorch !== null && <><dt>PyTorch</dt><dd><code>{pytorch}</code></dd></>}
@@ -94,6 +95,11 @@ function Fix({ fix: { text, pytorch, evenkeel, explanation } }: { readonly fix: 
       )}
     </li>
   );
+}
+
+function summaryOf(data: ExplainData): string {
+  const rank = data.shape.length;
+  return texts.value.summary(data, axisNames(rank === 3 ? 'sequence' : 'image', rank, texts.value.axis));
 }
 
 function factText(fact: Fact): string {

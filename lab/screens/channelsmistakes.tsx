@@ -71,12 +71,12 @@ function ConvNeXt({ axes: { block, sample } }: { readonly axes: MistakesAnswer['
         <div>
           <p>{t.convnextText}</p>
           <AxisRow shape={block.shape} names={names} axes={['none', 'all', 'none', 'none']} />
-          <p><b class="figure" data-testid="convnext-count">{block.count}</b> {t.means(block.count, block.elements)}</p>
+          <p><b class="figure" data-testid="convnext-count">{block.count}</b> {texts.value.who.means(block)}</p>
         </div>
         <div>
           <p>{t.convnextNot(sample.name)}</p>
           <AxisRow shape={sample.shape} names={names} axes={['none', 'all', 'all', 'all']} />
-          <p><b class="figure">{sample.count}</b> {t.means(sample.count, sample.elements)}</p>
+          <p><b class="figure">{sample.count}</b> {texts.value.who.means(sample)}</p>
         </div>
       </div>
     </section>

@@ -72,13 +72,15 @@ function Averages({ answer: { sets, shape, pixel, image, differ } }: { readonly 
   const t = texts.value.blocks;
   const selected = useSignal<number | null>(null);
   const subject = { text: `nn.${pixel.name}`, sizes: '' };
-  const sentence = useJob('sentence', () => (selected.value === null ? null : { subject, shape, index: indexOf(selected.value, shape) })).value.answer;
+  const known = useJob('sentence', () => (selected.value === null ? null : { subject, shape, index: indexOf(selected.value, shape) })).value.answer;
+  const names = ['N', 'C', 'H', 'W'];
+  const sentence = known === null ? null : texts.value.element(known, names);
   const labels = useComputed(() => (element: number) => `c${indexOf(element, shape)[1] ?? 0}`);
   return (
     <section aria-label={t.averagesTitle}>
       <h3>{t.averagesTitle}</h3>
       <p data-testid="averages"><b>{t.averages(pixel.means, pixel.elements)}</b> {t.averagesImage(image.name, image.means, image.elements, shown(differ, 3))}</p>
-      <Field shape={shape} sets={sets} labels={labels.value} axisNames={['N', 'C', 'H', 'W']} selected={selected} sentence={sentence} label={pixel.name} />
+      <Field shape={shape} sets={sets} labels={labels.value} axisNames={names} selected={selected} sentence={sentence} label={pixel.name} />
       <p class="sentence">{sentence ?? ''}</p>
     </section>
   );

@@ -133,7 +133,7 @@ function Output({ layer, shape, element }: OutputProps) {
     <figure class="panel" data-testid={`output-${key}`}>
       <figcaption><code>{name}</code> <span class="hint">{t.notes[key]}</span></figcaption>
       <Pictures shape={shape} values={y} range={[-RANGE, RANGE]} lifted={lifted} marked={element} label={t.picture(name, data.count, data.elements, ...ends)} {...wayOf(shape)} />
-      <p><b class="figure" data-testid={`means-${key}`}>{data.count}</b> {t.means(data.count, data.elements)}</p>
+      <p><b class="figure" data-testid={`means-${key}`}>{data.count}</b> {texts.value.who.means(data)}</p>
       <p class="hint">{t.setAndValues(t.setNames[key], ...ends)}</p>
       {lowest === 0 && highest === 0 && <p class="notice">{t.allZero}</p>}
     </figure>

@@ -110,7 +110,8 @@ function failureOf(failure: Failure | null, field: string): Failure | null {
 
 function Shown({ answer, values, failure }: { readonly answer: StepsAnswer; readonly values: Float32Array; readonly failure: Failure | null }) {
   const t = texts.value;
-  const { data, sets, steps, sentence } = answer;
+  const { data, sets, steps, element: own } = answer;
+  const said = t.element(own, axisNames('plain', data.shape.length, t.axis));
   const columns = data.shape.at(-1) ?? 1;
   const isNamed = chosenData() === 'named';
   const labels = useMemo(() => (element: number) => (isNamed ? namedLabel(element, columns) : shown(values[element] ?? NaN, 3)), [isNamed, columns, values]);
@@ -127,11 +128,11 @@ function Shown({ answer, values, failure }: { readonly answer: StepsAnswer; read
       <div class="chooser">
         {sets !== null && (
           <Field
-            shape={data.shape} sets={sets} labels={labels} axisNames={axisNames('plain', data.shape.length)} selected={selected} sentence={sentence} label={data.name}
+            shape={data.shape} sets={sets} labels={labels} axisNames={axisNames('plain', data.shape.length, t.axis)} selected={selected} sentence={said} label={data.name}
           />
         )}
         <div>
-          <p class="sentence" data-testid="sentence">{sentence}</p>
+          <p class="sentence" data-testid="sentence">{said}</p>
           <Operands data={data} failure={failure} />
         </div>
       </div>

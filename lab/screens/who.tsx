@@ -13,6 +13,7 @@ import { axisNames, axisSystems, namedLabel, parseShape, type AxisSystem } from 
 import { param, set } from '../route.js';
 import { texts, theme } from '../settings.js';
 import type { DataAnswer } from '../worker/jobs/data.js';
+import type { Drawn } from '../worker/jobs/sets.js';
 
 const layerText = param('layer', 'nn.BatchNorm1d(3)');
 const sizesText = param('sizes', '');
@@ -47,23 +48,25 @@ function Explorer() {
   const values = useJob('data', () => {
     const name = chosenData();
     const extents = isMadeByShape(name) ? shape.value : [];
-    if (extents === null) return null;
+    // Numbers stand in the cells of what is drawn whole.
+    if (extents === null || sizeOf(extents) > MOST_CELLS) return null;
     return { name, shape: extents, seed: Number(seedText.value) || 0, text: ownText.value, file: ownFile.value };
   });
-  const known = useJob('sets', () => {
-    const given = values.value.answer;
-    return given === null ? null : { subject: { text: layerText.value, sizes: sizesText.value }, shape: given.shape, values: null };
-  });
+  const extents = useComputed(() => (isMadeByShape(chosenData()) ? shape.value : (values.value.answer?.shape ?? null)));
+  const known = useJob('sets', () =>
+    (extents.value === null ? null : { subject: { text: layerText.value, sizes: sizesText.value }, shape: extents.value, values: null }));
   const sentence = useJob('sentence', () => {
-    const extents = values.value.answer?.shape;
-    if (extents === undefined || selected.value === null || selected.value >= sizeOf(extents)) return null;
-    return { subject: { text: layerText.value, sizes: sizesText.value }, shape: extents, index: indexOf(selected.value, extents) };
+    const drawn = known.value.answer?.drawn ?? null;
+    if (drawn === null || selected.value === null || selected.value >= drawn.sets.length) return null;
+    return { subject: drawn.subject, shape: drawn.shape, index: indexOf(selected.value, drawn.shape) };
   });
   const { answer, failure } = known.value;
   const system = axisSystems.find((name) => name === axesText.value) ?? 'plain';
-  const labels = useComputed(() => labelsOf(values.value.answer));
+  const labels = useComputed(() => labelsOf(values.value.answer, known.value.answer?.drawn?.shape ?? []));
   const isPattern = answer !== null && answer.data.name.startsWith("'");
   const isMade = isMadeByShape(chosenData());
+  const names = axisNames(system, answer?.data.shape.length ?? 0, t.axis);
+  const said = sentence.value.answer === null ? null : t.element(sentence.value.answer, names);
   const shapeFailure = isMade && shape.value === null ? { code: 'shape', message: t.who.badShape(shapeText.value), data: {} } : null;
   return (
     <section aria-label={t.screens.who}>
@@ -80,23 +83,21 @@ function Explorer() {
       </div>
       {answer !== null && (
         <>
-          <p><span class="figure" data-testid="count">{answer.data.count}</span> {t.who.means(answer.data.count, answer.data.elements)}</p>
-          <p class="sentence" data-testid="sentence">{selected.value === null ? answer.data.sentence : (sentence.value.answer ?? '')}</p>
-          {answer.sets === null
-            ? <Sampled data={answer.data} />
-            : (
-              <Field
-                shape={answer.data.shape} sets={answer.sets} labels={labels.value} axisNames={axisNames(system, answer.data.shape.length)}
-                selected={selected} sentence={sentence.value.answer} label={answer.data.name}
-              />
-            )}
-          <Facts data={answer.data} />
+          <p><span class="figure" data-testid="count">{answer.data.count.toLocaleString('en')}</span> {t.who.means(answer.data)}</p>
+          <p class="sentence" data-testid="sentence">{selected.value === null || answer.drawn === null ? t.summary(answer.data, names) : (said ?? '')}</p>
+          {sizeOf(answer.data.shape) > MOST_CELLS && <Sampled data={answer.data} drawn={answer.drawn} />}
+          <div class={answer.drawn !== null && answer.drawn.sets.length <= FEW ? 'explored beside-facts' : 'explored'}>
+            {answer.drawn === null
+              ? sizeOf(answer.data.shape) === 0 && <p class="notice">{t.field.empty}</p>
+              : <Field shape={answer.drawn.shape} sets={answer.drawn.sets} labels={labels.value} axisNames={names} selected={selected} sentence={said} label={answer.data.name} />}
+            <Facts data={answer.data} />
+          </div>
           <CopyAs
             forms={[
               ['PyTorch', () => answer.data.pytorch],
               ['evenkeel', () => evenkeelOf(answer.data.name, answer.data.shape, sizesText.value)],
               [t.who.brackets, () => answer.data.pattern],
-              ...(answer.sets === null ? [] : [['SVG', () => pictureOf(answer.data, answer.sets ?? new Int32Array(), labels.value)] as const]),
+              ...pictureForms(answer.drawn, labels.value, `${answer.data.name}: ${t.summary(answer.data, names)}`),
             ]}
           />
         </>
@@ -105,13 +106,17 @@ function Explorer() {
   );
 }
 
-function pictureOf(data: ExplainData, sets: Int32Array, labels: (element: number) => string): string {
-  return svgOf(blockLayout(data.shape, 900), { sets, labels, theme: theme.value }, `${data.name}: ${data.sentence}`);
+/** Fewer elements leave room beside the field. */
+const FEW = 400;
+
+function pictureForms(drawn: Drawn | null, labels: (element: number) => string, title: string): [name: string, text: () => string][] {
+  if (drawn === null) return [];
+  return [['SVG', () => svgOf(blockLayout(drawn.shape, 900), { sets: drawn.sets, labels, theme: theme.value }, title)]];
 }
 
-/** What stands in the cells: names, or the numbers themselves. */
-function labelsOf(given: DataAnswer | null): (element: number) => string {
-  if (given === null) return String;
+/** What stands in the cells: names, or the numbers themselves; nothing where what is drawn stands for another tensor. */
+function labelsOf(given: DataAnswer | null, drawn: readonly number[]): (element: number) => string {
+  if (given === null || given.shape.join() !== drawn.join()) return () => '';
   if (chosenData() === 'named') return (element) => namedLabel(element, given.shape.at(-1) ?? 1);
   return (element) => short(given.values[element] ?? NaN);
 }
@@ -120,10 +125,14 @@ function short(value: number): string {
   return Number.isInteger(value) ? String(value) : value.toFixed(Math.abs(value) < 10 ? 2 : 1).replace('-', '−');
 }
 
-/** Above the limit: the same layer on a shape that can be drawn, each axis made shorter where the layer allows it. */
-function Sampled({ data }: { readonly data: ExplainData }) {
-  const t = texts.value;
-  return <p class="notice">{t.field.tooMany(sizeOf(data.shape), MOST_CELLS)}</p>;
+/** Above the limit: what it is, and what is drawn in its place. */
+function Sampled({ data, drawn }: { readonly data: ExplainData; readonly drawn: Drawn | null }) {
+  const t = texts.value.field;
+  return (
+    <p class="notice" data-testid="sampled">
+      {t.tooMany(sizeOf(data.shape).toLocaleString('en'), MOST_CELLS.toLocaleString('en'))}{drawn !== null && t.smaller(drawn.shape.join(' × '))}
+    </p>
+  );
 }
 
 function sizeOf(extents: readonly number[]): number {
@@ -156,7 +165,9 @@ function Example({ text }: { readonly text: string }) {
   const sentence = useJob('sentence', () =>
     (selected.value === null ? null : { subject: { text, sizes: '' }, shape: [2, 3, 4], index: indexOf(selected.value, [2, 3, 4]) }));
   const { answer, failure } = known.value;
-  const drawn = answer?.sets ?? null;
+  const drawn = answer?.drawn?.sets ?? null;
+  const names = ['N', 'C', 'L'];
+  const said = sentence.value.answer === null ? null : t.element(sentence.value.answer, names);
   const labels = useComputed(() => (element: number) => namedLabel(element, 4));
   return (
     <section class="panel" aria-label={text}>
@@ -164,9 +175,9 @@ function Example({ text }: { readonly text: string }) {
       {failure !== null && <ErrorText failure={failure} />}
       {answer !== null && drawn !== null && (
         <>
-          <p><b data-testid={`count-${text}`}>{answer.data.count}</b> {t.who.means(answer.data.count, answer.data.elements)}</p>
-          <Field shape={[2, 3, 4]} sets={drawn} labels={labels.value} axisNames={['N', 'C', 'L']} selected={selected} sentence={sentence.value.answer} label={text} />
-          <p class="hint">{selected.value === null ? answer.data.sentence : (sentence.value.answer ?? '')}</p>
+          <p><b data-testid={`count-${text}`}>{answer.data.count}</b> {t.who.means(answer.data)}</p>
+          <Field shape={[2, 3, 4]} sets={drawn} labels={labels.value} axisNames={names} selected={selected} sentence={said} label={text} />
+          <p class="hint">{selected.value === null ? t.summary(answer.data, names) : (said ?? '')}</p>
         </>
       )}
     </section>

@@ -1,4 +1,4 @@
-// All texts of the lab in English. Imports its sections.
+// All texts of the lab in English. Imports its sections, and types.
 
 import { blocks } from './en/blocks.js';
 import { channels } from './en/channels.js';
@@ -8,6 +8,10 @@ import { padding } from './en/padding.js';
 import { running } from './en/running.js';
 import { steps } from './en/steps.js';
 import { train } from './en/train.js';
+import type { ExplainData } from 'evenkeel';
+import type { ElementSet } from '../worker/jobs/sets.js';
+
+const nouns: Readonly<Record<ExplainData['statistics'], string>> = { moments: 'mean', rms: 'root mean square', l2: 'L2 norm' };
 
 export const en = {
   title: 'evenkeel lab',
@@ -45,6 +49,10 @@ export const en = {
     train: 'Train it',
     model: 'Open my model',
   },
+  axis: (axis: number) => `axis ${axis}`,
+  /** A layer's sets, and an element's, in a sentence; `names` are the axes'. */
+  summary: (data: ExplainData, _names: readonly string[]) => data.sentence,
+  element: (set: ElementSet, _names: readonly string[]) => set.text,
   axisSystems: { image: 'N C H W', sequence: 'N C L', 'sequence-last': 'N L C', plain: 'axis 0, 1, 2' },
   field: {
     memory: 'The same elements in memory order',
@@ -54,8 +62,9 @@ export const en = {
     down: 'downwards',
     back: 'from sheet to sheet',
     beside: 'side by side',
-    tooMany: (size: number, limit: number) =>
-      `${size} elements; up to ${limit} are drawn one by one. Shown is a smaller tensor of the same kind, ${limit} elements at most.`,
+    tooMany: (size: string, limit: string) => `${size} elements; up to ${limit} are drawn one by one.`,
+    smaller: (shape: string) => ` Drawn is a smaller tensor of the same kind, ${shape}.`,
+    empty: 'No elements, so no sets to draw.',
   },
   who: {
     lead: 'Elements of one colour are averaged together. Point at one, or move with the arrow keys.',
@@ -67,7 +76,8 @@ export const en = {
     same: 'Same sets',
     badShape: (text: string) => `'${text}' is no shape: write sizes such as 2x3x4`,
     sideBySide: 'The worked example: two sentences of three tokens of width four, by three layers',
-    means: (count: number, elements: number) => `${count === 1 ? 'mean' : 'means'} over ${elements} elements${count === 1 ? '' : ' each'}`,
+    means: ({ count, elements, statistics }: ExplainData) =>
+      `${nouns[statistics]}${count === 1 ? '' : 's'} over ${elements} element${elements === 1 ? '' : 's'}${count === 1 ? '' : ' each'}`,
     plan: 'The plan, six integers',
     parameters: 'Parameters',
     none: 'none',

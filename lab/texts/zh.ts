@@ -8,6 +8,7 @@ import { names } from './zh/names.js';
 import { padding } from './zh/padding.js';
 import { running } from './zh/running.js';
 import { steps } from './zh/steps.js';
+import { element, nouns, summary } from './zh/sentences.js';
 import { train } from './zh/train.js';
 
 export const zh: Texts = {
@@ -46,6 +47,9 @@ export const zh: Texts = {
     train: '训练试试',
     model: '打开我的模型',
   },
+  axis: (axis) => `第 ${axis} 维`,
+  summary,
+  element,
   axisSystems: { image: 'N C H W', sequence: 'N C L', 'sequence-last': 'N L C', plain: '第 0、1、2 维' },
   field: {
     memory: '同样的元素，按内存顺序',
@@ -55,7 +59,9 @@ export const zh: Texts = {
     down: '向下',
     back: '逐层',
     beside: '并排',
-    tooMany: (size: number, limit: number) => `共 ${size} 个元素；最多逐个画出 ${limit} 个。这里画的是同类的较小张量，不超过 ${limit} 个元素。`,
+    tooMany: (size, limit) => `共 ${size} 个元素；最多逐个画出 ${limit} 个。`,
+    smaller: (shape) => `这里画的是同类的较小张量：${shape}。`,
+    empty: '没有元素，也就没有集合可画。',
   },
   who: {
     lead: '同色的元素一起求平均。用鼠标指向一个元素，或用方向键移动。',
@@ -67,7 +73,7 @@ export const zh: Texts = {
     same: '集合相同的层',
     badShape: (text: string) => `“${text}”不是形状：请写成 2x3x4 这样的大小`,
     sideBySide: '示例：两个句子，各三个词，宽度为四；三种层对比',
-    means: (count: number, elements: number) => (count === 1 ? `个均值，由 ${elements} 个元素求得` : `个均值，每个由 ${elements} 个元素求得`),
+    means: ({ count, elements, statistics }) => `个${nouns[statistics]}，${count === 1 ? '' : '每个'}由 ${elements} 个元素求得`,
     plan: '计划：六个整数',
     parameters: '参数',
     none: '无',

@@ -1,12 +1,14 @@
 // A layer or pattern as the page writes it: PyTorch's text, or a pattern with its sizes. May import evenkeel.
 
-import { explain, KeelError, layerFrom, norm, NormLayer, type Explanation, type LocalResponseNorm, type Tensor } from 'evenkeel';
+import { explain, KeelError, layerFrom, norm, NormLayer, type ExplainData, type Explanation, type LocalResponseNorm, type Tensor } from 'evenkeel';
 
 /** `nn.GroupNorm(3, 6)`, or `b (g [c]) [s...], (g c)` and `g=3`. */
 export interface SubjectText {
   readonly text: string;
   /** Sizes of factors, as `g=3, h=2`. */
   readonly sizes: string;
+  /** What a pattern shares; means without. */
+  readonly statistics?: ExplainData['statistics'];
 }
 
 export interface Subject {
@@ -18,7 +20,7 @@ export interface Subject {
 }
 
 /** Reads it: what has a call's parentheses behind a name is a layer. */
-export function subjectOf({ text, sizes }: SubjectText): Subject {
+export function subjectOf({ text, sizes, statistics = 'moments' }: SubjectText): Subject {
   if (/^[\w.\s]*\w\s*\(/.test(text) && !/^\s*[a-z]\w*\s+\(/.test(text)) {
     const layer = layerFrom(text);
     if (!(layer instanceof NormLayer)) throw noSets(layer);
@@ -29,8 +31,8 @@ export function subjectOf({ text, sizes }: SubjectText): Subject {
     layer: null,
     pattern: text,
     sizes: factors,
-    explain: (shape) => explain(text, shape, factors),
-    forward: (x) => norm(x, text, factors),
+    explain: (shape) => explain(text, shape, { ...factors, statistics }),
+    forward: (x) => norm(x, text, { ...factors, statistics }),
   };
 }
 

@@ -29,7 +29,6 @@ export const channels = {
   shape: 'Shape of x',
   axes: 'Axes, and what is averaged',
   shares: { all: 'averaged', parts: 'in groups', none: 'each' },
-  means: (count: number, elements: number) => `${count === 1 ? 'mean' : 'means'} over ${elements} elements`,
   meant: 'What may have been meant',
   meantAs: { pixel: 'the channels of one pixel, as ConvNeXt does', sample: 'one sample, as the first papers did' },
   averagedOver: 'A set is',

@@ -21,7 +21,6 @@ export const names = {
     instance: 'a set is one channel of one sample',
     batch: 'a set is one channel of all samples',
   },
-  means: (count: number, elements: number) => `${count === 1 ? 'mean' : 'means'} over ${elements} ${elements === 1 ? 'element' : 'elements'}${count === 1 ? '' : ' each'}`,
   setAndValues: (set: string, low: string, high: string) => `${set}; values from ${low} to ${high}`,
   allZero: 'All zeros: a set of one element is its own mean.',
   picture: (name: string, count: number, elements: number, low: string, high: string) => `What ${name} makes of the input: ${count} means over ${elements} elements, values from ${low} to ${high}`,

@@ -31,7 +31,6 @@ export const channels: typeof english = {
   shape: 'x 的形状',
   axes: '各维，以及被平均的维',
   shares: { all: '被平均', parts: '分组平均', none: '各自独立' },
-  means: (_: number, elements: number) => `个均值，每个由 ${elements} 个元素求得`,
   meant: '本意可能是',
   meantAs: { pixel: '一个像素的所有通道（ConvNeXt 的做法）', sample: '一个样本（早期论文的做法）' },
   averagedOver: '一个集合是',

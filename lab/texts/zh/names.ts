@@ -23,7 +23,6 @@ export const names: typeof english = {
     instance: '一个集合 = 一个样本的一个通道',
     batch: '一个集合 = 整个批次的一个通道',
   },
-  means: (_: number, elements: number) => `个均值，每个由 ${elements} 个元素求得`,
   setAndValues: (set: string, low: string, high: string) => `${set}；取值从 ${low} 到 ${high}`,
   allZero: '全是零：只有一个元素的集合，均值就是它自己。',
   picture: (name: string, count: number, elements: number, low: string, high: string) => `${name} 的输出：${count} 个均值，每个由 ${elements} 个元素求得，取值从 ${low} 到 ${high}`,

@@ -2,6 +2,7 @@
 
 import { grad, KeelError, manualSeed, noGrad, norm, ones, randn, scope, stepsOf, tensor, zeros, type ExplainData, type Steps, type StepsOptions, type Tensor } from 'evenkeel';
 import { subjectOf, type Subject, type SubjectText } from '../subject.js';
+import { elementSet, type ElementSet } from './sets.js';
 import type { GradientName, MistakeName } from './stepnames.js';
 
 export interface StepsJobs {
@@ -30,7 +31,7 @@ export interface StepsAsk {
 
 export interface StepsAnswer {
   readonly data: ExplainData;
-  readonly sentence: string;
+  readonly element: ElementSet;
   /** Of every element, where the tensor is small enough to draw. */
   readonly sets: Int32Array | null;
   /** As computed: with the mistake, if one is chosen. */
@@ -80,7 +81,8 @@ export function steps(ask: StepsAsk): StepsAnswer {
   return scope(() => {
     const { shape, values, times, plus, index, mistake, gradient } = ask;
     const of = subjectOf(ask.subject);
-    const { data, describe, setNumbers } = of.explain(shape);
+    const explanation = of.explain(shape);
+    const { data, setNumbers } = explanation;
     if (data.elements > MOST_STEPPED) {
       const message = `a set of ${data.elements} elements, ${MOST_STEPPED} at most here: choose a layer with smaller sets, or a smaller input`;
       throw new KeelError('size', message, { elements: data.elements });
@@ -94,7 +96,7 @@ export function steps(ask: StepsAsk): StepsAnswer {
     const shown = run(dy === null ? mistakeOptions[isMoments ? mistake : 'none'] : { gradOutput: dy });
     return {
       data,
-      sentence: describe(at),
+      element: elementSet(explanation, at),
       sets: values.length <= MOST_DRAWN ? setNumbers() : null,
       steps: shown,
       gamma: ofSet(data.parameters.weight, 'gamma', ask.gamma, shown),

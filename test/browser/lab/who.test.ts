@@ -33,6 +33,55 @@ test('the worked example stands side by side: 3, 2 and 6 means', async () => {
   await lab.close();
 });
 
+// Above 10,000 elements: what is drawn, and how many share x's mean there.
+const large: [layer: string, shape: string, count: number, drawn: string, others: number][] = [
+  ['nn.GroupNorm(32, 256)', '32x256x56x56', 1024, '4 × 64 × 3 × 7', 41],
+  ['nn.LayerNorm([3, 224, 224])', '32x3x224x224', 32, '16 × 3 × 14 × 14', 587],
+  ['nn.LayerNorm(2)', '999999999x2', 999999999, '3814 × 2', 1],
+];
+
+test.each(large)('%s on %s is drawn smaller', async (layer, shape, count, drawn, others) => {
+  const lab = await openLab(`#who?layer=${encodeURIComponent(layer)}&shape=${shape}`);
+  expect(await lab.number('count')).toBe(count);
+  expect(await lab.text('sampled')).toMatch(new RegExp(`up to 10,000 are drawn one by one. .*${drawn}\\.$`));
+  await lab.page.getByRole('grid').first().focus();
+  await lab.page.keyboard.press('ArrowRight');
+  await expect.poll(() => lab.text('sentence')).toContain(`with ${others} other`);
+  expect(lab.complaints).toEqual([]);
+  await lab.close();
+});
+
+test('an empty tensor draws nothing and breaks nothing', async () => {
+  const lab = await openLab('#who?layer=nn.LayerNorm(4)&shape=0x4');
+  expect(await lab.number('count')).toBe(0);
+  await lab.page.getByText('No elements').waitFor();
+  expect(lab.complaints).toEqual([]);
+  await lab.close();
+});
+
+// What is shared, by the layer's own word, in both languages.
+const words: [layer: string, shape: string, lang: string, count: RegExp, sentence: string][] = [
+  ['nn.RMSNorm(4)', '2x3x4', 'en', /^6 root mean squares over 4 elements each$/, 'one root mean square for each'],
+  ['nn.RMSNorm(4)', '2x3x4', 'zh', /^6 个均方根，每个由 4 个元素求得$/, '每个 (N, C) 一个均方根，在 L（4）上计算'],
+  ['nn.BatchNorm1d(3)', '2x3x4', 'zh', /^3 个均值，每个由 8 个元素求得$/, '每个 C 一个均值，在 N × L（2 × 4）上计算'],
+  ['nn.GroupNorm(3, 6)', '2x6x4', 'zh', /^6 个均值，每个由 8 个元素求得$/, '每个 (N, C 的组) 一个均值，在 C 的组内 × L（2 × 4）上计算'],
+];
+
+test.each(words)('%s on %s in %s', async (layer, shape, lang, count, sentence) => {
+  const lab = await openLab(`#who?layer=${encodeURIComponent(layer)}&shape=${shape}&lang=${lang}`);
+  expect(await lab.page.getByTestId('count').locator('..').textContent()).toMatch(count);
+  expect(await lab.text('sentence')).toContain(sentence);
+  await lab.close();
+});
+
+test('the sentence of an element in Chinese', async () => {
+  const lab = await openLab('#who?layer=nn.GroupNorm(3,+6)&shape=2x6x4&lang=zh');
+  await lab.page.getByRole('grid').first().focus();
+  await lab.page.keyboard.press('End');
+  await expect.poll(() => lab.page.getByRole('status').textContent()).toBe('x[1, 5, 3] 与另外 7 个元素共用均值：N = 1，C = 4–5，L 全部');
+  await lab.close();
+});
+
 test('a pattern edited to an error and back; the last picture stays', async () => {
   const lab = await openLab('#who?layer=b+(g+[c])+[s...]&sizes=g=3&shape=2x6x4');
   expect(await lab.number('count')).toBe(6);
