@@ -145,7 +145,7 @@ describe('archives that hide something', () => {
   test('what is no checkpoint', async () => {
     await refusesFile(() => readPth(zip([x])), 'it is a .npz archive, which holds arrays and no pickle: read it with load()');
     await refusesFile(() => loadCheckpoint(zip([x])), 'it is a .npz archive');
-    await expect(load(zip([x]), { entry: 'model' })).rejects.toMatchObject({ code: 'argument', message: 'entry chooses a dict of a .pth file, and this is a npz file' });
+    await expect(load(zip([x]), { entry: 'model' })).rejects.toMatchObject({ code: 'argument', message: 'entry chooses a dict of a .pth file, and the kind of this one is npz' });
     await refusesFile(() => load(zip([])), 'a zip archive without data.pkl');
     await refusesFile(() => load(fileURLToPath(new URL('io/expected.json', import.meta.url))), 'it is neither');
   });

@@ -132,7 +132,7 @@ describe('an index that is wrong', () => {
   test('without a place', async () => {
     const bytes = Buffer.from(JSON.stringify({ metadata: {}, weight_map: map }));
     await refusesFile(() => open(bytes), 'an index of shards without a place: open it by its path');
-    await expect(open(await shards(), { entry: 'a' })).rejects.toMatchObject({ code: 'argument', message: 'entry chooses a dict of a .pth file, and this is a shards file' });
+    await expect(open(await shards(), { entry: 'a' })).rejects.toMatchObject({ code: 'argument', message: 'entry chooses a dict of a .pth file, and the kind of this one is shards' });
   });
 });
 

@@ -78,5 +78,5 @@ async function archiveOf(source: ByteSource, name: string | null, options: PthOp
 
 function checkEntry(kind: FileKind, { entry }: PthOptions): void {
   if (entry === undefined) return;
-  throw new KeelError('argument', `entry chooses a dict of a .pth file, and this is a ${kind} file`, { kind });
+  throw new KeelError('argument', `entry chooses a dict of a .pth file, and the kind of this one is ${kind}`, { kind });
 }

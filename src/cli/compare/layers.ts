@@ -1,7 +1,8 @@
 // Two layers or patterns: whether they are the same computation, and how far apart they are on data. May import evenkeel.
 
 import { equivalent, KeelError, LocalResponseNorm, noGrad, norm, NormLayer, scope, type Tensor, type Verdict } from 'evenkeel';
-import { subjectOf, type Settings, type Subject } from '../explain/subject.js';
+import { subjectOf, type Subject } from '../explain/subject.js';
+import type { LayerOptions } from '../layeroptions.js';
 import { Distances, indexAt, type Distance } from './distance.js';
 
 /** What comparing two layers finds. */
@@ -18,7 +19,7 @@ export interface LayersCompared {
  *
  * @throws KeelError where one of them does not fit the shape, or shares no statistics.
  */
-export function compareLayers(a: string, b: string, shape: readonly number[], settings: Settings, x: Tensor | null): LayersCompared {
+export function compareLayers(a: string, b: string, shape: readonly number[], settings: LayerOptions, x: Tensor | null): LayersCompared {
   const [first, second] = [subjectOf(a, shape, settings), subjectOf(b, shape, settings)];
   const verdict = equivalent(sharing(first, a), sharing(second, b), shape);
   const names = [a, b] as const;

@@ -5,8 +5,9 @@ import { KeelError, manualSeed, randn, type Tensor } from 'evenkeel';
 import { open, type OpenFile } from 'evenkeel/io';
 import type { Given, Outcome } from '../command.js';
 import type { compareSpec } from '../commands/compare.js';
-import { checkSettings, type Settings } from '../explain/subject.js';
+import { checkSettings } from '../explain/subject.js';
 import { layerNameOf } from '../layernames.js';
+import type { LayerOptions } from '../layeroptions.js';
 import { dtypeNames } from '../normalize/report.js';
 import { oneTensor } from '../onetensor.js';
 import { usageError } from '../parse.js';
@@ -24,7 +25,7 @@ export async function run({ operands, options }: Given<typeof compareSpec>, term
   if (options.tolerance !== null) throw new KeelError('argument', '--tolerance is of two files: leave it out', { option: '--tolerance' });
   const file = [A, B].find((text) => /\.(?:npy|npz|safetensors|pth?|ckpt|bin|onnx)$/.test(text));
   if (file !== undefined) throw usageError(`'${file}' is a file, which is compared with a file: leave '${ON}' out`, { operand: 'ON' });
-  const settings: Settings = { ...options, size: null, sizes: sizesOf(SIZES) };
+  const settings: LayerOptions = { ...options, size: null, sizes: sizesOf(SIZES) };
   checkSettings([A, B], settings);
   const { x, on, shape, label } = await inputOf(ON, options, terminal);
   try {

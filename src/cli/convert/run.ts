@@ -88,9 +88,9 @@ function textOf(input: string, output: string, layout: Layout | null, rows: read
     ...(renamed.length === 0 ? [] : [`${renamed.length} under other names`]),
     ...roundings(rows),
   ];
-  const tensors = `${rows.length} tensor${rows.length === 1 ? '' : 's'}`;
+  const [tensors, same] = rows.length === 1 ? ['1 tensor', 'as it was'] : [`${rows.length} tensors`, 'as they were'];
   return [
-    ...wrap(`${input}: ${[tensors, ...(facts.length === 0 ? ['as they were'] : facts)].join(', ')}`, columns, '  '),
+    ...wrap(`${input}: ${[tensors, ...(facts.length === 0 ? [same] : facts)].join(', ')}`, columns, '  '),
     ...table(lines, { columns, shrink: [0, 2] }),
     ...(renamed.length > lines.length ? [`and ${renamed.length - lines.length} more`] : []),
     `${output}: written`,

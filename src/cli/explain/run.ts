@@ -5,6 +5,7 @@ import {
 } from 'evenkeel';
 import type { Given, Outcome } from '../command.js';
 import type { explainSpec } from '../commands/explain.js';
+import type { LayerOptions } from '../layeroptions.js';
 import { usageError } from '../parse.js';
 import type { Terminal } from '../terminal.js';
 import { wrap } from '../text.js';
@@ -13,7 +14,7 @@ import { elementOf, neighbours } from './neighbours.js';
 import { errorLines, explanationLines, paintedLines } from './lines.js';
 import { stepLines, stepsIn } from './steps.js';
 import { readText } from './stdin.js';
-import { checkSettings, readingOf, subjectOf, type Settings } from './subject.js';
+import { checkSettings, readingOf, subjectOf } from './subject.js';
 
 export async function run({ operands, options }: Given<typeof explainSpec>, terminal: Terminal): Promise<Outcome> {
   const { LAYER, SHAPE, SIZES } = operands;
@@ -23,7 +24,7 @@ export async function run({ operands, options }: Given<typeof explainSpec>, term
     throw usageError(`an error has its shapes in it: leave '${SHAPE}' out`, { operand: 'SHAPE' });
   }
   const shape = shapeOf('SHAPE', SHAPE);
-  const settings: Settings = { ...options, sizes: sizesOf(SIZES) };
+  const settings: LayerOptions = { ...options, sizes: sizesOf(SIZES) };
   checkSettings([text], settings);
   const { kind, of } = withWaysOut(() => subjectOf(text, shape, settings));
   if (of instanceof LocalResponseNorm) {

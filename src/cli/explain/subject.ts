@@ -1,18 +1,8 @@
 // A layer or pattern as the command line names it, on a shape. May import evenkeel.
 
-import { KeelError, layerFrom, type LocalResponseNorm, type NormLayer, type SizedPattern, type Statistics } from 'evenkeel';
-import { layerNameOf, noLayer, type LayerName } from '../layernames.js';
-
-/** Options that say more of it; null where one is not given. */
-export interface Settings {
-  readonly groups: number | null;
-  readonly 'normalized-shape': readonly number[] | null;
-  readonly size: number | null;
-  readonly eps: number | null;
-  readonly statistics: Statistics | null;
-  /** Of a pattern's factors. */
-  readonly sizes: Readonly<Record<string, number>>;
-}
+import { KeelError, layerFrom, type LocalResponseNorm, type NormLayer, type SizedPattern } from 'evenkeel';
+import { layerNameOf, noLayer } from '../layernames.js';
+import { layerOptions, taken, takenByPatterns, type LayerOption, type LayerOptions } from '../layeroptions.js';
 
 /** What can be explained and compared. */
 export type Subject =
@@ -29,11 +19,11 @@ export function readingOf(text: string): 'name' | 'call' | 'pattern' {
 }
 
 /**
- * Reads it for a shape. Options that it does not take are for `used` to say.
+ * Reads it for a shape. Options that it does not take are for {@link checkSettings} to say.
  *
  * @throws KeelError of layerFrom for a call; [argument] for a name that is no layer's, and group-norm without groups.
  */
-export function subjectOf(text: string, shape: readonly number[], settings: Settings): Subject {
+export function subjectOf(text: string, shape: readonly number[], settings: LayerOptions): Subject {
   switch (readingOf(text)) {
     case 'name':
       return { kind: 'layer', of: layerFrom(callOf(text, shape, settings)) };
@@ -53,11 +43,11 @@ export function subjectOf(text: string, shape: readonly number[], settings: Sett
  *
  * @throws KeelError [argument]
  */
-export function checkSettings(texts: readonly string[], settings: Settings): void {
-  const taken = texts.flatMap(takenBy);
-  const unused = options.find((option) => settings[option] !== null && !taken.includes(option));
+export function checkSettings(texts: readonly string[], settings: LayerOptions): void {
+  const all = texts.flatMap(takenBy);
+  const unused = layerOptions.find((option) => settings[option] !== null && !all.includes(option));
   const what = texts.map((text) => `'${text}'`).join(' and ');
-  const only = taken.length === 0 ? 'it says all itself' : `only ${[...new Set(taken)].map((option) => `--${option}`).join(' and ')}`;
+  const only = all.length === 0 ? 'it says all itself' : `only ${[...new Set(all)].map((option) => `--${option}`).join(' and ')}`;
   if (unused !== undefined) {
     throw new KeelError('argument', `${what} takes no --${unused}: ${only}`, { option: `--${unused}` });
   }
@@ -70,23 +60,10 @@ export function checkSettings(texts: readonly string[], settings: Settings): voi
   throw new KeelError('argument', message, { name: size });
 }
 
-const options = ['groups', 'normalized-shape', 'size', 'eps', 'statistics'] as const;
-type Option = (typeof options)[number];
-
-const takes: Readonly<Record<LayerName, readonly Option[]>> = {
-  'layer-norm': ['normalized-shape', 'eps'],
-  'layer-norm-2d': ['eps'],
-  'rms-norm': ['normalized-shape', 'eps'],
-  'group-norm': ['groups', 'eps'],
-  'batch-norm': ['eps'],
-  'instance-norm': ['eps'],
-  'local-response-norm': ['size'],
-};
-
-function takenBy(text: string): readonly Option[] {
+function takenBy(text: string): readonly LayerOption[] {
   const name = layerNameOf(text);
-  if (name !== null) return takes[name];
-  return readingOf(text) === 'pattern' ? ['eps', 'statistics'] : [];
+  if (name !== null) return taken[name];
+  return readingOf(text) === 'pattern' ? takenByPatterns : [];
 }
 
 function names(pattern: string): readonly string[] {
@@ -94,7 +71,7 @@ function names(pattern: string): readonly string[] {
 }
 
 /** How PyTorch writes the layer of this name for the channels of the shape. */
-function callOf(text: string, shape: readonly number[], settings: Settings): string {
+function callOf(text: string, shape: readonly number[], settings: LayerOptions): string {
   const { groups, size, eps } = settings;
   const name = layerNameOf(text);
   const channels = shape[1] ?? 0;

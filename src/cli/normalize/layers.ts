@@ -2,39 +2,19 @@
 
 import {
   BatchNorm1d, BatchNorm2d, BatchNorm3d, explain, GroupNorm, InstanceNorm1d, InstanceNorm2d, InstanceNorm3d, KeelError,
-  LayerNorm, LayerNorm2d, LocalResponseNorm, RMSNorm, type NormLayer, type Statistics,
+  LayerNorm, LayerNorm2d, LocalResponseNorm, RMSNorm, type NormLayer,
 } from 'evenkeel';
 import { layerNameOf, noLayer, type LayerName } from '../layernames.js';
+import { layerOptions, taken, takenByPatterns, type LayerOption, type LayerOptions } from '../layeroptions.js';
 import { digitsOf } from './digits.js';
 import type { Given } from './given.js';
 import type { Method } from './method.js';
 
 /** What is asked for, null or empty where nothing is said. */
-export interface Wish {
+export interface Wish extends LayerOptions {
   readonly as: string | null;
   readonly pattern: string | null;
-  /** Of the pattern's factors. */
-  readonly sizes: Readonly<Record<string, number>>;
-  readonly groups: number | null;
-  readonly 'normalized-shape': readonly number[] | null;
-  readonly size: number | null;
-  readonly eps: number | null;
-  readonly statistics: Statistics | null;
 }
-
-const options = ['groups', 'normalized-shape', 'size', 'eps', 'statistics'] as const;
-type Option = (typeof options)[number];
-
-/** The options of each layer. */
-const takes = {
-  'layer-norm': ['normalized-shape', 'eps'],
-  'layer-norm-2d': ['eps'],
-  'rms-norm': ['normalized-shape', 'eps'],
-  'group-norm': ['groups', 'eps'],
-  'batch-norm': ['eps'],
-  'instance-norm': ['eps'],
-  'local-response-norm': ['size'],
-} as const satisfies Readonly<Record<LayerName, readonly Option[]>>;
 
 /** A method, and what is to say about it. */
 export interface Asked {
@@ -59,9 +39,9 @@ export function checkWish(wish: Wish): void {
     throw new KeelError('argument', 'say how to normalize: --as LAYER, such as --as layer-norm, or --pattern PATTERN', { usage: true });
   }
   const layer = as === null ? null : layerOf(as);
-  const taken: readonly Option[] = layer === null ? ['eps', 'statistics'] : takes[layer];
-  const named = taken.map((option) => `--${option}`).join(' and ');
-  const unused = options.find((option) => wish[option] !== null && !taken.includes(option));
+  const own: readonly LayerOption[] = layer === null ? takenByPatterns : taken[layer];
+  const named = own.map((option) => `--${option}`).join(' and ');
+  const unused = layerOptions.find((option) => wish[option] !== null && !own.includes(option));
   if (unused !== undefined) {
     const what = layer === null ? `sizes such as g=3, and ${named}` : named;
     throw new KeelError('argument', `${layer ?? '--pattern'} takes no --${unused}, only ${what}`, { option: `--${unused}` });
