@@ -2,6 +2,7 @@
 import type { Server } from 'node:http';
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright';
 import { siteOf } from '../../../src/cli/lab/site.js';
+import { inject } from 'vitest';
 import { chromiumPath } from '../chromium.js';
 
 export interface Lab {
@@ -27,7 +28,7 @@ export interface How {
   readonly reducedMotion?: 'reduce' | 'no-preference';
   readonly serviceWorkers?: 'allow' | 'block';
   /** Before the page's own scripts. */
-  readonly before?: (context: BrowserContext) => Promise<void>;
+  readonly before?: (context: BrowserContext) => Promise<unknown>;
 }
 
 let shared: { readonly browser: Browser; readonly server: Server; readonly origin: string } | null = null;
@@ -35,7 +36,7 @@ let shared: { readonly browser: Browser; readonly server: Server; readonly origi
 /** Chromium and the server of the built page, once for a file of rows. */
 async function start() {
   if (shared !== null) return shared;
-  const server = await siteOf('dist/lab');
+  const server = await siteOf(inject('labFolder'));
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
   if (typeof address !== 'object' || address === null) throw new Error('the server has no port');
