@@ -2,6 +2,7 @@
 // evenkeel.
 
 import type { Readable, Writable } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
 import { styleText } from 'node:util';
 import { KeelError } from 'evenkeel';
 
@@ -32,6 +33,8 @@ export interface Terminal {
   progress(label: string, done: number, total: number): void;
   /** In colour where standard output is a terminal and NO_COLOR is not set. */
   paint(style: Style, text: string): string;
+  /** Lets Ctrl-C be seen between stretches of work that wait for nothing; throws where it came. */
+  pause(): Promise<void>;
   /** Waits for work that must be finished or undone before the process ends: a temporary file, say. */
   guard<T>(work: Promise<T>): Promise<T>;
   /**
@@ -78,6 +81,10 @@ export function terminalOf(surroundings: Surroundings): Terminal {
       if (!isQuiet) stderr.write(`${clean(line)}\n`);
     },
     progress: progress.show,
+    pause: async () => {
+      await setImmediate();
+      signal.throwIfAborted();
+    },
     paint: (style, text) => (hasColours ? styleText(style, text, { validateStream: false }) : text),
     writeBytes: async (chunks) => {
       if (stdout.isTTY === true) {

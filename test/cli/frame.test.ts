@@ -256,6 +256,14 @@ test('an outcome of 1, text, and notes that --quiet leaves out', async () => {
   expect(lines).toEqual({ out: '{"version":1,"command":"own","k":1}\n', err: '' });
 });
 
+test.each(['bench rms-norm --shape 64x64 --seconds 3', 'demo'])('%s ends soon after Ctrl-C', async (line) => {
+  const controller = new AbortController();
+  setTimeout(() => controller.abort(), 100);
+  const start = performance.now();
+  expect((await evenkeel(line.split(' '), { signal: controller.signal })).exit).toBe(130);
+  expect(performance.now() - start).toBeLessThan(2500);
+});
+
 test('the built command: version, a pipe that is closed, a full disk', { timeout: 60_000 }, async () => {
   const version: unknown = JSON.parse(await readFile('package.json', 'utf8')).version;
   expect((await shell('evenkeel --version', folder)).out).toBe(`evenkeel ${String(version)}\n`);

@@ -24,13 +24,18 @@ interface Speed {
   readonly shareOfCopy: number;
 }
 
+interface Forward {
+  forward(x: Tensor): Tensor;
+}
+
 interface Row {
   readonly layer: LayerName;
   readonly shape: readonly number[];
   readonly bytes: number;
   readonly copyMillis: number;
   readonly forward: Speed;
-  readonly backward: Speed;
+  /** null where both passes took no longer than the forward one: the shape is too small to tell. */
+  readonly backward: Speed | null;
 }
 
 export async function run({ operands, options }: Given<typeof benchSpec>, terminal: Terminal): Promise<Outcome> {
@@ -45,10 +50,10 @@ export async function run({ operands, options }: Given<typeof benchSpec>, termin
   const rows: Row[] = [];
   for (const [i, shape] of shapes.entries()) {
     for (const [j, name] of layers.entries()) {
-      terminal.signal.throwIfAborted();
+      await terminal.pause();
       terminal.progress(`${name} on ${shape.join('x')}`, i * layers.length + j, shapes.length * layers.length);
       const layer = layerFor(name, shape, options.groups ?? groupsFor(shape[1] ?? 1));
-      rows.push(scope(() => timed(name, layer, shape, seconds)));
+      rows.push(await timed(name, layer, shape, seconds, terminal));
     }
   }
   terminal.progress('', 1, 1);
@@ -104,33 +109,28 @@ function groupsFor(channels: number): number {
   return [8, 7, 6, 5, 4, 3, 2].find((g) => channels % g === 0) ?? 1;
 }
 
-function timed(layer: LayerName, module: { forward(x: Tensor): Tensor }, shape: readonly number[], seconds: number): Row {
-  const x = randn(shape);
-  const dy = randn(shape);
-  // Written to: pages that nobody wrote to are one page, which stays in the cache.
-  const [source, target] = [new Float32Array(x.size).fill(1), new Float32Array(x.size).fill(2)];
-  const copyMillis = medianMillis(() => target.set(source), seconds);
-  const leaf = x.detach();
+async function timed(layer: LayerName, module: Forward, shape: readonly number[], seconds: number, { pause }: Terminal): Promise<Row> {
+  const [x, leaf, dy] = [randn(shape), randn(shape), randn(shape)];
   leaf.requiresGrad = true;
-  const forwardMillis = medianMillis(() => scope(() => void module.forward(x)), seconds);
-  const bothMillis = medianMillis(() => scope(() => void grad(module.forward(leaf), leaf, { gradOutputs: dy })), seconds);
-  const bytes = x.size * 4;
-  // Backward alone: a pass of both, less a forward.
-  const backwardMillis = Math.max(bothMillis - forwardMillis, 1e-6);
-  const copied = (2 * bytes) / copyMillis;
-  const speed = (millis: number, moved: number): Speed => ({
-    millis,
-    gigabytesPerSecond: moved / millis / 1e6,
-    shareOfCopy: moved / millis / copied,
-  });
-  return {
-    layer,
-    shape,
-    bytes,
-    copyMillis,
-    forward: speed(forwardMillis, 2 * bytes),
-    backward: speed(backwardMillis, 3 * bytes),
-  };
+  const millisOf = (call: () => void): Promise<number> => medianMillis(call, seconds, pause);
+  try {
+    // Written to: pages that nobody wrote to are one page, which stays in the cache.
+    const [source, target] = [new Float32Array(x.size).fill(1), new Float32Array(x.size).fill(2)];
+    const copyMillis = await millisOf(() => target.set(source));
+    const forwardMillis = await millisOf(() => scope(() => void module.forward(x)));
+    const bothMillis = await millisOf(() => scope(() => void grad(module.forward(leaf), leaf, { gradOutputs: dy })));
+    const bytes = x.size * 4;
+    const speed = (millis: number, moved: number): Speed => ({
+      millis,
+      gigabytesPerSecond: moved / millis / 1e6,
+      shareOfCopy: (moved / millis) * (copyMillis / (2 * bytes)),
+    });
+    // Backward alone: a pass of both, less a forward.
+    const backward = bothMillis > forwardMillis ? speed(bothMillis - forwardMillis, 3 * bytes) : null;
+    return { layer, shape, bytes, copyMillis, forward: speed(forwardMillis, 2 * bytes), backward };
+  } finally {
+    for (const tensor of [x, leaf, dy]) tensor.dispose();
+  }
 }
 
 function textOf(rows: readonly Row[], threads: number, { columns, paint }: Terminal): string[] {
@@ -147,6 +147,8 @@ function textOf(rows: readonly Row[], threads: number, { columns, paint }: Termi
   ];
 }
 
-function cells({ millis, gigabytesPerSecond, shareOfCopy }: Speed): string[] {
+function cells(speed: Speed | null): string[] {
+  if (speed === null) return ['-', '-', '-'];
+  const { millis, gigabytesPerSecond, shareOfCopy } = speed;
   return [millis.toFixed(millis < 10 ? 3 : 1), gigabytesPerSecond.toFixed(1), `${Math.round(100 * shareOfCopy)} %`];
 }

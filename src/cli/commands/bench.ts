@@ -25,6 +25,6 @@ export const benchSpec = spec({
   ],
   json: {
     threads: 'how many took part',
-    rows: 'for each layer and shape: layer, shape, bytes of the input, copyMillis, and forward and backward with millis, gigabytesPerSecond, shareOfCopy',
+    rows: 'for each layer and shape: layer, shape, bytes of the input, copyMillis, and forward and backward with millis, gigabytesPerSecond, shareOfCopy; backward is null where the shape is too small to tell',
   },
 });

@@ -65,7 +65,7 @@ function introduction({ torch }: Stored): string[] {
 }
 
 async function layerTable(stored: Stored, terminal: Terminal): Promise<Report> {
-  const { print, paint, signal } = terminal;
+  const { print, paint, pause } = terminal;
   const inputs = await loadInputs();
   const known = new Map(stored.rows.map((row) => [`${row.input}: ${row.layer}`, row]));
   const found: ReportRow[] = [];
@@ -76,7 +76,7 @@ async function layerTable(stored: Stored, terminal: Terminal): Promise<Report> {
   for (const [input, layers] of Object.entries(rows) as [InputName, (typeof rows)[InputName]][]) {
     print(paint('dim', `— ${inputTitles[input]}`));
     for (const [layer, make] of Object.entries(layers)) {
-      signal.throwIfAborted();
+      await pause();
       const name = `${input}: ${layer}`;
       const expected = known.get(name);
       known.delete(name);
