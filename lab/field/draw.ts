@@ -15,44 +15,77 @@ export interface Cells {
 export const RISE = 0.22;
 
 /** Cells smaller than this have no label, smaller than half of it no hatching. */
-const READABLE = 22;
+export const READABLE = 22;
 
-/** Draws all cells; where a set is lifted the others are dim. */
+/** How much is left of the others where a set is lifted. */
+export const DIM = 0.2;
+
+/** Draws all cells; or those of one set alone, lifted. */
 export function drawBlocks(context: CanvasRenderingContext2D, layout: BlockLayout, cells: Cells, lifted: number | null): void {
   const { columns, rows, sheets, blocks } = layout;
-  const perSheet = columns * rows;
   for (let block = 0; block < blocks; block++) {
     // From behind: what is in front covers it.
     for (let sheet = sheets - 1; sheet >= 0; sheet--) {
-      const first = (block * sheets + sheet) * perSheet;
-      for (let i = 0; i < perSheet; i++) {
-        const element = first + i;
-        if (lifted === null || cells.sets[element] !== lifted) drawCell(context, layout, cells, element, lifted !== null, 0);
-      }
+      for (let row = 0; row < rows; row++) drawRow(context, layout, cells, ((block * sheets + sheet) * rows + row) * columns, lifted);
     }
-  }
-  if (lifted === null) return;
-  for (let element = cells.sets.length - 1; element >= 0; element--) {
-    if (cells.sets[element] === lifted) drawCell(context, layout, cells, element, false, layout.cell * RISE);
   }
 }
 
-export function drawStrip(context: CanvasRenderingContext2D, layout: StripLayout, cells: Cells, lifted: number | null): void {
-  for (let element = 0; element < layout.size; element++) {
-    const { x, y } = stripCorner(layout, element);
+/** A row's sides, then its faces, all of one colour at once: thousands are drawn within a frame. */
+function drawRow(context: CanvasRenderingContext2D, layout: BlockLayout, cells: Cells, first: number, lifted: number | null): void {
+  const bySet = new Map<number, number[]>();
+  for (let element = first; element < first + layout.columns; element++) {
     const set = cells.sets[element] ?? 0;
-    const isLifted = set === lifted;
-    context.globalAlpha = lifted === null || isLifted ? 1 : 0.22;
-    const rise = isLifted ? layout.cell * 0.18 : 0;
-    const edge = layout.cell - (layout.cell > 8 ? 1 : 0);
+    if (lifted !== null && set !== lifted) continue;
+    const list = bySet.get(set);
+    if (list === undefined) bySet.set(set, [element]);
+    else list.push(element);
+  }
+  const rise = lifted === null ? 0 : layout.cell * RISE;
+  const raised = (element: number): Point => {
+    const { x, y } = cornerOf(layout, element);
+    return { x, y: y - rise };
+  };
+  for (const part of layout.cell < 7 ? (['face'] as const) : (['side', 'face'] as const)) {
+    for (const [set, elements] of bySet) {
+      context.fillStyle = colourOf(set, cells.theme, part);
+      context.beginPath();
+      for (const element of elements) {
+        const [face = [], ...sides] = facesOf(layout, raised(element));
+        for (const polygon of part === 'face' ? [face] : sides) polygon.forEach(({ x, y }, i) => (i === 0 ? context.moveTo(x, y) : context.lineTo(x, y)));
+      }
+      context.fill('nonzero');
+    }
+  }
+  if (layout.cell < READABLE / 2) return;
+  for (const [set, elements] of bySet) {
+    for (const element of elements) {
+      const { x, y } = raised(element);
+      context.save();
+      context.transform(1, LEAN, 0, 1, x, y);
+      drawInside(context, layout.cell * 0.94, cells, element, set);
+      context.restore();
+    }
+  }
+}
+
+/** Draws all cells; or those of one set alone, lifted. */
+export function drawStrip(context: CanvasRenderingContext2D, layout: StripLayout, cells: Cells, lifted: number | null): void {
+  const edge = layout.cell - (layout.cell > 8 ? 1 : 0);
+  const rise = lifted === null ? 0 : layout.cell * 0.18;
+  for (let element = 0; element < layout.size; element++) {
+    const set = cells.sets[element] ?? 0;
+    if (lifted !== null && set !== lifted) continue;
+    const { x, y } = stripCorner(layout, element);
+    const top = y + layout.cell * 0.2 - rise;
     context.fillStyle = colourOf(set, cells.theme);
-    context.fillRect(x, y + layout.cell * 0.2 - rise, edge, edge);
+    context.fillRect(x, top, edge, edge);
+    if (layout.cell < READABLE / 2) continue;
     context.save();
-    context.translate(x, y + layout.cell * 0.2 - rise);
+    context.translate(x, top);
     drawInside(context, layout.cell, cells, element, set);
     context.restore();
   }
-  context.globalAlpha = 1;
 }
 
 /** A cell's corners: front face, then the side to the right and the one on top. */
@@ -68,41 +101,16 @@ export function facesOf({ cell }: BlockLayout, { x, y }: Point): readonly (reado
   return [[a, b, c, d], [b, back(b), back(c), c], [a, back(a), back(b), b]];
 }
 
-function drawCell(
-  context: CanvasRenderingContext2D, layout: BlockLayout, cells: Cells, element: number, isDim: boolean, rise: number,
-): void {
-  const set = cells.sets[element] ?? 0;
-  const corner = cornerOf(layout, element);
-  const at = { x: corner.x, y: corner.y - rise };
-  context.globalAlpha = isDim ? 0.18 : 1;
-  const faces = facesOf(layout, at);
-  faces.forEach((face, i) => {
-    if (i > 0 && layout.cell < 7) return;
-    context.fillStyle = colourOf(set, cells.theme, i === 0 ? 'face' : 'side');
-    context.beginPath();
-    face.forEach(({ x, y }, j) => (j === 0 ? context.moveTo(x, y) : context.lineTo(x, y)));
-    context.fill();
-  });
-  if (layout.cell >= READABLE / 2) {
-    context.save();
-    context.transform(1, LEAN, 0, 1, at.x, at.y);
-    drawInside(context, layout.cell * 0.94, cells, element, set);
-    context.restore();
-  }
-  context.globalAlpha = 1;
-}
-
 function drawInside(context: CanvasRenderingContext2D, cell: number, { labels, theme }: Cells, element: number, set: number): void {
-  const path = cell < READABLE / 2 ? '' : hatchPath(hatchingOf(set), cell);
+  const path = hatchOf(set, cell);
   const ink = colourOf(set, theme, 'text');
-  if (path !== '') {
+  if (path !== null) {
     context.strokeStyle = ink;
     context.lineWidth = Math.max(1, cell / 16);
     context.lineCap = 'round';
-    const alpha = context.globalAlpha;
-    context.globalAlpha = alpha * 0.6;
-    context.stroke(new Path2D(path));
-    context.globalAlpha = alpha;
+    context.globalAlpha = 0.6;
+    context.stroke(path);
+    context.globalAlpha = 1;
   }
   if (cell < READABLE) return;
   const text = labels(element);
@@ -111,4 +119,17 @@ function drawInside(context: CanvasRenderingContext2D, cell: number, { labels, t
   context.textAlign = 'center';
   context.textBaseline = 'middle';
   context.fillText(text, cell / 2, cell / 2, cell * 0.92);
+}
+
+const hatches = new Map<string, Path2D | null>();
+
+function hatchOf(set: number, cell: number): Path2D | null {
+  const hatching = hatchingOf(set);
+  const key = `${hatching} ${cell}`;
+  if (hatches.size > 200) hatches.clear();
+  const known = hatches.get(key);
+  if (known !== undefined) return known;
+  const made = hatching === 'none' ? null : new Path2D(hatchPath(hatching, cell));
+  hatches.set(key, made);
+  return made;
 }

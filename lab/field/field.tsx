@@ -5,8 +5,9 @@ import { useSignal, type Signal } from '@preact/signals';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { announce } from '../announce.js';
 import { texts, theme } from '../settings.js';
-import { drawBlocks, drawStrip, RISE, type Cells } from './draw.js';
+import { DIM, drawBlocks, drawStrip, READABLE, RISE, type Cells } from './draw.js';
 import { blockLayout, cornerOf, elementAt, indexOf, LEAN, stripCorner, stripElementAt, stripLayout, type Point } from './geometry.js';
+import { Stills } from './stills.js';
 import { useWidth } from './width.js';
 
 export interface FieldProps {
@@ -49,63 +50,60 @@ export function Field({ shape, sets, labels, axisNames, selected, sentence, labe
         shape={shape} sets={sets} selected={selected} label={label} labels={labels} axisNames={axisNames}
         corner={(element) => cornerOf(block, element)} cell={block.cell} onFocus={(is) => void (isGridFocused.value = is)}
       >
-        <Layer
-          name="blocks" width={block.width} height={block.height} lifted={lifted} cells={cells} layoutKey={block}
-          draw={(context, set) => drawBlocks(context, block, cells, set)}
-          at={(p) => elementAt(block, p)} point={point}
-        />
+        {room > 0 && (
+          <Layer
+            name="blocks" lifted={lifted} cells={cells} layout={block}
+            draw={(context, set) => drawBlocks(context, block, cells, set)}
+            at={(p) => elementAt(block, p)} point={point}
+          />
+        )}
       </Grid>
       <Axes shape={shape} names={axisNames} />
       <p class="caption">{texts.value.field.memory}</p>
-      <Layer
-        name="strip" width={strip.width} height={strip.height} lifted={lifted} cells={cells} layoutKey={strip}
-        draw={(context, set) => drawStrip(context, strip, cells, set)}
-        at={(p) => stripElementAt(strip, p)} point={point}
-        ring={active === null ? null : { ...stripCorner(strip, active), cell: strip.cell }}
-      />
+      {room > 0 && (
+        <Layer
+          name="strip" lifted={lifted} cells={cells} layout={strip}
+          draw={(context, set) => drawStrip(context, strip, cells, set)}
+          at={(p) => stripElementAt(strip, p)} point={point}
+          ring={active === null ? null : { ...stripCorner(strip, active), cell: strip.cell }}
+        />
+      )}
     </div>
   );
 }
 
 interface LayerProps {
   readonly name: string;
-  readonly width: number;
-  readonly height: number;
   readonly lifted: number | null;
   readonly cells: Cells;
-  /** Changes with the layout. */
-  readonly layoutKey: object;
+  readonly layout: { readonly width: number; readonly height: number; readonly cell: number };
   readonly draw: (context: CanvasRenderingContext2D, lifted: number | null) => void;
   readonly at: (point: Point) => number | null;
   readonly point: (element: number | null) => void;
   readonly ring?: (Point & { readonly cell: number }) | null;
 }
 
-/** A canvas. What stands still is drawn once, bright and dim; of a lifted set only its own cells are drawn anew. */
-function Layer({ name, width, height, lifted, cells, layoutKey, draw, at, point, ring = null }: LayerProps) {
+/** A canvas. All cells are drawn once; where a set is lifted they are dim, and its own cells are drawn over them. */
+function Layer({ name, layout, lifted, cells, draw, at, point, ring = null }: LayerProps) {
+  const { width, height } = layout;
   const canvas = useRef<HTMLCanvasElement>(null);
-  const still = useMemo(() => new Map<string, HTMLCanvasElement>(), [layoutKey, cells.sets, cells.theme, cells.labels]);
+  const stills = useMemo(() => new Stills(width, height, draw), [layout, cells.sets, cells.theme, layout.cell < READABLE ? null : cells.labels]);
   useEffect(() => {
     const context = canvas.current?.getContext('2d');
     if (!context) return;
-    const scale = devicePixelRatio;
-    const key = String(lifted);
-    // A few sets that were lifted lately are kept as they were drawn.
-    if (!still.has(key)) {
-      if (still.size > 24) still.clear();
-      still.set(key, picture(width, height, scale, (inner) => draw(inner, lifted)));
-    }
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, context.canvas.width, context.canvas.height);
-    const drawn = still.get(key);
-    if (drawn !== undefined) context.drawImage(drawn, 0, 0);
+    context.globalAlpha = lifted === null ? 1 : DIM;
+    context.drawImage(stills.of(null), 0, 0);
+    context.globalAlpha = 1;
+    if (lifted !== null) context.drawImage(stills.of(lifted), 0, 0);
     if (ring !== null) {
-      context.setTransform(scale, 0, 0, scale, 0, 0);
+      context.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
       context.strokeStyle = cells.theme === 'dark' ? '#ffffff' : '#000000';
       context.lineWidth = 2;
       context.strokeRect(ring.x + 1, ring.y + ring.cell * 0.02 + 1, ring.cell - 2, ring.cell - 2);
     }
-  });
+  }, [stills, lifted, ring?.x, ring?.y]);
   return (
     <canvas
       ref={canvas} class={`layer ${name}`} aria-hidden="true"
@@ -120,18 +118,6 @@ function Layer({ name, width, height, lifted, cells, layoutKey, draw, at, point,
 
 function locate({ offsetX, offsetY }: PointerEvent): Point {
   return { x: offsetX, y: offsetY };
-}
-
-function picture(width: number, height: number, scale: number, draw: (context: CanvasRenderingContext2D) => void): HTMLCanvasElement {
-  const made = document.createElement('canvas');
-  made.width = Math.ceil(width * scale);
-  made.height = Math.ceil(height * scale);
-  const context = made.getContext('2d');
-  if (context) {
-    context.setTransform(scale, 0, 0, scale, 0, 0);
-    draw(context);
-  }
-  return made;
 }
 
 interface GridProps {
