@@ -65,7 +65,7 @@ async function dispatch(
   }
   const terminal = terminalOf({ ...process, isJson: common.json, isQuiet: common.quiet });
   const { exit, json, text } = await (await command.load())(given, terminal);
-  process.signal.throwIfAborted();
+  await terminal.pause();
   if (common.json) stdout.write(`${documentOf(asked, json)}\n`);
   else print(text);
   return exit;

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { openSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Readable, Writable } from 'node:stream';
+import { PassThrough, Readable, Writable } from 'node:stream';
 import { KeelError } from 'evenkeel';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { command, spec } from '../../src/cli/command.js';
@@ -262,6 +262,21 @@ test.each(['bench rms-norm --shape 64x64 --seconds 3', 'demo'])('%s ends soon af
   const start = performance.now();
   expect((await evenkeel(line.split(' '), { signal: controller.signal })).exit).toBe(130);
   expect(performance.now() - start).toBeLessThan(2500);
+});
+
+test('Ctrl-C during work that does not look for it ends without a result', async () => {
+  const controller = new AbortController();
+  const blind = command(own, async () => async () => {
+    setTimeout(() => controller.abort(), 1);
+    const end = performance.now() + 20;
+    while (performance.now() < end);
+    return { exit: 0, json: {}, text: ['the text'] };
+  });
+  const stdout = new PassThrough();
+  const streams = { stdin: Readable.from([]), stdout, stderr: new PassThrough() };
+  const process = { ...streams, env: {}, cwd: '/', signal: controller.signal, guard: <T>(work: Promise<T>) => work };
+  expect(await run(['own', 'x'], [blind], '0', process)).toBe(130);
+  expect(stdout.read()).toBeNull();
 });
 
 test('the built command: version, a pipe that is closed, a full disk', { timeout: 60_000 }, async () => {
