@@ -117,6 +117,7 @@ describe('--config', () => {
     ['nothing.json', null, 2, 'there is no such file'],
     ['cut.json', '{"eps": ', 3, 'is no configuration'],
     ['list.json', '[]', 3, 'is no configuration'],
+    ['long.json', `{"eps": 1e-5}${' '.repeat(2 ** 24)}`, 3, 'is no configuration'],
   ])('%s', async (name, text, exit, message) => {
     if (text !== null) await writeFile(join(folder, name), text);
     const ran = await run(`vit.safetensors --config ${name}`);

@@ -1,6 +1,6 @@
 // `evenkeel inspect`: from the file to the table and its flags. May import node:, evenkeel and neighbours.
 
-import { readFile } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
 import { resolve } from 'node:path';
 import { KeelError } from 'evenkeel';
 import { inspect, type Flag, type ModelConfig } from 'evenkeel/inspect';
@@ -34,22 +34,26 @@ function isNamed({ name, level }: Flag, wanted: string): boolean {
 }
 
 async function configOf(path: string): Promise<ModelConfig> {
-  let text: string;
+  const chunks: Uint8Array[] = [];
   try {
-    text = await readFile(path, 'utf8');
+    for await (const chunk of createReadStream(path, { end: MOST_BYTES })) chunks.push(chunk);
   } catch (error) {
     const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
     const message = `cannot read '${path}': ${isMissing ? 'there is no such file' : String(error)}`;
     throw new KeelError('file', message, { path, problem: isMissing ? 'missing' : 'access' });
   }
   try {
-    const parsed: unknown = JSON.parse(text);
+    const bytes = Buffer.concat(chunks);
+    const parsed: unknown = bytes.length > MOST_BYTES ? null : JSON.parse(bytes.toString());
     if (isRecord(parsed)) return parsed;
   } catch {
     // Said below.
   }
   throw new KeelError('file', `'${path}' is no configuration: a config.json holds one object of JSON`, { path, problem: 'corrupt' });
 }
+
+/** More than a configuration has. */
+const MOST_BYTES = 2 ** 24;
 
 function isRecord(value: unknown): value is ModelConfig {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
