@@ -160,7 +160,7 @@ function Apartness({ answer }: { readonly answer: NamesAnswer }) {
           <h3><code>{first.name}</code> {t.names.beside} <code>{second.name}</code></h3>
           <p data-testid="pair-difference">{differenceText(found, first, second, shape)}</p>
           <p class={`verdict ${verdict.same ? 'same' : 'other'}`} data-testid="pair-verdict">
-            <b>{verdict.same ? t.names.same : t.names.different}</b> {verdict.reason}
+            <b>{verdict.same ? t.names.same : t.names.different}</b> {t.names.reason(verdict)}
           </p>
           <p><b>{t.names.parametersAre(t.names.parameterKinds[verdict.parameters])}</b> <span data-testid="pair-carry">{verdict.carry}</span></p>
           {verdict.differences.some((difference) => difference.in === 'eval' || difference.in === 'shape' || difference.in === 'eps') && (

@@ -37,13 +37,13 @@ export function Worked({ seed }: { readonly seed: () => number }) {
             <Sets title="InstanceNorm2d(3)" values={answer.instanceNorm} label={t.workedTables.instanceNorm} id="worked-instance" />
           </div>
           <p>{t.largest} <span class="figure" data-testid="worked-difference">{error(answer.difference)}</span></p>
-          <p class="verdict same" data-testid="worked-verdict"><b>{t.same}</b> {answer.verdict.reason}</p>
+          <p class="verdict same" data-testid="worked-verdict"><b>{t.same}</b> {t.reason(answer.verdict)}</p>
           <pre><code>{pytorch(seed())}</code></pre>
           <CopyAs forms={[['PyTorch', () => pytorch(seed())], ['evenkeel', () => evenkeel(seed())]]} />
           <h3>{t.notInGeneral}</h3>
           <dl class="reasons">
             <dt>{t.anAxisMore}</dt>
-            <dd><p class="verdict other" data-testid="worked-image"><b>{t.different}</b> {answer.image.reason}</p></dd>
+            <dd><p class="verdict other" data-testid="worked-image"><b>{t.different}</b> {t.reason(answer.image)}</p></dd>
             <dt>{t.withParameters}</dt>
             <dd><p><b>{t.parametersAre(t.parameterKinds[answer.affine.parameters])}</b> {answer.affine.carry}</p></dd>
           </dl>

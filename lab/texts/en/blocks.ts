@@ -1,23 +1,23 @@
 // Screen 7 in English. Imports nothing.
 
 export const blocks = {
-  lead: 'A block of a Transformer adds what attention and MLP make to a stream that is handed on. Placements differ in where the norms stand: on the stream, before a sublayer, or on what it made.',
+  lead: 'A Transformer block adds the outputs of attention and MLP to a stream that runs through the model. Placements differ in where the norms stand: on the stream, before a sublayer, or on its output.',
   choose: 'Placement of the norms',
   names: { post: 'post', pre: 'pre', branch: 'branch', sandwich: 'sandwich', hybrid: 'hybrid', deepnorm: 'DeepNorm', parallel: 'parallel' },
   users: {
-    post: 'Transformer (2017), BERT', pre: 'GPT-2, ViT, Swin', branch: 'Swin V2', sandwich: 'CogView, Gemma 2', hybrid: 'the documents’ block', deepnorm: 'DeepNet',
+    post: 'Transformer (2017), BERT', pre: 'GPT-2, ViT, Swin', branch: 'Swin V2', sandwich: 'CogView, Gemma 2', hybrid: 'often called pre-norm', deepnorm: 'DeepNet',
     parallel: 'GPT-J, PaLM',
   },
   about: {
     post: 'Add & Norm: the norm stands on the stream, after the sum. The stream leaves each block with rms 1, and the gradient has to pass every norm.',
     pre: 'The norm stands before the sublayer. The stream is never normalized: the identity runs through the whole model, and the stream grows.',
-    branch: 'The norm stands on what the sublayer made, before it is added: every block adds parts of rms 1.',
+    branch: 'The norm stands on the sublayer’s output, before it is added: every block adds parts of rms 1.',
     sandwich: 'A norm before the sublayer and one after it: four in a block.',
-    hybrid: 'The documents call this block pre-norm. Its attention is; its MLP’s norm stands on the output, before the residual, as in Swin V2. So it is half pre and half branch, and pre-norm code gives other numbers.',
+    hybrid: 'Tutorials call this block pre-norm. Its attention is; its MLP’s norm stands on the output, before the sum, as in Swin V2. So it is half pre and half branch, and pre-norm code gives other numbers.',
     deepnorm: 'Post-norm with the stream scaled by α before the sum and smaller weights at first (β), by the number of blocks.',
-    parallel: 'Attention and MLP read the same norm’s output and are added together: one norm a block.',
+    parallel: 'Attention and MLP read the same norm’s output and are added together: one norm in a block.',
   },
-  scale: 'x is multiplied by',
+  scale: 'Multiply x by',
   seed: 'Seed',
   diagram: (name: string) => `Data flow of the ${name} block, from top to bottom; the list beside it has the same steps`,
   run: 'Run on two sequences of six tokens of 32 features',
@@ -52,7 +52,7 @@ export const blocks = {
   gamma: 'Layer scale γ',
   convnextSteps: {
     x: 'x', dwconv: '7×7 depthwise convolution', last: 'to channels last', norm: 'LayerNorm, eps 1e-6', pwconv1: 'linear, four times as wide', act: 'GELU', pwconv2: 'linear, back',
-    gamma: 'times γ', first: 'to channels first', add: 'x + what was made',
+    gamma: 'times γ', first: 'to channels first', add: 'x + the result',
   },
   axes: { first: 'N C H W', last: 'N H W C' },
   parameters: 'parameters',

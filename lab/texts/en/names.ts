@@ -1,4 +1,6 @@
-// Screen 2 in English. Imports nothing.
+// Screen 2 in English. Imports types only.
+
+import type { Judged } from '../../worker/jobs/names.js';
 
 export const names = {
   lead: 'Six layers, one input, parameters at 1 and 0, eps 1e-5 in all. What differs is the set of elements that share a mean.',
@@ -8,7 +10,7 @@ export const names = {
   badShape: (text: string) => `'${text}' is no shape: write four sizes, N × C × H × W, such as 2x3x8x8`,
   element: 'Element n, c, h, w',
   badElement: (text: string, last: string) => `'${text}' is no element: write four numbers from 0, 0, 0, 0 to ${last}`,
-  hint: 'Point at a pixel: what shares its mean stays, all else fades. Press to keep it; of a colour picture it is channel 0, red.',
+  hint: 'Point at a pixel: what shares its mean stays, all else fades. Click to keep it; in a colour picture it is channel 0, red.',
   lifted: (index: string) => `x[${index}] and all that share its mean stay, all else fades. Where one channel shares, its colour alone stays.`,
   notes: {
     pixel: 'on N H W C', layer2d: '', sample: '', group: '', instance: '', batch: 'training',
@@ -36,6 +38,7 @@ export const names = {
   differenceAt: (difference: string, index: string, first: string, second: string) => `Largest difference ${difference}, at [${index}]: ${first} and ${second}.`,
   same: 'The same.',
   different: 'Not the same.',
+  reason: (judged: Judged) => judged.reason,
   parametersAre: (kind: string) => `Parameters: ${kind}.`,
   parameterKinds: {
     none: 'none to carry over', same: 'fit as they are', expand: 'each is repeated', reshape: 'their shape or order changes', impossible: 'cannot be carried over in general',

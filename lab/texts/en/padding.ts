@@ -33,7 +33,7 @@ export const padding = {
   curveTitle: 'How far a word moves when padding comes',
   curve: 'Largest change of a word’s output against the words without padding, by positions of padding beyond the longest sentence',
   curveText: (more: number, batch: string, masked: string, layer: string) =>
-    `With ${more} more positions: BatchNorm ${batch}, BatchNorm with a mask ${masked}, LayerNorm ${layer}. An output has deviation 1.`,
+    `With ${more} more positions: BatchNorm ${batch}, BatchNorm with a mask ${masked}, LayerNorm ${layer}. An output has standard deviation 1.`,
   legend: 'Lines',
   lines: { batch: 'BatchNorm', masked: 'BatchNorm with a mask', layer: 'LayerNorm' },
   movesTitle: 'What moves a word, and how far at most',
@@ -46,9 +46,9 @@ export const padding = {
   refusedText: 'A sentence of one word has one value a channel: BatchNorm refuses to train on it alone, as in PyTorch.',
   whyTitle: 'Why language uses LayerNorm and vision kept BatchNorm',
   why: (share: string, padding: string, alone: string, evaluation: string, layer: string) =>
-    `In this batch ${share} of the tokens are padding. A word’s output, of deviation 1, moves by up to ${padding} with it, by ${alone} without the neighbours, and by ${evaluation} in evaluation. LayerNorm’s moves by ${layer} each time.`,
+    `In this batch ${share} of the tokens are padding. A word’s output, of standard deviation 1, moves by up to ${padding} with it, by ${alone} without the neighbours, and by ${evaluation} in evaluation. LayerNorm’s moves by ${layer} each time.`,
   vision: (images: number, values: number, other: string) =>
     `Images have one size. ${images} digits of 8×8 need no padding, one mean is over ${values} values, and with ${images - 1} other neighbours a pixel of the first moves by ${other} at most: statistics of a large batch barely depend on who is in it.`,
-  visionAlone: (alone: string) => `A batch of one ends that here too: alone, the pixel moves by ${alone}.`,
-  takeaway: 'LayerNorm’s statistics end at the token; BatchNorm’s reach over padding, neighbours and past batches, which images of one size in large batches bear and sentences do not.',
+  visionAlone: (alone: string) => `Not so with a batch of one: alone, the pixel moves by ${alone}.`,
+  takeaway: 'LayerNorm’s statistics stay within a token; BatchNorm’s reach over padding, neighbours and past batches. Images of one size in large batches bear that, sentences do not.',
 };

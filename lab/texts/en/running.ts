@@ -1,7 +1,7 @@
 // Screen 5 in English. Imports nothing.
 
 export const running = {
-  lead: 'BatchNorm in training normalizes a batch by its own statistics, and keeps an average of them for evaluation. Here a stream of batches drifts away.',
+  lead: 'BatchNorm in training normalizes a batch by its own statistics, and keeps an average of them for evaluation. Here the batches drift.',
   size: 'Batch size N',
   batches: 'Batches',
   momentum: 'momentum',
@@ -30,7 +30,7 @@ export const running = {
   sameNumber: (number: string) => `The number ${number}, read in both ways`,
   weightOfNew: 'weight of the new batch',
   meanAfter: 'running mean',
-  distance: 'off the stream’s by',
+  distance: 'distance from the stream’s',
   alsoUnlike: 'Keras 3 and ONNX also keep the biased variance, PyTorch the unbiased one.',
   counts: 'N normalizes, N − 1 is kept',
   countsText: 'The batch is divided by the root of its biased variance. What goes to running_var is the unbiased one.',
@@ -40,10 +40,10 @@ export const running = {
   update: 'running_var',
   stale: 'Evaluation with statistics that are out of date',
   staleText: (stop: number, batches: number) =>
-    `Training ends after batch ${stop}; the layer in eval then meets batch ${batches}. By the right statistics y would have mean 0 and deviation 1.`,
+    `Training ends after batch ${stop}; the layer in eval then meets batch ${batches}. By the right statistics y would have mean 0 and standard deviation 1.`,
   staleMean: 'mean of y',
-  staleDeviation: 'deviation of y',
-  staleError: 'largest difference to the training mode’s y',
+  staleDeviation: 'standard deviation of y',
+  staleError: 'largest difference from y in training mode',
   one: 'A batch of one',
   oneText: 'One value has no variance to divide by. In training it is an error, as in PyTorch:',
   oneEval: (x: string, y: string) => `In eval the running statistics stand in: x = ${x} gives y = ${y}.`,

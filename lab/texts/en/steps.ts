@@ -21,15 +21,15 @@ export const steps = {
   asText: 'the steps as text',
   more: (count: number) => `… ${count} more …`,
   names: {
-    x: 'the set', sum: 'add them up', mean: 'divide by how many', deviation: 'take the mean off', square: 'square', sumOfSquares: 'add the squares up',
+    x: 'the set', sum: 'add them up', mean: 'divide by the count', deviation: 'subtract the mean', square: 'square', sumOfSquares: 'add up the squares',
     meanSquare: 'average of the squares', variance: 'the variance', epsilon: 'ε', root: 'the root', normalized: 'divide by the root', gamma: 'scale by γ',
     beta: 'shift by β',
   },
   backwardNames: {
-    dy: 'what reaches y', scaled: 'through γ', mean: 'its average', product: 'times x̂', slope: 'the average of that', dx: 'what reaches x',
-    dgamma: 'what reaches γ, over all its elements', dbeta: 'what reaches β, over all its elements',
+    dy: 'the gradient of y', scaled: 'through γ', mean: 'its average', product: 'times x̂', slope: 'the average of that', dx: 'the gradient of x',
+    dgamma: 'the gradient of γ, summed over its elements', dbeta: 'the gradient of β, summed over its elements',
   },
-  fromForward: 'From the way forward',
+  fromForward: 'From the forward pass',
   gradient: 'dL/dy',
   gradients: { randn: "randn of seed 1, PyTorch's", one: '1 for this element, else 0', ones: '1 for all: dx is 0' },
   checks: 'Checked: dL/dx by two other ways',
@@ -43,7 +43,7 @@ export const steps = {
   mistakesTable: 'Their numbers',
   mistakesLead: 'The steps above show the one that is switched on. Make x small, or its mean large, and look again.',
   mistake: {
-    layer: 'evenkeel’s layer, float32', byHand: 'these steps, float32', unbiased: 'N − 1 in place of N', outside: 'ε outside of the root',
+    layer: 'evenkeel’s layer, float32', byHand: 'these steps, float32', unbiased: 'N − 1 in place of N', outside: 'ε outside the root',
     difference: 'E[x²] − E[x]², float32',
   },
   variance: 'variance',
@@ -52,5 +52,5 @@ export const steps = {
   show: 'Show',
   otherStatistics: 'These mistakes are about mean and variance; this layer has none.',
   notANumber: 'NaN: the variance came out below zero',
-  takeaway: 'Mean, deviations, variance over N, ε inside of the root: four lines, and each has a wrong twin that looks right until the mean is large or the set is small.',
+  takeaway: 'Mean, deviations, variance over N, ε inside the root: four lines, and each has a wrong twin that looks right until the mean is large or the set is small.',
 };

@@ -1,5 +1,7 @@
-// Screen 2 in Chinese. Imports the type of its texts.
+// Screen 2 in Chinese. Imports types only.
 
+import type { ExplainData } from 'evenkeel';
+import type { Judged } from '../../worker/jobs/names.js';
 import type { names as english } from '../en/names.js';
 
 export const names: typeof english = {
@@ -38,9 +40,10 @@ export const names: typeof english = {
   differenceAt: (difference: string, index: string, first: string, second: string) => `最大差 ${difference}，位于 [${index}]：${first} 与 ${second}。`,
   same: '相同。',
   different: '不同。',
+  reason,
   parametersAre: (kind: string) => `参数：${kind}。`,
   parameterKinds: {
-    none: '没有参数需要搬', same: '可直接使用', expand: '需逐个重复', reshape: '只需改变形状或顺序', impossible: '一般无法搬过去',
+    none: '没有参数需要迁移', same: '可直接使用', expand: '需逐个重复', reshape: '只需改变形状或顺序', impossible: '一般无法迁移',
   },
   patternNote: (channels: number) => `在 N × H × W × C 上的 LayerNorm(${channels})，就是在 N × C × H × W 上的模式 n [c] h w, c。`,
   worked: '“LayerNorm 就是 InstanceNorm”',
@@ -54,3 +57,15 @@ export const names: typeof english = {
   withParameters: '带参数时：LayerNorm 沿最后一维每个位置一个参数，InstanceNorm 每个通道一个。',
   takeaway: 'LayerNorm 至少是两种层：按像素或词元归一化时是 LayerNorm2d，按样本归一化时是 GroupNorm(1)。先问有多少个均值。',
 };
+
+/** 由数字说明两层是否相同 */
+function reason({ same, sides: [a, b], differences }: Judged): string {
+  if (!same) return a.count === b.count ? `两者都有 ${means(a)}，但集合不同` : `${a.name} 有 ${means(a)}；${b.name} 有 ${means(b)}`;
+  const on = ({ name, shape }: ExplainData) => (a.shape.join() === b.shape.join() ? name : `${name}（输入 ${shape.join(' × ')}）`);
+  const but = differences.some((difference) => difference.in === 'parameters') ? '（参数除外）' : '';
+  return `${on(a)} 就是 ${on(b)}${but}：同样的 ${a.count} 个集合，每个 ${a.elements} 个元素`;
+}
+
+function means({ count, elements }: ExplainData): string {
+  return `${count} 个均值，每个由 ${elements} 个元素求得`;
+}

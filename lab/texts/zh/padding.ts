@@ -22,7 +22,7 @@ export const padding: typeof en = {
   padMasked: (place: string, channel: number) => `填充（${place}），通道 ${channel}：被掩码排除在 BatchNorm 的统计之外。`,
   batchTitle: 'BatchNorm：在批次和位置上求均值',
   batchText: (share: string, rest: string) => `${share} 的词是填充。这里填充为 0，所以每个均值缩小到真实词均值的 ${rest}。`,
-  batchUses: { true: '该层使用真实词的统计量。', false: '该层使用所有词的统计量。' },
+  batchUses: { true: '该层使用真实词的统计量。', false: '该层的统计量包含填充。' },
   ofWords: '仅真实的词',
   ofAll: '含填充',
   mean: '均值',
@@ -50,7 +50,7 @@ export const padding: typeof en = {
   why: (share: string, padding: string, alone: string, evaluation: string, layer: string) =>
     `这个批次中 ${share} 的词是填充。词的输出标准差为 1，因填充最多变动 ${padding}，去掉其他句子变动 ${alone}，推理时变动 ${evaluation}；LayerNorm 的输出每次都变动 ${layer}。`,
   vision: (images: number, values: number, other: string) =>
-    `图像大小相同。${images} 张 8×8 的数字无需填充，一个均值由 ${values} 个数求得；换成另外 ${images - 1} 张图像作伴，第一张的像素最多变动 ${other}：大批次的统计量几乎与批次里有谁无关。`,
+    `图像大小相同。${images} 张 8×8 的数字无需填充，一个均值由 ${values} 个数求得；同批的另外 ${images - 1} 张换成别的图像时，第一张的像素最多变动 ${other}：大批次的统计量几乎不取决于同批有哪些图像。`,
   visionAlone: (alone: string) => `但批大小为一时这里也不再成立：单独一张时，像素变动 ${alone}。`,
   takeaway: 'LayerNorm 的统计量止于一个词；BatchNorm 的统计量涉及填充、同批的其他样本和过去的批次。大小相同、批次够大的图像受得了，句子受不了。',
 };

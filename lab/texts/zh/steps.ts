@@ -24,7 +24,7 @@ export const steps: typeof en = {
   more: (count: number) => `……还有 ${count} 个……`,
   names: {
     x: '集合', sum: '求和', mean: '除以个数', deviation: '减去均值', square: '平方', sumOfSquares: '平方和',
-    meanSquare: '平方的均值', variance: '方差', epsilon: 'ε', root: '开方', normalized: '除以根', gamma: '乘以 γ',
+    meanSquare: '平方的均值', variance: '方差', epsilon: 'ε', root: '开方', normalized: '除以平方根', gamma: '乘以 γ',
     beta: '加上 β',
   },
   backwardNames: {

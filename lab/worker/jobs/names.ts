@@ -23,7 +23,7 @@ export interface NamesJobs {
   };
   readonly verdict: {
     readonly ask: { readonly a: Namesake; readonly b: Namesake; readonly shape: readonly number[] };
-    readonly answer: Verdict;
+    readonly answer: Judged;
     readonly part: never;
   };
   readonly worked: {
@@ -67,11 +67,20 @@ export interface WorkedAnswer {
   readonly layerNorm: Float32Array;
   readonly instanceNorm: Float32Array;
   readonly difference: number;
-  readonly verdict: Verdict;
+  readonly verdict: Judged;
   /** With an axis more after the channels. */
-  readonly image: Verdict;
+  readonly image: Judged;
   /** With affine parameters in both. */
   readonly affine: Verdict;
+}
+
+/** A verdict, and the two layers that it is about. */
+export interface Judged extends Verdict {
+  readonly sides: readonly [ExplainData, ExplainData];
+}
+
+function judged(a: Normalizer, b: Normalizer, shape: readonly number[], shapeB = shape): Judged {
+  return { ...equivalent(a, b, shape, shapeB), sides: [explain(a, shape).data, explain(b, shapeB).data] };
 }
 
 const MOST_ELEMENTS = 2 ** 16;
@@ -91,12 +100,14 @@ export async function names({ input, shape, seed }: NamesJobs['names']['ask']): 
   });
 }
 
-export function verdict({ a, b, shape }: NamesJobs['verdict']['ask']): Verdict {
-  const found = equivalent(layerOf(a, shape).normalizer, layerOf(b, shape).normalizer, shape);
+export function verdict({ a, b, shape }: NamesJobs['verdict']['ask']): Judged {
+  const [first, second] = [layerOf(a, shape), layerOf(b, shape)];
+  const found = judged(first.normalizer, second.normalizer, shape);
+  const [of, ofOther] = found.sides;
   // The page says what the pattern stands for.
   const say = (text: string) => text.replaceAll(`'${PIXELS}'`, layerOf('pixel', shape).name);
   return {
-    ...found, reason: say(found.reason), carry: say(found.carry),
+    ...found, reason: say(found.reason), carry: say(found.carry), sides: [{ ...of, name: first.name }, { ...ofOther, name: second.name }],
     differences: found.differences.map((difference) => ({ ...difference, text: say(difference.text) })),
   };
 }
@@ -113,8 +124,8 @@ export function worked({ seed }: NamesJobs['worked']['ask']): WorkedAnswer {
       layerNorm,
       instanceNorm,
       difference: apart(layerNorm, instanceNorm).difference,
-      verdict: equivalent(overLast, ofChannels, [2, 3, 4], [2, 3, 4, 1]),
-      image: equivalent(new LayerNorm(5), ofChannels, [2, 3, 4, 5]),
+      verdict: judged(overLast, ofChannels, [2, 3, 4], [2, 3, 4, 1]),
+      image: judged(new LayerNorm(5), ofChannels, [2, 3, 4, 5]),
       affine: equivalent(overLast, new InstanceNorm2d(3, { affine: true }), [2, 3, 4], [2, 3, 4, 1]),
     };
   });

@@ -64,7 +64,7 @@ test('a placement is chosen by the keyboard; depth and norm stand in the address
   await lab.page.getByRole('radio', { name: /^post/ }).focus();
   for (let i = 0; i < 4; i++) await lab.page.keyboard.press('ArrowRight');
   await expect.poll(lab.hash).toBe('#blocks?placement=hybrid');
-  expect(await lab.text('about')).toMatch(/^The documents call this block pre-norm\. Its attention is; its MLP’s norm stands on the output/);
+  expect(await lab.text('about')).toMatch(/^Tutorials call this block pre-norm\. Its attention is; its MLP’s norm stands on the output/);
   // The worker may still be at the many blocks of the first placement.
   const patience = { timeout: 15_000 };
   await expect.poll(() => lab.page.locator('.flow table tbody th').allTextContents(), patience).toEqual(['x', 'h = norm1(x)', 'a = attn(h)', 'y1 = a + x', 'f = mlp(y1)', 'm = norm2(f)', 'y = m + y1']);

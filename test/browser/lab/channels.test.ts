@@ -123,7 +123,7 @@ test('another text is no error: said at the field; emptied, all is quiet', async
 
 test('the address holds the state: reload and back', async () => {
   const lab = await openLab('#channels');
-  await lab.page.getByLabel('The image lies').selectOption('last');
+  await lab.page.getByLabel('Memory layout').selectOption('last');
   await lab.page.getByLabel('Pixel 2').fill('4');
   await lab.page.getByLabel('Shape of x').fill('2x96x8x8');
   await expect.poll(() => lab.number('averages-count')).toBe(2 * 96 * 8);

@@ -144,3 +144,10 @@ test('the keyboard goes from pair to pair, and the address keeps it', async () =
   await expect.poll(() => lab.text('pair-verdict')).toMatch(/GroupNorm\(1, 3\) is LayerNorm/);
   await lab.close();
 });
+
+test('the verdict in Chinese', async () => {
+  const lab = await openLab('#names?pair=pixel-sample&lang=zh');
+  expect(await lab.text('pair-verdict')).toBe('不同。 LayerNorm(3) 有 9408 个均值，每个由 3 个元素求得；LayerNorm([3, 56, 56]) 有 3 个均值，每个由 9408 个元素求得');
+  expect(await lab.text('worked-verdict')).toBe('相同。 LayerNorm(4)（输入 2 × 3 × 4） 就是 InstanceNorm2d(3)（输入 2 × 3 × 4 × 1）（参数除外）：同样的 6 个集合，每个 4 个元素');
+  await lab.close();
+});

@@ -34,7 +34,7 @@ test.each([['named', expected.named], ['randn', expected.randn]] as const)('the 
   for (const name of ['mean', 'variance', 'root'] as const) expect(await lab.number(`value-${name}`)).toBeCloseTo(row[name], 5);
   close(await cells(lab, 'value-beta'), row.y);
   await lab.page.getByRole('tab', { name: 'Backward' }).click();
-  await lab.page.getByRole('button', { name: /what reaches β/ }).click();
+  await lab.page.getByRole('button', { name: /the gradient of β/ }).click();
   close(await cells(lab, 'value-dx'), row.dx);
   close(await cells(lab, 'value-dgamma'), row.dgamma);
   close(await cells(lab, 'value-dbeta'), row.dbeta);
