@@ -13,7 +13,7 @@ export interface Route {
 }
 
 /** A route out of an address's hash; what is no screen is the first. */
-export function routeOf(hash: string): Route {
+function routeOf(hash: string): Route {
   const [name = '', query = ''] = hash.replace(/^#/, '').split('?');
   return {
     screen: screens.find((screen) => screen === name) ?? 'who',
@@ -22,7 +22,7 @@ export function routeOf(hash: string): Route {
 }
 
 /** The hash of a route: params in alphabetical order, so that one state has one address. */
-export function hashOf({ screen, params }: Route): string {
+function hashOf({ screen, params }: Route): string {
   const query = new URLSearchParams(Object.entries(params).toSorted(([a], [b]) => (a < b ? -1 : 1))).toString();
   return `#${screen}${query === '' ? '' : `?${query}`}`;
 }

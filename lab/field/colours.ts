@@ -3,7 +3,7 @@
 import type { Theme } from '../settings.js';
 
 /** Sets whose colours all differ; after them they come again. */
-export const COLOURS = 12;
+const COLOURS = 12;
 
 const hues = [250, 40, 145, 330, 95, 200, 15, 285, 120, 60, 225, 350];
 

@@ -8,7 +8,7 @@ import type { Failure } from '../worker/protocol.js';
 import { Choice, ErrorText, TextField } from './controls.js';
 
 /** In the address; a file is not, and has to be opened again. */
-export const dataName = param('data', 'named');
+const dataName = param('data', 'named');
 export const seedText = param('seed', '123');
 export const ownText = param('own', '[[1, 2, 3, 6], [0, 0, 4, 4]]');
 export const ownFile = signal<File | null>(null);

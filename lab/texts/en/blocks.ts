@@ -62,5 +62,5 @@ export const blocks = {
   averages: (means: number, elements: number) => `Each pixel over its ${elements} channels: ${means} means.`,
   averagesImage: (name: string, means: number, elements: number, differ: string) =>
     `Over C, H and W, as LayerNorm was first used for images, ${name} has ${means} ${means === 1 ? 'mean' : 'means'} over ${elements} elements${means === 1 ? '' : ' each'}; the outputs differ by up to ${differ}.`,
-  takeaway: 'The sum carries the gradient: through x + F(x) it is multiplied by 1 + F′, through F(x) by F′ alone. Where the norms stand decides what the stream looks like on the way.',
+  takeaway: 'The sum carries the gradient: through x + F(x) it is multiplied by 1 + F′, through F(x) by F′ alone; where the norms stand decides what the stream looks like on the way.',
 };

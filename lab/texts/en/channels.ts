@@ -69,5 +69,5 @@ export const channels = {
   },
   waysOut: 'Ways out',
   asText: 'text',
-  takeaway: 'A layer does not know which axis holds your channels. Count the means: N·H·W is per pixel, N is per sample, and N·C·H says that the width was averaged.',
+  takeaway: 'A layer does not know which axis holds your channels, so count the means: N·H·W is per pixel, N is per sample, and N·C·H says that the width was averaged.',
 };

@@ -4,7 +4,7 @@ export const model = {
   lead: 'The norm layers of a checkpoint: which, where, their γ, β and running statistics, and what looks wrong.',
   drop: 'Drop a .safetensors, .onnx or .pth on this page',
   choose: 'or choose a file',
-  stays: 'It never leaves this page: nothing is uploaded, and of a large file only the parts that are needed are read. Its config.json may come along: it has the eps that state dicts do not store.',
+  stays: 'It never leaves this page: nothing is uploaded, and of a large file only the parts that are needed are read. Choose its config.json with it: that has the eps, which state dicts do not store.',
   samples: 'or open a sample',
   sampleNames: { faulty: 'a ResNet with planted faults (.safetensors)', resnet: 'the same network as trained (.onnx)' },
   sampleNote: 'The samples were trained with PyTorch on handwritten digits (CC BY 4.0), and are this project’s own.',
@@ -58,12 +58,12 @@ export const model = {
   tensor: 'tensor',
   count: 'elements',
   mean: 'mean',
-  deviation: 'deviation',
+  deviation: 'standard deviation',
   min: 'least',
   max: 'greatest',
   nearZero: '|x| < 0.001',
   commandLine: 'command line',
   takeaway:
     'A checkpoint shows in its norms how training went: a γ near 0 is a channel that was given up, a running variance near ε one that was dead, ' +
-    'and statistics that were never updated are a model that was never trained in training mode.',
+    'and statistics that were never updated mean that the model never ran in training mode.',
 };

@@ -53,5 +53,5 @@ export const names = {
   notInGeneral: 'Not in general',
   anAxisMore: 'With one axis more, LayerNorm still takes the last; InstanceNorm takes all after the channels.',
   withParameters: 'With parameters: LayerNorm has one for each place along the last axis, InstanceNorm one for each channel.',
-  takeaway: 'LayerNorm is at least two layers: per pixel or token it is LayerNorm2d, per sample it is GroupNorm(1). Ask how many means there are.',
+  takeaway: 'LayerNorm is at least two layers, LayerNorm2d per pixel or token and GroupNorm(1) per sample: ask how many means there are.',
 };

@@ -50,5 +50,5 @@ export const padding = {
   vision: (images: number, values: number, other: string) =>
     `Images have one size. ${images} digits of 8×8 need no padding, one mean is over ${values} values, and with ${images - 1} other neighbours a pixel of the first moves by ${other} at most: statistics of a large batch barely depend on who is in it.`,
   visionAlone: (alone: string) => `Not so with a batch of one: alone, the pixel moves by ${alone}.`,
-  takeaway: 'LayerNorm’s statistics stay within a token; BatchNorm’s reach over padding, neighbours and past batches. Images of one size in large batches bear that, sentences do not.',
+  takeaway: 'LayerNorm’s statistics stay within a token; BatchNorm’s reach over padding, neighbours and past batches: images of one size in large batches bear that, sentences do not.',
 };

@@ -7,20 +7,20 @@ export const train = {
   shortNetworks: { mlp: 'MLP', resnet: 'ResNet' },
   norm: 'Norm',
   none: 'none',
-  noInstance: 'InstanceNorm is not offered for the MLP: a vector has one number a channel, and less its own mean it is 0.',
+  noInstance: 'InstanceNorm is not offered for the MLP: a vector has one number in each channel, and minus its own mean that is 0.',
   batch: 'Batch',
   epochs: 'Epochs',
   rate: 'Learning rate at batch 32',
   seed: 'Seed',
   badRate: (text: string) => `'${text}' is no rate: write a number above 0 and up to 10, such as 0.05`,
   badSeed: (text: string) => `'${text}' is no seed: write a whole number from 0 to 9007199254740991`,
-  step: (rate: string) => `SGD with momentum 0.9. The rate grows with the batch: ${rate} a step here.`,
+  step: (rate: string) => `SGD with momentum 0.9. The rate grows with the batch: here it is ${rate}.`,
   sets: (layer: string, shape: string) => `The first norm, ${layer} on ${shape}:`,
   noSets: 'No norm: nothing shares a mean.',
   start: 'Train',
   compare: 'Train every norm at batch 32 and 2',
   pause: 'Pause',
-  resume: 'Go on',
+  resume: 'Resume',
   stop: 'Stop',
   controls: 'Training',
   progress: 'Steps done',
@@ -54,6 +54,6 @@ export const train = {
   sameAsTorch: (seed: number) =>
     `PyTorch prints the same after torch.manual_seed(${seed}): the weights, the order of the images and the arithmetic are its own. After many steps a last digit that is rounded otherwise may grow.`,
   takeaway:
-    'At batch 2 BatchNorm1d has two numbers in each set: less their mean and divided by their deviation they are +1 and −1, whatever they were. ' +
-    'In the ResNet 64 positions of each image fill the same statistics with 128 numbers, and BatchNorm2d holds. Norms within a sample do not ask for the batch.',
+    'At batch 2 BatchNorm1d has pairs of numbers to normalize, and makes +1 and −1 of them, whatever they were; BatchNorm2d has 64 positions of each image besides, and holds; ' +
+    'norms within a sample do not depend on the batch.',
 };

@@ -64,5 +64,5 @@ export const blocks: typeof en = {
   averages: (means: number, elements: number) => `每个像素在自己的 ${elements} 个通道上求平均：共 ${means} 个均值。`,
   averagesImage: (name: string, means: number, elements: number, differ: string) =>
     `若像 LayerNorm 最初用于图像那样在 C、H、W 上求平均，${name} 有 ${means} 个均值，${means === 1 ? '' : '每个'}由 ${elements} 个元素求得；两者的输出最多相差 ${differ}。`,
-  takeaway: '求和让梯度通过：经过 x + F(x)，梯度乘以 1 + F′；只经过 F(x)，则只乘以 F′。归一化放在哪里，决定主干一路上的样子。',
+  takeaway: '求和让梯度通过：经过 x + F(x)，梯度乘以 1 + F′；只经过 F(x)，则只乘以 F′；归一化放在哪里，决定主干一路上的样子。',
 };

@@ -71,5 +71,5 @@ export const channels: typeof english = {
   },
   waysOut: '解决办法',
   asText: '文本',
-  takeaway: '层并不知道哪一维是通道。数一数均值：按像素是 N·H·W 个，按样本是 N 个；若是 N·C·H 个，说明平均的是宽。',
+  takeaway: '层并不知道哪一维是通道，请数一数均值：按像素是 N·H·W 个，按样本是 N 个；若是 N·C·H 个，说明平均的是宽。',
 };

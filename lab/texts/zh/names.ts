@@ -55,7 +55,7 @@ export const names: typeof english = {
   notInGeneral: '一般并不成立',
   anAxisMore: '再多一维时，LayerNorm 仍只取最后一维，InstanceNorm 则取通道之后的所有维。',
   withParameters: '带参数时：LayerNorm 沿最后一维每个位置一个参数，InstanceNorm 每个通道一个。',
-  takeaway: 'LayerNorm 至少是两种层：按像素或词元归一化时是 LayerNorm2d，按样本归一化时是 GroupNorm(1)。先问有多少个均值。',
+  takeaway: 'LayerNorm 至少是两种层：按像素或词元归一化时是 LayerNorm2d，按样本归一化时是 GroupNorm(1)；先问有多少个均值。',
 };
 
 /** 由数字说明两层是否相同 */

@@ -52,5 +52,5 @@ export const padding: typeof en = {
   vision: (images: number, values: number, other: string) =>
     `图像大小相同。${images} 张 8×8 的数字无需填充，一个均值由 ${values} 个数求得；同批的另外 ${images - 1} 张换成别的图像时，第一张的像素最多变动 ${other}：大批次的统计量几乎不取决于同批有哪些图像。`,
   visionAlone: (alone: string) => `但批大小为一时这里也不再成立：单独一张时，像素变动 ${alone}。`,
-  takeaway: 'LayerNorm 的统计量止于一个词；BatchNorm 的统计量涉及填充、同批的其他样本和过去的批次。大小相同、批次够大的图像受得了，句子受不了。',
+  takeaway: 'LayerNorm 的统计量止于一个词；BatchNorm 的统计量涉及填充、同批的其他样本和过去的批次；大小相同、批次够大的图像受得了，句子受不了。',
 };

@@ -55,6 +55,6 @@ export const train: typeof en = {
   firstLosses: '最初几步的损失',
   sameAsTorch: (seed: number) => `在 PyTorch 中执行 torch.manual_seed(${seed}) 后得到同样的数字：权重、图像顺序和算法都与它一致。经过很多步之后，末位舍入的差别可能放大。`,
   takeaway:
-    '批大小为 2 时，BatchNorm1d 的每个集合只有两个数：减去均值、除以标准差之后总是 +1 和 −1，原来的值丢失了。' +
-    '在 ResNet 里，每张图像的 64 个位置让同样的统计量有 128 个数，所以 BatchNorm2d 仍然有效。在样本内部归一化的层与批大小无关。',
+    '批大小为 2 时，BatchNorm1d 只能把一对对数归一化，无论原值是多少，结果总是 +1 和 −1；BatchNorm2d 还有每张图像的 64 个位置，所以仍然有效；' +
+    '在样本内部归一化的层与批大小无关。',
 };

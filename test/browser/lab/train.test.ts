@@ -81,7 +81,7 @@ test('a run that waits goes on where it was, and one that is stopped stays as fa
   const paused = await step();
   await lab.page.waitForTimeout(600);
   expect(await step()).toBe(paused);
-  await button(lab, 'Go on').click();
+  await button(lab, 'Resume').click();
   await expect.poll(step).toBeGreaterThan(paused);
   await button(lab, 'Stop').click();
   await lab.page.getByTestId('standing').waitFor({ state: 'detached' });
