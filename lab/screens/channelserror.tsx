@@ -98,8 +98,8 @@ function Fix({ fix: { text, pytorch, evenkeel, explanation } }: { readonly fix: 
 }
 
 function summaryOf(data: ExplainData): string {
-  const rank = data.shape.length;
-  return texts.value.summary(data, axisNames(rank === 3 ? 'sequence' : 'image', rank, texts.value.axis));
+  // A way out may have moved the axes: they have no names here.
+  return texts.value.summary(data, axisNames('plain', data.shape.length, texts.value.axis));
 }
 
 function factText(fact: Fact): string {

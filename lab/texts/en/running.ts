@@ -30,7 +30,7 @@ export const running = {
   sameNumber: (number: string) => `The number ${number}, read in both ways`,
   weightOfNew: 'weight of the new batch',
   meanAfter: 'running mean',
-  distance: 'distance from the stream’s',
+  distance: 'off by',
   alsoUnlike: 'Keras 3 and ONNX also keep the biased variance, PyTorch the unbiased one.',
   counts: 'N normalizes, N − 1 is kept',
   countsText: 'The batch is divided by the root of its biased variance. What goes to running_var is the unbiased one.',
