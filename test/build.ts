@@ -4,6 +4,6 @@ import { spawnSync } from 'node:child_process';
 export function setup(): void {
   const lab = ['node_modules/vite/bin/vite.js', 'build', '--config', 'lab/vite.config.ts', '--logLevel', 'warn'];
   for (const step of [['wasm/build.js'], ['node_modules/ts7/bin/tsc', '-b', 'tsconfig.tools.json'], lab]) {
-    spawnSync(process.execPath, step, { stdio: 'inherit' });
+    spawnSync(process.execPath, step, { env: { ...process.env, NODE_ENV: 'production' }, stdio: 'inherit' });
   }
 }

@@ -2,4 +2,7 @@
 
 import { useBackend } from 'evenkeel';
 
-useBackend('reference');
+/** A function, as bundlers take this package's files to have no effect by themselves. */
+export function useReference(): void {
+  useBackend('reference');
+}

@@ -40,13 +40,13 @@ addEventListener('message', ({ data }: MessageEvent<Message>) => {
 post({ threads: availableThreads(), hasWasm });
 
 /** Where there is no WebAssembly the reference backend computes everything. */
-let backend: Promise<unknown> | null = null;
+let backend: Promise<void> | null = null;
 
 async function work(id: number, name: JobName, input: unknown): Promise<void> {
   const control = new Control((part) => post({ id, part }));
   running.set(id, control);
   try {
-    if (!hasWasm) await (backend ??= import('./reference.js'));
+    if (!hasWasm) await (backend ??= useReference());
     const job = await loaders[name]();
     // The page asks by the types of protocol.ts.
     post({ id, answer: await job(input as never, control) });
@@ -55,6 +55,10 @@ async function work(id: number, name: JobName, input: unknown): Promise<void> {
   } finally {
     running.delete(id);
   }
+}
+
+async function useReference(): Promise<void> {
+  (await import('./reference.js')).useReference();
 }
 
 function post(message: Answer): void {
