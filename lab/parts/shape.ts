@@ -17,7 +17,8 @@ export function axisNames(system: AxisSystem, rank: number, plain: (axis: number
   return Array.from({ length: rank }, (_, axis) => (names.length === rank ? (names[axis] ?? '') : plain(axis)));
 }
 
-/** w11 to w64: the rows of a tensor seen as a table, as the worked example names its elements. */
+/** w11 to w64, w10,1: the rows of a tensor seen as a table, as the worked example names its elements. */
 export function namedLabel(element: number, columns: number): string {
-  return `w${Math.floor(element / columns) + 1}${(element % columns) + 1}`;
+  const [row, column] = [Math.floor(element / columns) + 1, (element % columns) + 1];
+  return `w${row}${row > 9 || column > 9 ? ',' : ''}${column}`;
 }

@@ -74,6 +74,14 @@ test.each(words)('%s on %s in %s', async (layer, shape, lang, count, sentence) =
   await lab.close();
 });
 
+test('names of rows above nine have a comma', async () => {
+  const lab = await openLab('#who?layer=nn.LayerNorm(4)&shape=11x4');
+  await lab.page.getByRole('grid').first().focus();
+  await lab.page.keyboard.press('End');
+  await expect.poll(() => lab.page.getByRole('gridcell').first().textContent()).toContain('x[10, 3] = w11,4,');
+  await lab.close();
+});
+
 test('the sentence of an element in Chinese', async () => {
   const lab = await openLab('#who?layer=nn.GroupNorm(3,+6)&shape=2x6x4&lang=zh');
   await lab.page.getByRole('grid').first().focus();
