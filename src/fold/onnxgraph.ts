@@ -251,7 +251,7 @@ export class FoldGraph {
 const MOST_IDENTITIES = 16;
 
 /** The graphs inside a node, at any depth: the reader bounds it. */
-export function innerGraphs(attributes: ReadonlyMap<string, OnnxAttribute>): OnnxGraph[] {
+function innerGraphs(attributes: ReadonlyMap<string, OnnxAttribute>): OnnxGraph[] {
   return [...attributes.values()].flatMap((attribute) => {
     const graphs = attribute.kind === 'graph' ? [attribute.value] : attribute.kind === 'graphs' ? attribute.value : [];
     return graphs.flatMap((graph) => [graph, ...graph.nodes.flatMap((node) => innerGraphs(node.attributes))]);
