@@ -9,9 +9,9 @@ export function CopyAs({ forms }: { readonly forms: readonly (readonly [name: st
   const done = useSignal<string | null>(null);
   const t = texts.value;
   const copy = async (name: string, text: string) => {
-    await navigator.clipboard.writeText(text);
-    done.value = name;
-    announce(`${name}: ${t.copied}`);
+    const isCopied = await copied(text);
+    done.value = isCopied ? name : null;
+    announce(`${name}: ${isCopied ? t.copied : t.notCopied}`);
   };
   const all = [...forms, [t.share, () => location.href] as const];
   return (
@@ -22,4 +22,22 @@ export function CopyAs({ forms }: { readonly forms: readonly (readonly [name: st
       ))}
     </div>
   );
+}
+
+/** Pages of plain http have no clipboard of their own: there the selection is copied. */
+async function copied(text: string): Promise<boolean> {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    const { activeElement } = document;
+    const area = document.createElement('textarea');
+    area.value = text;
+    document.body.append(area);
+    area.select();
+    const isCopied = document.execCommand('copy');
+    area.remove();
+    if (activeElement instanceof HTMLElement) activeElement.focus();
+    return isCopied;
+  }
 }

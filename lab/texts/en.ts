@@ -29,6 +29,7 @@ export const en = {
   takeaway: 'To take away',
   copyAs: 'Copy as',
   copied: 'copied',
+  notCopied: 'not copied, the browser does not allow it',
   share: 'Copy the address',
   data: 'Data',
   dataNames: {

@@ -27,6 +27,7 @@ export const zh: Texts = {
   takeaway: '一句话总结',
   copyAs: '复制为',
   copied: '已复制',
+  notCopied: '未能复制，浏览器不允许',
   share: '复制网址',
   data: '数据',
   dataNames: {

@@ -116,3 +116,28 @@ test('the address holds the state: reload and back', async () => {
   expect(await lab.text('plan')).toContain('k0 6, r0 8');
   await lab.close();
 });
+
+test('over plain http, where pages have no clipboard, it copies too', async () => {
+  const lab = await openLab('#who', { before: async (context) => {
+    await context.addInitScript(() => Reflect.deleteProperty(Navigator.prototype, 'clipboard'));
+  } });
+  await lab.text('count');
+  await lab.page.getByRole('button', { name: 'Brackets' }).click();
+  await expect.poll(() => lab.page.getByRole('status').textContent()).toBe('Brackets: copied');
+  const field = lab.page.getByLabel('Layer or pattern');
+  await field.fill('');
+  await field.focus();
+  await lab.page.keyboard.press('Control+V');
+  await expect.poll(() => field.inputValue()).toBe('[b] c [s...], c');
+  await lab.close();
+});
+
+test('a file that is no array is an error beside its field, and the last picture stays', async () => {
+  const lab = await openLab('#who?data=own&layer=[b]+c&axes=plain');
+  expect(await lab.number('count')).toBe(4);
+  await lab.page.locator('input[type=file]').setInputFiles({ name: 'cat.npy', mimeType: 'image/jpeg', buffer: Buffer.from('\u00ff\u00d8\u00ff\u00e0 no array') });
+  await lab.page.getByRole('alert').waitFor();
+  expect(await lab.number('count')).toBe(4);
+  expect(lab.complaints).toEqual([]);
+  await lab.close();
+});
