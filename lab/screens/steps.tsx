@@ -5,7 +5,7 @@ import { useEffect, useMemo } from 'preact/hooks';
 import type { ExplainData, Steps } from 'evenkeel';
 import { useJob } from '../client.js';
 import { Field } from '../field/field.js';
-import { indexOf } from '../field/geometry.js';
+import { indexOf, MOST_CELLS } from '../field/geometry.js';
 import { Cells } from '../parts/cells.js';
 import { Choice, Takeaway, TextField } from '../parts/controls.js';
 import { CopyAs } from '../parts/copyas.js';
@@ -126,7 +126,7 @@ function Shown({ answer, values, failure }: { readonly answer: StepsAnswer; read
   return (
     <>
       <div class="chooser">
-        {sets !== null && (
+        {sets === null ? <p class="notice">{t.field.tooMany(values.length.toLocaleString('en'), MOST_CELLS.toLocaleString('en'))}</p> : (
           <Field
             shape={data.shape} sets={sets} labels={labels} axisNames={axisNames('plain', data.shape.length, t.axis)} selected={selected} sentence={said} label={data.name}
           />

@@ -4,12 +4,9 @@ import {
   BatchNorm1d, BatchNorm2d, GroupNorm, Identity, InstanceNorm2d, KeelError, keep, LayerNorm, LayerNorm2d, Linear, ReLU, scope, Sequential,
   type Layer, type Module, type Tensor,
 } from 'evenkeel';
-import { load } from 'evenkeel/io';
 import { BasicBlock, ResNet } from 'evenkeel/nn';
+import { arrayOf } from './files.js';
 import type { NetworkName, TrainNorm } from './jobs/trainnames.js';
-
-const imagesURL = new URL('../../data/digits_images.npy', import.meta.url);
-const labelsURL = new URL('../../data/digits_labels.npy', import.meta.url);
 
 export type Network = Module & { forward(x: Tensor): Tensor };
 
@@ -97,7 +94,7 @@ export async function digitsFor(network: NetworkName): Promise<Parts> {
 }
 
 async function readDigits() {
-  const [pixels, labels] = [await arrayAt(imagesURL), await arrayAt(labelsURL)];
+  const [pixels, labels] = [await arrayOf('digits'), await arrayOf('labels')];
   return scope(() => {
     const images = pixels.to('float32').div(16).unsqueeze(1);
     return { vectors: partsOf(images.flatten(1), labels), images: partsOf(images, labels) };
@@ -107,10 +104,4 @@ async function readDigits() {
 function partsOf(images: Tensor, labels: Tensor): Parts {
   const part = (start: number, end?: number): Digits => ({ images: keep(images.slice(0, start, end)), labels: keep(labels.slice(0, start, end)) });
   return { train: part(0, TRAINING), test: part(TRAINING) };
-}
-
-async function arrayAt(url: URL): Promise<Tensor> {
-  const array = (await load(url)).get('array');
-  if (array !== undefined) return array;
-  throw new KeelError('file', `'${url.href}' holds no array`, { url });
 }

@@ -1,9 +1,7 @@
 // The three photographs, as small as a screen draws them. May import evenkeel.
 
-import { KeelError, scope, type Tensor } from 'evenkeel';
-import { load } from 'evenkeel/io';
-
-const photosURL = new URL('../../data/photos_nchw.npy', import.meta.url);
+import { scope, type Tensor } from 'evenkeel';
+import { arrayOf } from './files.js';
 
 /** Their own height and width. */
 const EXTENT = 224;
@@ -19,7 +17,6 @@ export async function photos(extent: number): Promise<Tensor> {
 }
 
 async function read(): Promise<Tensor> {
-  const array = (await load(photosURL)).get('array');
-  if (array === undefined) throw new KeelError('file', `'${photosURL.href}' holds no array`, { url: photosURL.href });
+  const array = await arrayOf('photos');
   return scope(() => array.to('float32').div(255));
 }

@@ -2,7 +2,9 @@
 
 import { arange, KeelError, manualSeed, randn, scope, tensor, type Tensor } from 'evenkeel';
 import { load } from 'evenkeel/io';
+import { arrayOf } from '../files.js';
 import { parseNested } from '../nested.js';
+import { photos } from '../photos.js';
 import type { DataName } from './datanames.js';
 
 export interface DataJobs {
@@ -27,10 +29,6 @@ export interface DataAnswer {
   readonly shape: readonly number[];
   readonly values: Float32Array;
 }
-
-/** Files of the page itself. */
-const digitsURL = new URL('../../../data/digits_images.npy', import.meta.url);
-const photosURL = new URL('../../../data/photos_nchw.npy', import.meta.url);
 
 const MOST_ELEMENTS = 2 ** 20;
 
@@ -77,14 +75,14 @@ function fitting(x: Tensor): Tensor {
 
 /** 16 × 16 pixels of a cat, as the means of squares of 14: 1 × 3 × 16 × 16. */
 async function photo(): Promise<Tensor> {
-  const photos = await arrayAt(photosURL);
-  return scope(() => photos.slice(0, 0, 1).div(255).reshape([1, 3, 16, 14, 16, 14]).mean([3, 5]));
+  const all = await photos(16);
+  return scope(() => all.slice(0, 0, 1));
 }
 
 /** The first four digits: 4 × 1 × 8 × 8. */
 async function digits(): Promise<Tensor> {
-  const images = await arrayAt(digitsURL);
-  return scope(() => images.slice(0, 0, 4).div(16).unsqueeze(1));
+  const images = await arrayOf('digits');
+  return scope(() => images.to('float32').slice(0, 0, 4).div(16).unsqueeze(1));
 }
 
 /** Three sentences of 6, 4 and 2 tokens of width 4, padded with zeros to 6: 3 × 6 × 4. */
@@ -102,10 +100,4 @@ async function ownFile(file: Blob): Promise<Tensor> {
   const [first] = tensors.values();
   if (first !== undefined && tensors.size === 1) return fitting(first.dtype === 'float32' ? first : first.to('float32'));
   throw new KeelError('file', `the file holds ${tensors.size} arrays: give a .npy file, which holds one`, { names: [...tensors.keys()] });
-}
-
-async function arrayAt(url: URL): Promise<Tensor> {
-  const array = (await load(url)).get('array');
-  if (array !== undefined) return array.to('float32');
-  throw new KeelError('file', `'${url.href}' holds no array`, { url: url.href });
 }

@@ -4,11 +4,10 @@ import {
   BatchNorm2d, equivalent, explain, GroupNorm, InstanceNorm2d, KeelError, LayerNorm, LayerNorm2d, manualSeed, randn, scope,
   type ExplainData, type Normalizer, type Tensor, type Verdict,
 } from 'evenkeel';
-import { load } from 'evenkeel/io';
+import { arrayOf } from '../files.js';
 import { photos } from '../photos.js';
 import { namesakes, type InputName, type Namesake } from './namesake.js';
 
-const digitsURL = new URL('../../../data/digits_images.npy', import.meta.url);
 
 export interface NamesJobs {
   readonly names: {
@@ -222,7 +221,6 @@ function checkShape(shape: readonly number[]): void {
 
 /** The first six: 6 × 1 × 8 × 8. */
 async function digits(): Promise<Tensor> {
-  const images = (await load(digitsURL)).get('array');
-  if (images === undefined) throw new KeelError('file', `'${digitsURL.href}' holds no array`, { url: digitsURL.href });
+  const images = await arrayOf('digits');
   return scope(() => images.to('float32').slice(0, 0, 6).div(16).unsqueeze(1));
 }

@@ -2,7 +2,7 @@
 // May import evenkeel.
 
 import { BatchNorm1d, BatchNorm2d, cat, Embedding, KeelError, LayerNorm, manualSeed, type Module, noGrad, scope, tensor, type Tensor } from 'evenkeel';
-import { load } from 'evenkeel/io';
+import { arrayOf } from '../files.js';
 import { mostMore } from './paddinglimits.js';
 
 export interface PaddingJobs {
@@ -81,8 +81,6 @@ export interface UnpaddedAnswer {
   readonly alone: number;
 }
 
-const digitsURL = new URL('../../../data/digits_images.npy', import.meta.url);
-
 const width = 8;
 const most = { sentences: 8, words: 24 } as const;
 
@@ -93,8 +91,7 @@ export function padding(ask: PaddingAsk): PaddingAnswer {
 
 /** Images are all of one size: nothing is padded, and many pixels share a mean. */
 export async function unpadded({ images }: PaddingJobs['unpadded']['ask']): Promise<UnpaddedAnswer> {
-  const all = (await load(digitsURL)).get('array');
-  if (all === undefined) throw new KeelError('file', 'the digits hold no array', {});
+  const all = await arrayOf('digits');
   return scope(() => noGrad(() => {
     const x = all.to('float32').div(16).unsqueeze(1);
     const first = x.slice(0, 0, 1);

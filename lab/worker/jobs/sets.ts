@@ -1,6 +1,7 @@
 // Which elements share a statistic, and what becomes of them. May import evenkeel.
 
 import { KeelError, tensor, type ExplainData, type Explanation } from 'evenkeel';
+import { MOST_CELLS } from '../../field/geometry.js';
 import { sizeOf, smallerOf, type Smaller } from '../smaller.js';
 import { subjectOf, type SubjectText } from '../subject.js';
 
@@ -41,9 +42,6 @@ export interface ElementSet {
   readonly places: readonly (readonly number[] | null)[];
 }
 
-/** As many as a page draws. */
-const MOST_DRAWN = 10_000;
-
 export function sets({ subject, shape, values }: SetsJobs['sets']['ask']): SetsAnswer {
   const of = subjectOf(subject);
   const explanation = of.explain(shape);
@@ -59,8 +57,8 @@ function drawnOf(subject: SubjectText, explanation: Explanation): Drawn | null {
   const { data } = explanation;
   const size = sizeOf(data.shape);
   if (size === 0) return null;
-  if (size <= MOST_DRAWN) return { subject, shape: data.shape, sets: explanation.setNumbers() };
-  const smaller = smallerOf(data, subject.sizes, MOST_DRAWN);
+  if (size <= MOST_CELLS) return { subject, shape: data.shape, sets: explanation.setNumbers() };
+  const smaller = smallerOf(data, subject.sizes, MOST_CELLS);
   return smaller === null ? null : { ...smaller, sets: subjectOf(smaller.subject).explain(smaller.shape).setNumbers() };
 }
 

@@ -1,6 +1,7 @@
 // The arithmetic of one set step by step, what mistakes make of it, and the way back with its checks. May import evenkeel.
 
 import { grad, KeelError, manualSeed, noGrad, norm, ones, randn, scope, stepsOf, tensor, zeros, type ExplainData, type Steps, type StepsOptions, type Tensor } from 'evenkeel';
+import { MOST_CELLS } from '../../field/geometry.js';
 import { subjectOf, type Subject, type SubjectText } from '../subject.js';
 import { elementSet, type ElementSet } from './sets.js';
 import type { GradientName, MistakeName } from './stepnames.js';
@@ -64,7 +65,6 @@ export interface Checks {
   readonly autogradError: number;
 }
 
-const MOST_DRAWN = 10_000;
 /** Elements of a set that are stepped through. */
 const MOST_STEPPED = 10_000;
 /** Finite differences take two passes over the tensor for each element of the set. */
@@ -97,7 +97,7 @@ export function steps(ask: StepsAsk): StepsAnswer {
     return {
       data,
       element: elementSet(explanation, at),
-      sets: values.length <= MOST_DRAWN ? setNumbers() : null,
+      sets: values.length <= MOST_CELLS ? setNumbers() : null,
       steps: shown,
       gamma: ofSet(data.parameters.weight, 'gamma', ask.gamma, shown),
       beta: ofSet(data.parameters.bias, 'beta', ask.beta, shown),
