@@ -152,11 +152,21 @@ export function isRemote(source: string | URL): boolean {
 }
 
 /** Node's own modules, or null elsewhere. Not an import: a bundler for browsers would look for the module. */
-export function builtins(): typeof process.getBuiltinModule | null {
+export function builtins(): GetModule | null {
   return typeof process === 'undefined' ? null : (process.getBuiltinModule ?? null);
 }
 
-/** What is asked of Node's file system: its own types are not in every project that has ours. */
+type GetModule = <N extends keyof NodeModules>(name: N) => NodeModules[N] | undefined;
+
+/** What is asked of Node's modules: their own types are not in every project that has ours. */
+interface NodeModules {
+  readonly 'node:fs/promises': FileSystem;
+  readonly 'node:path': { readonly sep: string; dirname(path: string): string; join(...parts: string[]): string };
+  readonly 'node:url': { fileURLToPath(url: URL): string };
+  // From Node 20.15 on.
+  readonly 'node:zlib': { readonly crc32?: (bytes: Uint8Array, before?: number) => number };
+}
+
 interface FileSystem {
   open(path: string | URL, flags?: string, mode?: number): Promise<OpenedFile>;
   readdir(path: string | URL): Promise<string[]>;
