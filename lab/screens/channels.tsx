@@ -5,6 +5,7 @@ import { computed, signal } from '@preact/signals';
 import { useJob } from '../client.js';
 import { Choice, ErrorText, Takeaway } from '../parts/controls.js';
 import { Pictures } from '../parts/pictures.js';
+import { SetsFold } from '../parts/setsfold.js';
 import { error } from '../parts/shownumber.js';
 import { param, set } from '../route.js';
 import { language, texts } from '../settings.js';
@@ -34,6 +35,7 @@ export function Content() {
       <Averages />
       <Mistakes />
       <PastedError />
+      <SetsFold layer="nn.LayerNorm(8)" shape={[2, 3, 8, 8]} names={['N', 'C', 'H', 'W']} />
       <Takeaway title={t.takeaway}>{t.channels.takeaway}</Takeaway>
     </>
   );

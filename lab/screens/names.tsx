@@ -7,6 +7,7 @@ import { indexOf } from '../field/geometry.js';
 import { Choice, ErrorText, Takeaway, TextField } from '../parts/controls.js';
 import { CopyAs } from '../parts/copyas.js';
 import { Pictures } from '../parts/pictures.js';
+import { SetsFold } from '../parts/setsfold.js';
 import { parseShape } from '../parts/shape.js';
 import { shown } from '../parts/shownumber.js';
 import { param, set } from '../route.js';
@@ -52,6 +53,7 @@ export function Content() {
       {answer !== null && <Outputs answer={answer} />}
       {answer !== null && <Apartness answer={answer} />}
       <Worked seed={seed} />
+      <SetsFold layer="nn.InstanceNorm2d(3)" shape={[2, 3, 4, 4]} names={['N', 'C', 'H', 'W']} />
       <Takeaway title={t.takeaway}>{t.names.takeaway}</Takeaway>
     </>
   );

@@ -4,6 +4,7 @@ import { computed } from '@preact/signals';
 import { useJob } from '../client.js';
 import { Choice, ErrorText, Slider, Switch, Takeaway, TextField } from '../parts/controls.js';
 import { CopyAs } from '../parts/copyas.js';
+import { SetsFold } from '../parts/setsfold.js';
 import { param, set } from '../route.js';
 import { texts } from '../settings.js';
 import type { PaddingAnswer } from '../worker/jobs/padding.js';
@@ -58,6 +59,7 @@ export function Content() {
       <Switch label={t.mask} isOn={isMasked.value} change={(isOn) => set({ mask: isOn ? 'on' : null })} />
       {failure !== null && !isOfText && <ErrorText failure={failure} />}
       {answer !== null && <Tokens answer={answer} />}
+      {answer !== null && <SetsFold layer="[n l] c, c" shape={[answer.sentences.length, answer.length, answer.width]} names={['N', 'L', 'C']} />}
       <Takeaway title={texts.value.takeaway}>{t.takeaway}</Takeaway>
     </>
   );

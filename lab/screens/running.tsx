@@ -5,6 +5,7 @@ import { useJob } from '../client.js';
 import { Choice, ErrorText, Slider, Takeaway, TextField } from '../parts/controls.js';
 import { CopyAs } from '../parts/copyas.js';
 import { Legend, Plot, type PlotLine } from '../parts/plot.js';
+import { SetsFold } from '../parts/setsfold.js';
 import { error, shown } from '../parts/shownumber.js';
 import { param, set } from '../route.js';
 import { texts } from '../settings.js';
@@ -50,6 +51,7 @@ export function Content() {
       </div>
       {failure !== null && !isOfSize && <ErrorText failure={failure} />}
       {answer !== null && <Stream answer={answer} />}
+      {failure === null && <SetsFold layer="nn.BatchNorm1d(1)" shape={[Number(sizeText.value), 1]} names={['N', 'C']} />}
       <Takeaway title={t.takeaway}>{t.running.takeaway}</Takeaway>
     </>
   );

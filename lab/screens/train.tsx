@@ -7,6 +7,7 @@ import { useJob } from '../client.js';
 import { Choice, ErrorText, Takeaway, TextField } from '../parts/controls.js';
 import { CopyAs } from '../parts/copyas.js';
 import { ticksBetween } from '../parts/plot.js';
+import { SetsFold } from '../parts/setsfold.js';
 import { shown } from '../parts/shownumber.js';
 import { param, set } from '../route.js';
 import { texts } from '../settings.js';
@@ -63,6 +64,7 @@ export function Content() {
       {hasRate.value && hasSeed.value && (
         <CopyAs forms={[['PyTorch', () => pytorchListing(settings.value)], ['evenkeel', () => evenkeelListing(settings.value)]]} />
       )}
+      {foldedLayer() !== '' && <SetsFold layer={foldedLayer()} shape={foldedShape()} names={axesOf(foldedShape().length)} />}
       <Takeaway title={t.takeaway}>{t.train.takeaway}</Takeaway>
     </>
   );
@@ -84,6 +86,22 @@ function Controls() {
       <p class="hint">{t.step(hasRate.value ? shown(rateOf(settings.value)) : '–')}{network.value === 'mlp' && ` ${t.noInstance}`}</p>
     </>
   );
+}
+
+/** The first norm, on a batch of two at most: enough to see its sets. */
+function foldedLayer(): string {
+  const { network, norm } = settings.value;
+  const layer = normTexts[network][norm] ?? '';
+  return layer === '' ? '' : `nn.${layer}`;
+}
+
+function foldedShape(): number[] {
+  const { network, batch } = settings.value;
+  return [Math.min(2, batch), ...normShapes[network]];
+}
+
+function axesOf(rank: number): string[] {
+  return ['N', 'C', 'H', 'W'].slice(0, rank);
 }
 
 function wrong(isRight: boolean, message: string): Failure | null {

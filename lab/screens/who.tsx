@@ -3,15 +3,15 @@
 import { computed, useComputed, useSignal } from '@preact/signals';
 import type { ExplainData } from 'evenkeel';
 import { useJob } from '../client.js';
-import { blockLayout, indexOf, MOST_CELLS } from '../field/geometry.js';
+import { indexOf, MOST_CELLS } from '../field/geometry.js';
 import { Field } from '../field/field.js';
-import { svgOf } from '../field/svg.js';
 import { Choice, ErrorText, Takeaway, TextField } from '../parts/controls.js';
 import { CopyAs } from '../parts/copyas.js';
 import { chosenData, DataPicker, isMadeByShape, ownFile, ownText, seedText } from '../parts/datapicker.js';
+import { Facts, pictureForms } from '../parts/setsfacts.js';
 import { axisNames, axisSystems, namedLabel, parseShape, type AxisSystem } from '../parts/shape.js';
 import { param, set } from '../route.js';
-import { texts, theme } from '../settings.js';
+import { texts } from '../settings.js';
 import type { DataAnswer } from '../worker/jobs/data.js';
 import type { Drawn } from '../worker/jobs/sets.js';
 
@@ -109,11 +109,6 @@ function Explorer() {
 /** Fewer elements leave room beside the field. */
 const FEW = 400;
 
-function pictureForms(drawn: Drawn | null, labels: (element: number) => string, title: string): [name: string, text: () => string][] {
-  if (drawn === null) return [];
-  return [['SVG', () => svgOf(blockLayout(drawn.shape, 900), { sets: drawn.sets, labels, theme: theme.value }, title)]];
-}
-
 /** What stands in the cells: names, or the numbers themselves; nothing where what is drawn stands for another tensor. */
 function labelsOf(given: DataAnswer | null, drawn: readonly number[]): (element: number) => string {
   if (given === null || given.shape.join() !== drawn.join()) return () => '';
@@ -137,25 +132,6 @@ function Sampled({ data, drawn }: { readonly data: ExplainData; readonly drawn: 
 
 function sizeOf(extents: readonly number[]): number {
   return extents.reduce((product, extent) => product * extent, 1);
-}
-
-function Facts({ data }: { readonly data: ExplainData }) {
-  const t = texts.value;
-  const { weight, bias } = data.parameters;
-  const parts = [weight && `weight ${weight.join('×')}`, bias && `bias ${bias.join('×')}`].filter((part) => part !== null);
-  return (
-    <div class="scroll">
-      <table>
-        <tbody>
-          <tr><th scope="row">{t.who.brackets}</th><td><code>{data.pattern}</code></td></tr>
-          <tr><th scope="row">{t.who.parameters}</th><td data-testid="parameters">{parts.join(', ') || t.who.none}</td></tr>
-          <tr><th scope="row">{t.who.plan}</th><td class="mono" data-testid="plan">{Object.entries(data.plan).map(([name, n]) => `${name} ${n}`).join(', ')}</td></tr>
-          <tr><th scope="row">PyTorch</th><td><code>{data.pytorch}</code></td></tr>
-          <tr><th scope="row">{t.who.same}</th><td>{data.equivalents.map(({ name }) => name).join(', ') || t.who.none}</td></tr>
-        </tbody>
-      </table>
-    </div>
-  );
 }
 
 function Example({ text }: { readonly text: string }) {

@@ -32,6 +32,7 @@ export const en = {
   notCopied: 'not copied, the browser does not allow it',
   share: 'Copy the address',
   data: 'Data',
+  fold: (layer: string, shape: string) => `Who shares a mean here: ${layer} on ${shape}`,
   dataNames: {
     named: 'names w11, w12, …', counting: 'counting numbers', randn: "randn, PyTorch's", photo: 'a photo', digits: 'four digits',
     tokens: 'tokens with padding', own: 'your own',

@@ -30,6 +30,7 @@ export const zh: Texts = {
   notCopied: '未能复制，浏览器不允许',
   share: '复制网址',
   data: '数据',
+  fold: (layer: string, shape: string) => `这里谁共用均值：${layer}，形状 ${shape}`,
   dataNames: {
     named: '名称 w11、w12……', counting: '从 0 起的整数', randn: 'randn（与 PyTorch 相同）', photo: '一张照片', digits: '四个手写数字',
     tokens: '带填充的词', own: '自己的数据',
