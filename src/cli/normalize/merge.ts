@@ -59,9 +59,12 @@ export class SetStatistics {
   }
 }
 
-/** √(a² + b² + c²); NaN if one of them is, where Math.hypot would rather see infinity. */
+/** √(a² + b² + c²) without a square that overflows; NaN if one of them is. Math.hypot takes ten times as long. */
 function together(a: number, b: number, c: number): number {
-  return Number.isNaN(a + b + c) ? NaN : Math.hypot(a, b, c);
+  const most = Math.max(Math.abs(a), Math.abs(b), Math.abs(c));
+  if (most === 0 || most === Infinity || Number.isNaN(most)) return most;
+  const [x, y, z] = [a / most, b / most, c / most];
+  return most * Math.sqrt(x * x + y * y + z * z);
 }
 
 interface Part {
@@ -96,8 +99,13 @@ interface Read {
 }
 
 function read({ mean, rstd }: { readonly mean: Tensor; readonly rstd: Tensor }, statistics: Statistics): Read {
-  const rstds = Float64Array.from(rstd.data, Number);
-  return { tensor: mean, rstd: rstds, mean: statistics === 'moments' ? Float64Array.from(mean.data, Number) : new Float64Array(rstds.length) };
+  const rstds = numbersOf(rstd);
+  return { tensor: mean, rstd: rstds, mean: statistics === 'moments' ? numbersOf(mean) : new Float64Array(rstds.length) };
+}
+
+/** Statistics are floats; the constructor copies them, where from() would call Number for each. */
+function numbersOf({ data }: Tensor): Float64Array {
+  return data instanceof Float32Array || data instanceof Float64Array ? new Float64Array(data) : Float64Array.from(data, Number);
 }
 
 /** Lengths of which the reciprocals, with eps, are known. */
