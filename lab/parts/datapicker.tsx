@@ -3,15 +3,16 @@
 import { signal } from '@preact/signals';
 import { param, set } from '../route.js';
 import { texts } from '../settings.js';
+import type { DataAsk } from '../worker/jobs/data.js';
 import { type DataName, dataNames } from '../worker/jobs/datanames.js';
 import type { Failure } from '../worker/protocol.js';
 import { Choice, ErrorText, TextField } from './controls.js';
 
 /** In the address; a file is not, and has to be opened again. */
 const dataName = param('data', 'named');
-export const seedText = param('seed', '123');
-export const ownText = param('own', '[[1, 2, 3, 6], [0, 0, 4, 4]]');
-export const ownFile = signal<File | null>(null);
+const seedText = param('seed', '123');
+const ownText = param('own', '[[1, 2, 3, 6], [0, 0, 4, 4]]');
+const ownFile = signal<File | null>(null);
 
 export function chosenData(): DataName {
   return dataNames.find((name) => name === dataName.value) ?? 'named';
@@ -20,6 +21,14 @@ export function chosenData(): DataName {
 /** Whether the shape is the reader's to choose. */
 export function isMadeByShape(name: DataName): boolean {
   return name === 'named' || name === 'counting' || name === 'randn';
+}
+
+/** The question for the numbers that were chosen; `shape` is the reader's, null while it is none. */
+export function dataAsked(shape: readonly number[] | null): DataAsk | null {
+  const name = chosenData();
+  const extents = isMadeByShape(name) ? shape : [];
+  if (extents === null) return null;
+  return { name, shape: extents, seed: Number(seedText.value) || 0, text: ownText.value, file: ownFile.value };
 }
 
 export function DataPicker({ failure }: { readonly failure: Failure | null }) {

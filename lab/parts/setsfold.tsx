@@ -3,11 +3,11 @@
 import { useSignal } from '@preact/signals';
 import { useJob } from '../client.js';
 import { Field } from '../field/field.js';
-import { indexOf } from '../field/geometry.js';
 import { param, set } from '../route.js';
 import { texts } from '../settings.js';
 import { TextField } from './controls.js';
 import { CopyAs } from './copyas.js';
+import { useElementSet } from './elementset.js';
 import { Facts, pictureForms } from './setsfacts.js';
 
 /** In the address: whether it is open, and the layer or pattern where it was edited. */
@@ -35,14 +35,11 @@ export function SetsFold({ layer, shape, names }: SetsFoldProps) {
 function Sets({ text, layer, shape, names }: SetsFoldProps & { readonly text: string }) {
   const t = texts.value;
   const selected = useSignal<number | null>(null);
+  // Jobs look at signals; a property that changes has to become one.
   const subject = useSignal({ text, sizes: '' });
   if (subject.peek().text !== text) subject.value = { text, sizes: '' };
   const known = useJob('sets', () => ({ subject: subject.value, shape, values: null }));
-  const sentence = useJob('sentence', () => {
-    const drawn = known.value.answer?.drawn ?? null;
-    if (drawn === null || selected.value === null || selected.value >= drawn.sets.length) return null;
-    return { subject: drawn.subject, shape: drawn.shape, index: indexOf(selected.value, drawn.shape) };
-  });
+  const sentence = useElementSet(known, selected);
   const { answer, failure } = known.value;
   const said = sentence.value.answer === null ? null : t.element(sentence.value.answer, names);
   return (

@@ -9,7 +9,7 @@ import { indexOf, MOST_CELLS } from '../field/geometry.js';
 import { Cells } from '../parts/cells.js';
 import { Choice, Takeaway, TextField } from '../parts/controls.js';
 import { CopyAs } from '../parts/copyas.js';
-import { chosenData, DataPicker, isMadeByShape, ownFile, ownText, seedText } from '../parts/datapicker.js';
+import { chosenData, dataAsked, DataPicker, isMadeByShape } from '../parts/datapicker.js';
 import { axisNames, namedLabel, parseShape } from '../parts/shape.js';
 import { shown } from '../parts/shownumber.js';
 import { param, set } from '../route.js';
@@ -63,12 +63,7 @@ export function Content() {
 
 function Stepping() {
   const t = texts.value;
-  const values = useJob('data', () => {
-    const name = chosenData();
-    const extents = isMadeByShape(name) ? shape.value : [];
-    if (extents === null) return null;
-    return { name, shape: extents, seed: Number(seedText.value) || 0, text: ownText.value, file: ownFile.value };
-  });
+  const values = useJob('data', () => dataAsked(shape.value));
   const known = useJob('steps', () => {
     const given = values.value.answer;
     if (given === null) return null;

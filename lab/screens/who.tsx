@@ -3,11 +3,12 @@
 import { computed, useComputed, useSignal } from '@preact/signals';
 import type { ExplainData } from 'evenkeel';
 import { useJob } from '../client.js';
-import { indexOf, MOST_CELLS } from '../field/geometry.js';
+import { MOST_CELLS } from '../field/geometry.js';
 import { Field } from '../field/field.js';
 import { Choice, ErrorText, Takeaway, TextField } from '../parts/controls.js';
 import { CopyAs } from '../parts/copyas.js';
-import { chosenData, DataPicker, isMadeByShape, ownFile, ownText, seedText } from '../parts/datapicker.js';
+import { chosenData, dataAsked, DataPicker, isMadeByShape } from '../parts/datapicker.js';
+import { useElementSet } from '../parts/elementset.js';
 import { Facts, pictureForms } from '../parts/setsfacts.js';
 import { axisNames, axisSystems, namedLabel, parseShape, type AxisSystem } from '../parts/shape.js';
 import { param, set } from '../route.js';
@@ -46,20 +47,14 @@ function Explorer() {
   const t = texts.value;
   const selected = useSignal<number | null>(null);
   const values = useJob('data', () => {
-    const name = chosenData();
-    const extents = isMadeByShape(name) ? shape.value : [];
+    const asked = dataAsked(shape.value);
     // Numbers stand in the cells of what is drawn whole.
-    if (extents === null || sizeOf(extents) > MOST_CELLS) return null;
-    return { name, shape: extents, seed: Number(seedText.value) || 0, text: ownText.value, file: ownFile.value };
+    return asked === null || sizeOf(asked.shape) > MOST_CELLS ? null : asked;
   });
   const extents = useComputed(() => (isMadeByShape(chosenData()) ? shape.value : (values.value.answer?.shape ?? null)));
   const known = useJob('sets', () =>
     (extents.value === null ? null : { subject: { text: layerText.value, sizes: sizesText.value }, shape: extents.value, values: null }));
-  const sentence = useJob('sentence', () => {
-    const drawn = known.value.answer?.drawn ?? null;
-    if (drawn === null || selected.value === null || selected.value >= drawn.sets.length) return null;
-    return { subject: drawn.subject, shape: drawn.shape, index: indexOf(selected.value, drawn.shape) };
-  });
+  const sentence = useElementSet(known, selected);
   const { answer, failure } = known.value;
   const system = axisSystems.find((name) => name === axesText.value) ?? 'plain';
   const labels = useComputed(() => labelsOf(values.value.answer, known.value.answer?.drawn?.shape ?? []));
@@ -138,8 +133,7 @@ function Example({ text }: { readonly text: string }) {
   const t = texts.value;
   const selected = useSignal<number | null>(null);
   const known = useJob('sets', () => ({ subject: { text, sizes: '' }, shape: [2, 3, 4], values: null }));
-  const sentence = useJob('sentence', () =>
-    (selected.value === null ? null : { subject: { text, sizes: '' }, shape: [2, 3, 4], index: indexOf(selected.value, [2, 3, 4]) }));
+  const sentence = useElementSet(known, selected);
   const { answer, failure } = known.value;
   const drawn = answer?.drawn?.sets ?? null;
   const names = ['N', 'C', 'L'];

@@ -1,7 +1,6 @@
 // What holds on every screen: accessibility, no complaint, no request elsewhere, widths, languages, offline, a worker that dies.
 import { readdir, readFile } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';
-import type { AxeResults } from 'axe-core';
 import { afterAll, expect, inject, test } from 'vitest';
 import { openLab, stop, type Lab } from './page.js';
 
@@ -16,21 +15,12 @@ async function settled({ page }: Lab): Promise<void> {
   await page.waitForLoadState('networkidle');
 }
 
-const axe = await readFile('node_modules/axe-core/axe.min.js', 'utf8');
-
-async function findings({ page }: Lab): Promise<string[]> {
-  await page.evaluate(axe);
-  // axe is left on the page by its script.
-  const { violations } = await page.evaluate(() => (Reflect.get(globalThis, 'axe') as { run(): Promise<AxeResults> }).run());
-  return violations.flatMap(({ id, nodes }) => nodes.map(({ target }) => `${id}: ${target.join(' ')}`));
-}
-
 test.each(screens)('%s: axe finds nothing in both themes, no width is too narrow, nothing complains, nobody else is asked', async (screen) => {
   const lab = await openLab(`#${screen}`);
   await settled(lab);
   for (const theme of ['light', 'dark']) {
     await lab.page.locator('.settings select').nth(1).selectOption(theme);
-    expect([theme, await findings(lab)]).toEqual([theme, []]);
+    expect([theme, await lab.findings()]).toEqual([theme, []]);
   }
   for (const width of [360, 1024, 1920]) {
     await lab.page.setViewportSize({ width, height: 800 });

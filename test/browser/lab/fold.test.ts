@@ -1,12 +1,8 @@
 // The field that other screens fold away: the sets of the layer that the screen is about, which may be edited.
-import { readFile } from 'node:fs/promises';
-import type { AxeResults } from 'axe-core';
 import { afterAll, expect, test } from 'vitest';
 import { openLab, stop } from './page.js';
 
 afterAll(stop);
-
-const axe = await readFile('node_modules/axe-core/axe.min.js', 'utf8');
 
 // Screen, what is said of its layer's sets, and a part of the plan.
 const screens: [screen: string, sentence: RegExp, plan: string][] = [
@@ -34,10 +30,7 @@ test.each(screens)('%s', async (screen, sentence, plan) => {
   await fold.getByRole('grid').focus();
   await page.keyboard.press('End');
   await expect.poll(() => lab.text('fold-sentence')).toMatch(/^x\[.*\] shares its mean with/);
-  await page.evaluate(axe);
-  // axe is left on the page by its script.
-  const { violations } = await page.evaluate(() => (Reflect.get(globalThis, 'axe') as { run(): Promise<AxeResults> }).run());
-  expect(violations.map(({ id, nodes }) => [id, nodes.map(({ target }) => target)])).toEqual([]);
+  expect(await lab.findings()).toEqual([]);
   expect(lab.complaints).toEqual([]);
   await lab.close();
 });

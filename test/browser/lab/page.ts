@@ -1,5 +1,7 @@
 // The built lab in Chromium: a screen, its figures, what it complains of and asks of others.
+import { readFile } from 'node:fs/promises';
 import type { Server } from 'node:http';
+import type { AxeResults } from 'axe-core';
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright';
 import { siteOf } from '../../../src/cli/lab/site.js';
 import { inject } from 'vitest';
@@ -15,6 +17,8 @@ export interface Lab {
   text(id: string): Promise<string>;
   /** The number in it: a minus sign is a minus, thousands may be set apart. */
   number(id: string): Promise<number>;
+  /** What axe finds on the page as it stands: each rule with the place. */
+  findings(): Promise<string[]>;
   /** What stands behind the # of the address. */
   hash(): string;
   close(): Promise<void>;
@@ -78,7 +82,15 @@ export async function openLab(hash: string, how: How = {}): Promise<Lab> {
     strangers,
     text,
     number: async (id) => Number((await text(id)).replace('−', '-').replaceAll(/[\s,']/g, '')),
+    findings: () => findingsOn(page),
     hash: () => new URL(page.url()).hash,
     close: () => context.close(),
   };
+}
+
+async function findingsOn(page: Page): Promise<string[]> {
+  await page.evaluate(await readFile('node_modules/axe-core/axe.min.js', 'utf8'));
+  // axe is left on the page by its script.
+  const { violations } = await page.evaluate(() => (Reflect.get(globalThis, 'axe') as { run(): Promise<AxeResults> }).run());
+  return violations.flatMap(({ id, nodes }) => nodes.map(({ target }) => `${id}: ${target.join(' ')}`));
 }
