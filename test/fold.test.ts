@@ -78,7 +78,7 @@ describe.each([
   { file: 'resnet_gn', pairs: 0, kept: ['bn1', 'layer1.0.bn1', 'layer1.0.bn2', 'layer2.0.bn1', 'layer2.0.bn2', 'layer2.0.downsample.1'] },
   { file: 'vit', pairs: 7, kept: [] },
   { file: 'convnext_facebook', pairs: 10, kept: ['downsample_layers.0.1'] },
-  { file: 'convnext_timm', pairs: 10, kept: ['stem.1'] },
+  { file: 'convnext_timm', pairs: 9, kept: ['stages.1.downsample.0', 'stem.1'] },
   { file: 'convnext_torchvision', pairs: 10, kept: ['features.0.1'] },
   { file: 'encoder', pairs: 0, kept: ['0.norm1', '0.norm2', '1.norm1', '1.norm2'].map((name) => `encoder.layers.${name}`) },
   { file: 'rms_hybrid', pairs: 0, kept: ['blocks.0.norm1', 'blocks.0.norm2', 'blocks.1.norm1', 'blocks.1.norm2', 'norm'] },
@@ -128,6 +128,12 @@ function shaken<T extends Module>(module: T): T {
   module.loadStateDict(new Map(state));
   return module.eval();
 }
+
+test('what timm may pad is folded once it is named', async () => {
+  const state = await load(`${folder}/convnext_timm.safetensors`);
+  const { pairs } = foldState(state, { pairs: [['stages.1.downsample.0', 'stages.1.downsample.1', 'layer-norm-conv']] });
+  expect(pairs.map(({ norm, kind }) => [norm, kind])).toEqual([['stages.1.downsample.0', 'layer-norm-conv']]);
+});
 
 const images = { numClasses: 5, inChannels: 3 };
 const batchNormed = { depths: [1, 1], dims: [4, 6], patch: 2, numClasses: 3, normLayer: (c: number) => new BatchNorm2d(c) };

@@ -24,7 +24,7 @@ export function knownCandidates(state: State, found: KeyLayout, eps: number): Ca
         : `there is no "${missing}", and ${neighbourhood.else}`;
     return { candidates: [], kept: names.norms.map(({ name }) => ({ norm: name, reason })) };
   }
-  const decisions = names.norms.map((norm) => decide(state, names, norm));
+  const decisions = names.norms.map((norm) => decide(state, names, norm, found));
   // One pair that does not fit says that the model is another one, in which the others may fit by chance.
   const misfit = decisions.find((each) => isCandidate(each) && refusalOf(state, each, eps)?.code === 'shape');
   const settled = decisions.map((each): Decision => {
@@ -44,7 +44,7 @@ function isCandidate(decision: Decision): decision is Candidate {
   return 'kind' in decision;
 }
 
-function decide(state: State, names: Names, { name, own, row }: NamedNorm): Decision {
+function decide(state: State, names: Names, { name, own, row }: NamedNorm, { layout }: KeyLayout): Decision {
   const keep = (reason: string): KeptNorm => ({ norm: name, reason });
   if (own === null || row === null) return keep('the layout has no layer of this name');
   const keys = row.isScale === true ? scaleKeys(name) : normKeys(state, name);
@@ -58,6 +58,7 @@ function decide(state: State, names: Names, { name, own, row }: NamedNorm): Deci
   const into = layerKeys(state, beside);
   const rank = into === null ? 0 : (state.get(into.weight)?.rank ?? 0);
   if (into === null || rank < 2) return keep('what stands beside it is no convolution or linear layer');
+  if (row.unsure?.library === layout && !isBehind) return keep(row.unsure.reason);
   const stranger = names.strangerBeside(name, beside);
   if (stranger !== null) return keep(`"${stranger}" is unknown in this layout, and may stand between it and ${beside}`);
   return { kind: kindOf(row, isBatch, keys, rank === 2 ? 'linear' : 'conv'), norm: name, into: beside, normKeys: keys, layerKeys: into };

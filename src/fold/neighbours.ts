@@ -11,6 +11,8 @@ export interface Neighbours {
   readonly before?: readonly string[];
   /** What the norm's output goes into where it is no such layer. */
   readonly otherwise: string;
+  /** Why a library's keys do not tell that it goes into the layer behind. */
+  readonly unsure?: { readonly library: string; readonly reason: string };
   /** γ of a layer scale: `norm` is then the key itself. */
   readonly isScale?: boolean;
 }
@@ -41,14 +43,20 @@ const convnextBlock = (block: string): readonly Neighbours[] => [
   { norm: RegExp(`^${block}gamma$`), after: '$1pwconv2', otherwise: sum, isScale: true },
 ];
 
-/** Between stages no library pads, but timm where a model is made with another output_stride than the checkpoint's. */
+/** Between stages no library pads but timm. */
+const padded = {
+  library: 'timm',
+  reason: 'the convolution behind it pads where the model is made with output_stride 8 or 16, which its keys do not tell: '
+    + 'name the pair if it does not',
+};
+
 const convnext: readonly Neighbours[] = [
   {
     norm: /^downsample_layers\.0\.1$/,
     after: 'downsample_layers.0.0',
     otherwise: 'a residual sum takes its output as well as a convolution',
   },
-  { norm: /^(downsample_layers\.[1-9]\d*)\.0$/, before: ['$1.1'], otherwise: 'an unknown layer follows' },
+  { norm: /^(downsample_layers\.[1-9]\d*)\.0$/, before: ['$1.1'], unsure: padded, otherwise: 'an unknown layer follows' },
   ...convnextBlock('(stages\\.\\d+\\.\\d+\\.)'),
   { norm: /^norm$/, before: ['head'], otherwise: 'what follows is not in the file' },
 ];

@@ -54,6 +54,10 @@ export interface FoldedState {
  * where there are several and all are named), a layer scale into the layer before. A kind says it where it is otherwise, and of a
  * convolution behind a norm that it does not pad.
  *
+ * Two models have the keys of others: timm's vit_base_patch16_rpn_224 made with a class token those of its VisionTransformer, whose
+ * norms stand elsewhere; and timm's ConvNeXt with output_stride 8 or 16 those of the usual one, so that its norms between stages
+ * are kept unless they are named.
+ *
  * Arithmetic is in float64 and rounded once to the dtype of the weight. Every pair is computed before and after on random
  * numbers; the generator of `manualSeed` is left alone. Nothing is returned where one pair does not hold.
  *
